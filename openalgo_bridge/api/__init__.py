@@ -1,0 +1,1 @@
+"""The OpenAlgo dialect over HTTP. ``README.md`` beside this file lists every endpoint."""

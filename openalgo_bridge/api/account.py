@@ -1,0 +1,79 @@
+"""Endpoints about the account (contract 2.2.2, 2.3, 2.8, 2.11.1)."""
+
+from __future__ import annotations
+
+from openalgo_bridge.api import answers
+from openalgo_bridge.api.answers import Json
+from openalgo_bridge.api.call import Call
+from openalgo_bridge.api.schemas.account import Nothing, OpenPosition, ToggleAnalyzer
+from openalgo_bridge.clock import IST
+from openalgo_bridge.errors import NotAllowed
+from openalgo_bridge.model.order import TradingMode
+from openalgo_bridge.trading import books
+
+
+def ping(call: Call) -> Json:
+    """``POST /ping``: AmiBroker shows ``broker`` in its dialog."""
+    call.parsed(Nothing)
+    broker = books.connected(call.desk).broker
+    return {"status": "success", "data": {"broker": broker.name, "message": "pong"}}
+
+
+def order_book(call: Call) -> Json:
+    """``POST /orderbook``"""
+    there = books.connected(call.desk)
+    return answers.done(answers.order_book(there.broker.order_book()), there.mode)
+
+
+def trade_book(call: Call) -> Json:
+    """``POST /tradebook``"""
+    there = books.connected(call.desk)
+    return answers.done(answers.trade_book(there.broker.trade_book()), there.mode)
+
+
+def position_book(call: Call) -> Json:
+    """``POST /positionbook``"""
+    there = books.connected(call.desk)
+    return answers.done(answers.position_book(there.broker.positions()), there.mode)
+
+
+def open_position(call: Call) -> Json:
+    """``POST /openposition``: 0, never 404, when nothing is held"""
+    asked = call.parsed(OpenPosition)
+    there = books.connected(call.desk)
+    quantity = books.open_quantity(there.broker, asked.symbol, asked.exchange, asked.product)
+    return answers.open_quantity(quantity, there.mode)
+
+
+def holdings(call: Call) -> Json:
+    """``POST /holdings``"""
+    there = books.connected(call.desk)
+    return answers.done(answers.holdings(there.broker.holdings()), there.mode)
+
+
+def funds(call: Call) -> Json:
+    """``POST /funds``"""
+    there = books.connected(call.desk)
+    return answers.done(answers.funds(there.broker.funds()), there.mode)
+
+
+def analyzer(call: Call) -> Json:
+    """``POST /analyzer``: which mode, and how many tickets arrived in it today"""
+    mode = call.desk.store.preferences.trading_mode()
+    return {"status": "success", "data": answers.analyzer(mode, _tickets_today(call, mode))}
+
+
+def toggle_analyzer(call: Call) -> Json:
+    """``POST /analyzer/toggle``: says yes where nothing changes; a program never switches the account (design 4)."""
+    asked = call.parsed(ToggleAnalyzer)
+    wanted = TradingMode.ANALYZE if asked.mode else TradingMode.LIVE
+    mode = call.desk.store.preferences.trading_mode()
+    if mode is not wanted:
+        raise NotAllowed(f"API key not authorized: switching to {wanted} is done on the Analyzer page, by you.")
+    message = f"Analyzer mode is {mode}"
+    return {"status": "success", "data": answers.analyzer(mode, _tickets_today(call, mode), message)}
+
+
+def _tickets_today(call: Call, mode: TradingMode) -> int:
+    midnight = call.desk.clock.now().astimezone(IST).replace(hour=0, minute=0, second=0, microsecond=0)
+    return call.desk.store.journal.count_since(midnight, mode)

@@ -1,0 +1,242 @@
+"""The only place that knows the dialect's spelling of an answer.
+
+Types satisfy the strictest published clients (callers 3.5): quantities and all of funds and the position book
+are strings, prices are numbers. Prices a person computes with stay numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from openalgo_bridge.clock import ist_text
+from openalgo_bridge.errors import BridgeError, Invalid, RateLimited
+from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
+from openalgo_bridge.model.order import Action, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.trading.books import OrderFate
+from openalgo_bridge.trading.orders import Held, InDoubt, Sent, Submitted
+
+Json = Mapping[str, object]
+
+QUEUED = "Order queued for approval in Action Center"
+
+
+def submitted(result: Submitted) -> Json:
+    """What became of an order request. An outcome in doubt is a success: an error would be sent again."""
+    match result:
+        case Held(ticket=ticket, reason=reason):
+            return {
+                "status": "success",
+                "message": f"{QUEUED}. {reason}" if reason else QUEUED,
+                "mode": "semi_auto",
+                "pending_order_id": ticket.id,
+                "reference": ticket.ref,
+            }
+        case Sent(ticket=ticket, broker_order_id=order_id):
+            return {"status": "success", "orderid": order_id, **_marker(ticket.trading_mode)}
+        case InDoubt(ticket=ticket, message=message):
+            return {
+                "status": "success",
+                "orderid": ticket.ref,
+                "order_status": "unknown",
+                "message": message,
+                **_marker(ticket.trading_mode),
+            }
+
+
+def changed(result: Submitted, message: str) -> Json:
+    """A change or a cancel: as :func:`submitted`, with a sentence once the broker took it."""
+    answer = submitted(result)
+    return {**answer, "message": message} if isinstance(result, Sent) else answer
+
+
+def done(content: object, mode: TradingMode) -> Json:
+    """A read's answer, marked in analyze mode (contract 4.2)."""
+    return {"status": "success", "data": content, **_marker(mode)}
+
+
+def failed(error: BridgeError) -> Json:
+    """The one error shape: ``status`` and ``message``, plus what a program can use."""
+    answer: dict[str, object] = {"status": "error", "message": error.message}
+    if isinstance(error, Invalid) and error.faults:
+        answer["errors"] = error.faults
+    if isinstance(error, RateLimited):
+        answer["retry_after"] = error.retry_after
+    return answer
+
+
+def order_status(fate: OrderFate) -> Json:
+    """``orderstatus`` data: an order-book row and what filled (contract 2.2.1)."""
+    return {
+        **_order(fate.request),
+        "orderid": fate.id,
+        "order_status": fate.status,
+        "average_price": _price(fate.average_price),
+        "filled_quantity": str(fate.filled_quantity),
+        "rejection_reason": fate.reason,
+        "timestamp": ist_text(fate.at),
+    }
+
+
+def order_book(orders: Sequence[BrokerOrder]) -> Json:
+    """``orderbook`` data (contract 2.3.2)."""
+    return {"orders": [_book_row(order) for order in orders], "statistics": _statistics(orders)}
+
+
+def trade_book(trades: Iterable[Trade]) -> Sequence[Json]:
+    """``tradebook`` data (contract 2.3.3)."""
+    return [
+        {
+            "action": trade.action,
+            "average_price": _price(trade.price),
+            "exchange": trade.exchange,
+            "orderid": trade.order_id,
+            "product": trade.product,
+            "quantity": trade.quantity,
+            "symbol": trade.symbol,
+            "timestamp": ist_text(trade.traded_at),
+            "trade_value": _price(trade.price * trade.quantity),
+            "tradeid": trade.id,
+        }
+        for trade in trades
+    ]
+
+
+def position_book(positions: Iterable[Position]) -> Sequence[Json]:
+    """``positionbook`` data, closed positions included (contract 2.3.4)."""
+    return [
+        {
+            "average_price": _money(position.average_price),
+            "exchange": position.exchange,
+            "ltp": _money(position.ltp),
+            "pnl": _money(position.pnl),
+            "product": position.product,
+            "quantity": str(position.quantity),
+            "symbol": position.symbol,
+        }
+        for position in positions
+    ]
+
+
+def open_quantity(quantity: int, mode: TradingMode) -> Json:
+    """``openposition``: the signed net at the top level (contract 2.2.2)."""
+    return {"status": "success", "quantity": str(quantity), **_marker(mode)}
+
+
+def holdings(held: Sequence[Holding]) -> Json:
+    """``holdings`` data (contract 2.3.5)."""
+    value = sum((row.ltp * row.quantity for row in held), Decimal(0))
+    cost = sum((row.average_price * row.quantity for row in held), Decimal(0))
+    return {
+        "holdings": [_holding(row) for row in held],
+        "statistics": {
+            "totalholdingvalue": _price(value),
+            "totalinvvalue": _price(cost),
+            "totalpnlpercentage": _percentage(value - cost, cost),
+            "totalprofitandloss": _price(value - cost),
+        },
+    }
+
+
+def funds(money: Funds) -> Json:
+    """``funds`` data: strings of two decimals (contract 2.3.1)."""
+    return {
+        "availablecash": _money(money.available),
+        "collateral": _money(money.collateral),
+        "m2mrealized": _money(money.realised),
+        "m2munrealized": _money(money.unrealised),
+        "utiliseddebits": _money(money.used),
+    }
+
+
+def quote(market: Quote) -> Json:
+    """``quotes`` data: JSON numbers, because AmiBroker reads a quoted number as 0 (contract 1.4)."""
+    return {
+        "ask": _price(market.ask),
+        "bid": _price(market.bid),
+        "high": _price(market.high),
+        "low": _price(market.low),
+        "ltp": _price(market.ltp),
+        "oi": market.oi,
+        "open": _price(market.open),
+        "prev_close": _price(market.prev_close),
+        "volume": market.volume,
+    }
+
+
+def analyzer(mode: TradingMode, total_logs: int, message: str | None = None) -> Json:
+    """``analyzer`` data (contract 2.8)."""
+    state: dict[str, object] = {
+        "analyze_mode": mode is TradingMode.ANALYZE,
+        "mode": mode,
+        "total_logs": total_logs,
+    }
+    return state if message is None else {**state, "message": message}
+
+
+def _marker(mode: TradingMode) -> Json:
+    return {"mode": "analyze"} if mode is TradingMode.ANALYZE else {}
+
+
+def _order(request: OrderRequest) -> Json:
+    is_market = request.price_type is PriceType.MARKET
+    return {
+        "action": request.action,
+        "exchange": request.exchange,
+        "price": 0.0 if is_market else _price(request.price),
+        "pricetype": request.price_type,
+        "product": request.product,
+        "quantity": str(request.quantity),
+        "symbol": request.symbol,
+        "trigger_price": _price(request.trigger_price),
+    }
+
+
+def _book_row(order: BrokerOrder) -> Json:
+    return {
+        **_order(order.request),
+        "orderid": order.id,
+        "order_status": order.status,
+        "average_price": _price(order.average_price),
+        "filled_quantity": str(order.filled_quantity),
+        "pending_quantity": str(order.pending_quantity),
+        "rejection_reason": order.rejection_reason,
+        "timestamp": ist_text(order.placed_at),
+    }
+
+
+def _statistics(orders: Sequence[BrokerOrder]) -> Json:
+    return {
+        "total_buy_orders": sum(order.request.action is Action.BUY for order in orders),
+        "total_sell_orders": sum(order.request.action is Action.SELL for order in orders),
+        "total_completed_orders": sum(order.status is OrderStatus.COMPLETE for order in orders),
+        "total_open_orders": sum(order.status is OrderStatus.OPEN for order in orders),
+        "total_rejected_orders": sum(order.status is OrderStatus.REJECTED for order in orders),
+        "total_trigger_pending_orders": sum(order.status is OrderStatus.TRIGGER_PENDING for order in orders),
+    }
+
+
+def _holding(row: Holding) -> Json:
+    cost = row.average_price * row.quantity
+    gain = row.ltp * row.quantity - cost
+    return {
+        "average_price": _price(row.average_price),
+        "exchange": row.exchange,
+        "pnl": _price(gain),
+        "pnlpercent": _percentage(gain, cost),
+        "product": "CNC",
+        "quantity": row.quantity,
+        "symbol": row.symbol,
+    }
+
+
+def _percentage(part: Decimal, whole: Decimal) -> float:
+    return round(float(part / whole * 100), 2) if whole else 0.0
+
+
+def _price(value: Decimal) -> float:
+    return float(round(value, 4))
+
+
+def _money(value: Decimal) -> str:
+    return f"{value:.2f}"

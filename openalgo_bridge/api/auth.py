@@ -1,0 +1,31 @@
+"""Who calls: the one API key, in the body field ``apikey`` or the header ``X-API-KEY``. Cookies are ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from openalgo_bridge.account import keys
+from openalgo_bridge.account.keys import Caller
+from openalgo_bridge.api.body import Fields
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BearerNotAccepted, MissingApiKey
+
+
+def authenticate(desk: Desk, fields: Fields, headers: Mapping[str, str]) -> Caller:
+    """The caller behind the key of this request.
+
+    Raises BadApiKey, MissingApiKey, or BearerNotAccepted (design 3: 403, 400, 401).
+    """
+    return keys.verify(desk, _presented(fields, headers))
+
+
+def _presented(fields: Fields, headers: Mapping[str, str]) -> str:
+    in_body, in_header = fields.get("apikey"), headers.get("X-API-KEY")
+    given = {str(key).strip() for key in (in_body, in_header) if key is not None and str(key).strip()}
+    if len(given) > 1:
+        raise MissingApiKey("Two different API keys were sent, in the body and in X-API-KEY. Send one.")
+    if given:
+        return given.pop()
+    if headers.get("Authorization", "").lower().startswith("bearer"):
+        raise BearerNotAccepted("Bearer tokens are not accepted. Send the key as the body field apikey.")
+    raise MissingApiKey("apikey: Missing data for required field.")

@@ -1,0 +1,97 @@
+"""The body of a call: judged by what it is, not by its Content-Type (contract 1.3, callers 0.2).
+
+Python's own JSON reader takes more than a money program may (security M18): NaN, duplicate keys, numbers
+without end, nesting without end, lone surrogates. Each of them is a sentence here, never a 500.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from openalgo_bridge.errors import Invalid
+
+_MAX_DIGITS = 18
+_MAX_DEPTH = 8
+
+Fields = dict[str, Any]
+
+
+def read_fields(raw: bytes) -> Fields:
+    """The JSON object in ``raw``. Raises Invalid with a sentence that says what is wrong with it."""
+    if not raw.strip():
+        raise Invalid("The request has no body. Send a JSON object.")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Invalid(f"The body is not UTF-8 text (byte {error.start}).") from error
+    if _depth(text) > _MAX_DEPTH:
+        raise Invalid(f"The body is nested deeper than {_MAX_DEPTH} levels.")
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise Invalid(
+            f"The body is not valid JSON: {error.msg.lower()} at line {error.lineno}, column {error.colno}."
+        ) from error
+    if not isinstance(value, dict):
+        raise Invalid("The body must be a JSON object.", {"_schema": ["Invalid input type."]})
+    if "\\ud" in text.lower():
+        _refuse_lone_surrogates(value)
+    return value
+
+
+def _depth(text: str) -> int:
+    """An upper bound by brackets alone: a bracket inside a string can only make it too large."""
+    if text.count("{") + text.count("[") <= _MAX_DEPTH:
+        return 0
+    deepest = depth = 0
+    for character in text:
+        if character in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "}]":
+            depth -= 1
+    return deepest
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Fields:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Invalid(f"The field {_short(twice)} is there twice.")
+    return fields
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > _MAX_DIGITS:
+        raise Invalid(f"A number has more than {_MAX_DIGITS} digits.")
+    return int(digits)
+
+
+def _fraction(digits: str) -> Decimal:
+    number = Decimal(digits) if len(digits) <= 2 * _MAX_DIGITS else None
+    if number is None or abs(number.adjusted()) > _MAX_DIGITS:
+        raise Invalid(f"A number has more than {_MAX_DIGITS} digits.")
+    return number
+
+
+def _constant(name: str) -> NoReturn:
+    raise Invalid(f"{name} is not a number. Special numeric values (nan or infinity) are not permitted.")
+
+
+def _refuse_lone_surrogates(value: object) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        raise Invalid("A text contains half of a surrogate pair, which is no character.") from error
+
+
+def _short(text: str) -> str:
+    return ascii(text[:40])
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_once, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
+)

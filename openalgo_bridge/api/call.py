@@ -1,0 +1,46 @@
+"""One authenticated API call, as the views see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from openalgo_bridge.account.keys import Caller
+from openalgo_bridge.api.body import Fields
+from openalgo_bridge.api.schemas.base import ApiModel, parse
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.traffic import Note
+from openalgo_bridge.trading.orders import Held, InDoubt, Submitted
+
+ModelT = TypeVar("ModelT", bound=ApiModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Who calls, with what, on which desk; ``note`` is what its traffic row will say."""
+
+    desk: Desk
+    caller: Caller
+    fields: Fields
+    note: Note
+
+    def parsed(self, model: type[ModelT]) -> ModelT:
+        """The request model of the body. Raises Invalid."""
+        return parse(model, self.fields)
+
+    def origin(self, strategy: str) -> Origin:
+        """Where a ticket made by this call comes from."""
+        return Origin(source="api", strategy=strategy, request_id=self.note.request_id)
+
+    def noted(self, result: Submitted) -> Submitted:
+        """The same result, with its ticket and outcome on the traffic row."""
+        self.note.ticket_id = result.ticket.id
+        match result:
+            case Held():
+                self.note.outcome = "held"
+            case InDoubt(message=message):
+                self.note.outcome, self.note.message = "unknown", message
+            case _:
+                self.note.outcome = "sent"
+        return result

@@ -1,0 +1,1 @@
+"""Where orders are carried out. ``base`` is the promise, one folder per broker keeps it."""

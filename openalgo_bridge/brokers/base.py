@@ -1,0 +1,76 @@
+"""What every broker promises. The paper exchange is just another one of them.
+
+Every method may raise a :class:`~openalgo_bridge.errors.BrokerError`, and nothing else but a
+:class:`~openalgo_bridge.errors.StorageError` where the broker keeps its books in our own database:
+
+* ``Rejected``: the broker's own parsed refusal; ``NotSent``: nothing left this machine;
+  ``SessionExpired``: log in again. In these three the order is provably not there.
+* ``OutcomeUnknown``: anything after the first byte left that is not a parsed answer. Never retried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, Position, Quote, Trade
+from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
+from openalgo_bridge.model.permit import SendPermit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """How brokers differ; there is no ``if broker == ...`` anywhere.
+
+    ``reread_after`` is the number of seconds between the two complete reads of the order book that together
+    prove an order absent: 0 where a read is always fresh and complete; None where absence cannot be proven.
+    """
+
+    reread_after: float | None
+
+
+class Broker(Protocol):
+    """One account at one broker. Thread-safe."""
+
+    @property
+    def name(self) -> str:
+        """The short name shown to clients, such as ``paper``."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this broker can do."""
+
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        """Send one order, tagged with ``permit.ref``; return the broker's id of it."""
+
+    def modify(self, permit: SendPermit[ModifyRequest]) -> None:
+        """Change one resting order. Raises NotFound for an unknown id."""
+
+    def cancel(self, permit: SendPermit[CancelRequest]) -> None:
+        """Withdraw one resting order. Raises NotFound for an unknown id."""
+
+    def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
+        """One order of today; None when the broker provably has none of that id."""
+
+    def find(self, tag: Ref) -> BrokerOrder | None:
+        """The order that carries our tag; None only when a complete, fresh read has none."""
+
+    def order_book(self) -> Sequence[BrokerOrder]:
+        """Every order of today, newest first."""
+
+    def trade_book(self) -> Sequence[Trade]:
+        """Every fill of today, newest first."""
+
+    def positions(self) -> Sequence[Position]:
+        """Today's positions, closed ones (quantity 0) included."""
+
+    def holdings(self) -> Sequence[Holding]:
+        """Shares held for delivery."""
+
+    def funds(self) -> Funds:
+        """The account's money."""
+
+    def quote(self, instrument: Instrument) -> Quote:
+        """The market of one instrument now."""

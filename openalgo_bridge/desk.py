@@ -1,0 +1,36 @@
+"""The handful of long-lived objects every use case gets as its first argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from openalgo_bridge.account.password import Argon2Cost
+from openalgo_bridge.brokers.base import Broker
+from openalgo_bridge.clock import Clock
+from openalgo_bridge.errors import NotSent
+from openalgo_bridge.model.order import TradingMode
+from openalgo_bridge.settings import Settings
+from openalgo_bridge.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One bridge. ``brokers`` has an entry per trading mode that is connected; paper always is."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    brokers: Mapping[TradingMode, Broker]
+    argon2: Argon2Cost
+
+    def broker(self, mode: TradingMode) -> Broker:
+        """The broker that carries out ``mode``. Raises NotSent: there is no silent fall from live to paper."""
+        broker = self.brokers.get(mode)
+        if broker is None:
+            raise NotSent(f"No broker is connected for {mode} trading. Connect one on the Broker page.")
+        return broker
+
+    def close(self) -> None:
+        """Close every file."""
+        self.store.close()

@@ -1,0 +1,156 @@
+"""Every error the bridge raises. The type answers the caller's question.
+
+::
+
+    BridgeError              .status  .message (safe to show)
+      Invalid            400  the request is malformed; lists every fault
+      MissingApiKey      400  no key, or two different ones
+      BearerNotAccepted  401  a Bearer token instead of a key; says what to use
+      BadApiKey          403  unknown, mistyped or retired key
+      NotAllowed         403  this caller may never do that here
+      NotFound           404  no such order, ticket or page
+      Conflict           409  somebody else decided first, or it changed since it was shown
+      Denied             403  a guard or the person said no; nothing left this machine
+      Unsupported        400  this broker cannot do it (from its Capabilities)
+      RateLimited        429  too many calls; carries retry_after
+      Busy               503  not sent: no thread free for another broker call
+      StorageError       503  a database cannot be read or written; nothing was sent because of it
+      BrokerError
+        SessionExpired   403  log in to the broker again; provably not accepted
+        Rejected         400  the broker said no; provably not accepted
+        NotSent          503  nothing left this machine; provably not accepted
+        OutcomeUnknown   504  it may have been accepted: look, do not repeat
+
+Did it leave? Only ``OutcomeUnknown`` leaves that open. May I retry? Never automatically.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+class BridgeError(Exception):
+    """Base of the tree. ``message`` is a sentence that may be shown to a caller."""
+
+    status = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Invalid(BridgeError):
+    """The request is malformed. ``faults`` maps each field to what is wrong with it."""
+
+    status = 400
+
+    def __init__(self, message: str, faults: Mapping[str, Sequence[str]] | None = None) -> None:
+        super().__init__(message)
+        self.faults = {field: list(texts) for field, texts in (faults or {}).items()}
+
+    @classmethod
+    def of(cls, faults: Mapping[str, Sequence[str]]) -> Invalid:
+        """One error for all faults, its message naming each field."""
+        sentence = " ".join(f"{field}: {text}" for field, texts in faults.items() for text in texts)
+        return cls(sentence, faults)
+
+
+class MissingApiKey(BridgeError):
+    """No API key in the request, or two different ones."""
+
+    status = 400
+
+
+class BearerNotAccepted(BridgeError):
+    """An ``Authorization: Bearer`` header instead of the key."""
+
+    status = 401
+
+
+class BadApiKey(BridgeError):
+    """The key is not ours. Wording as OpenAlgo's; a hint may follow where it gives nothing away."""
+
+    status = 403
+
+    def __init__(self, hint: str = "") -> None:
+        super().__init__(f"Invalid openalgo apikey. {hint}" if hint else "Invalid openalgo apikey")
+
+
+class NotAllowed(BridgeError):
+    """This caller may not do that here, whatever it sends."""
+
+    status = 403
+
+
+class NotFound(BridgeError):
+    """No such thing. Never raised when the look-up itself failed: that is a StorageError."""
+
+    status = 404
+
+
+class Conflict(BridgeError):
+    """Somebody else decided first, or the thing changed since it was shown."""
+
+    status = 409
+
+
+class Denied(BridgeError):
+    """A guard or the person said no. Nothing left this machine."""
+
+    status = 403
+
+
+class Unsupported(BridgeError):
+    """This broker cannot do it."""
+
+    status = 400
+
+
+class RateLimited(BridgeError):
+    """Too many calls. ``retry_after`` is in whole seconds."""
+
+    status = 429
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Busy(BridgeError):
+    """No thread is free for another broker call. Not sent."""
+
+    status = 503
+
+
+class StorageError(BridgeError):
+    """A database cannot be read or written. Callers fail closed."""
+
+    status = 503
+
+
+class BrokerError(BridgeError):
+    """Base of what a broker adapter may raise."""
+
+
+class SessionExpired(BrokerError):
+    """The broker wants a new login. Provably not accepted."""
+
+    status = 403
+
+
+class Rejected(BrokerError):
+    """The broker's own parsed refusal. Provably not accepted."""
+
+    status = 400
+
+
+class NotSent(BrokerError):
+    """Nothing left this machine, for example because the connection never opened."""
+
+    status = 503
+
+
+class OutcomeUnknown(BrokerError):
+    """The broker may have accepted it. Never resend; look it up by its tag."""
+
+    status = 504

@@ -1,0 +1,113 @@
+"""The wall around the main listener, outside Flask so that no blueprint can forget it.
+
+On every path: only our own Host values (DNS rebinding, security T1), no sign of a tunnel (T6, M1), no large
+body (T16), no cross-site POST to a page (T2), and the security headers on every answer (4.7).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from openalgo_bridge.settings import Settings
+from openalgo_bridge.traffic import NOTE, REFUSED
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MAX_BODY_BYTES = 256 * 1024
+
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_TUNNEL_HEADERS = {
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_REAL_IP",
+    "HTTP_TRUE_CLIENT_IP",
+    "HTTP_CDN_LOOP",
+    "HTTP_X_PROXY",
+    "HTTP_X_ORIGINAL_PROTO",
+    "HTTP_X_ORIGINAL_HOST",
+}
+_TUNNEL_PREFIXES = ("HTTP_X_FORWARDED", "HTTP_CF_", "HTTP_NGROK", "HTTP_TAILSCALE_")
+
+_ALWAYS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("X-Frame-Options", "DENY"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+]
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
+)
+_JSON_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+
+class Guard:
+    """Refuses before Flask sees anything. A refusal echoes nothing of the request."""
+
+    def __init__(self, app: WSGIApplication, settings: Settings) -> None:
+        self._app = app
+        self._hosts = settings.hosts
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None) -> object:
+            return start_response(status, _hardened(headers), exc_info)
+
+        refusal = self._refusal(environ)
+        return self._app(environ, start) if refusal is None else _refuse(environ, start, *refusal)
+
+    def _refusal(self, environ: WSGIEnvironment) -> tuple[HTTPStatus, str] | None:
+        if environ.get("HTTP_HOST", "") not in self._hosts:
+            return HTTPStatus.MISDIRECTED_REQUEST, "This address is not served here."
+        if any(name in _TUNNEL_HEADERS or name.startswith(_TUNNEL_PREFIXES) for name in environ):
+            return HTTPStatus.MISDIRECTED_REQUEST, "This port is not served through a tunnel or a proxy."
+        if _body_bytes(environ) > MAX_BODY_BYTES:
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is larger than 256 KiB."
+        if environ["REQUEST_METHOD"] not in _SAFE_METHODS and not self._is_same_origin(environ):
+            return HTTPStatus.FORBIDDEN, "This form was not sent from a page of this bridge."
+        return None
+
+    def _is_same_origin(self, environ: WSGIEnvironment) -> bool:
+        """API calls carry a key and no cookie, so a foreign page gains nothing there; pages must be ours."""
+        if environ.get("PATH_INFO", "").startswith("/api/"):
+            return True
+        site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
+        if site is not None and site != "same-origin":
+            return False
+        return origin == f"http://{environ['HTTP_HOST']}" if origin is not None else site is not None
+
+
+def _body_bytes(environ: WSGIEnvironment) -> int:
+    """waitress has read the whole body by now, chunked or not, and says its length."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() else MAX_BODY_BYTES + 1
+
+
+def _refuse(
+    environ: WSGIEnvironment, start_response: StartResponse, status: HTTPStatus, message: str
+) -> Iterable[bytes]:
+    note = environ.get(NOTE)
+    if note is not None:
+        note.outcome, note.message = REFUSED, message
+    body = json.dumps({"status": "error", "message": message}, separators=(",", ":")).encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    start_response(f"{status.value} {status.phrase}", headers)
+    return [body]
+
+
+def _hardened(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    given = {name.lower(): value for name, value in headers}
+    is_json = given.get("content-type", "").startswith("application/json")
+    added = [*_ALWAYS, ("Content-Security-Policy", _JSON_POLICY if is_json else _PAGE_POLICY)]
+    if "cache-control" not in given:
+        added.append(("Cache-Control", "no-store"))
+    return [*headers, *added]

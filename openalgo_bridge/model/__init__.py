@@ -1,0 +1,1 @@
+"""Values and pure rules. Imports the standard library and ``errors`` only."""

@@ -1,0 +1,122 @@
+"""What a broker tells us: orders, trades, positions, holdings, funds, quotes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, Product, Ref
+
+
+class OrderStatus(StrEnum):
+    """The broker's word for an order, as the dialect spells it (contract 1.6)."""
+
+    OPEN = "open"
+    TRIGGER_PENDING = "trigger pending"
+    COMPLETE = "complete"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_working(self) -> bool:
+        """True while the order can still fill, be modified or be cancelled."""
+        return self in {OrderStatus.OPEN, OrderStatus.TRIGGER_PENDING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerOrder:
+    """One row of the order book. ``tag`` is our reference, empty where the order was not ours."""
+
+    id: BrokerOrderId
+    tag: Ref
+    request: OrderRequest
+    status: OrderStatus
+    filled_quantity: int
+    average_price: Decimal
+    placed_at: datetime
+    rejection_reason: str = ""
+
+    @property
+    def pending_quantity(self) -> int:
+        """Units that can still fill."""
+        return self.request.quantity - self.filled_quantity if self.status.is_working else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """One fill."""
+
+    id: str
+    order_id: BrokerOrderId
+    symbol: str
+    exchange: Exchange
+    product: Product
+    action: Action
+    quantity: int
+    price: Decimal
+    traded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """The net of one symbol and product. ``quantity`` is signed; money is in rupees.
+
+    ``realised`` is today's booked profit, ``unrealised`` the open quantity against ``ltp``.
+    """
+
+    symbol: str
+    exchange: Exchange
+    product: Product
+    quantity: int
+    average_price: Decimal
+    ltp: Decimal
+    realised: Decimal
+
+    @property
+    def unrealised(self) -> Decimal:
+        """Open profit or loss at ``ltp``."""
+        return (self.ltp - self.average_price) * self.quantity
+
+    @property
+    def pnl(self) -> Decimal:
+        """Booked and open profit together."""
+        return self.realised + self.unrealised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Shares held for delivery."""
+
+    symbol: str
+    exchange: Exchange
+    quantity: int
+    average_price: Decimal
+    ltp: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Funds:
+    """The account's money in rupees (contract 2.3.1)."""
+
+    available: Decimal
+    used: Decimal
+    collateral: Decimal
+    realised: Decimal
+    unrealised: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The market of one instrument now. Prices in rupees, ``volume`` and ``oi`` in units."""
+
+    ltp: Decimal
+    bid: Decimal
+    ask: Decimal
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    prev_close: Decimal
+    volume: int
+    oi: int

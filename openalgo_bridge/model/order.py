@@ -1,0 +1,110 @@
+"""What can be asked of a broker: the words of the market and the requests built from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import NewType
+
+Ref = NewType("Ref", str)
+"""Our own id of a ticket or an order, sent to the broker as its tag: base32, at most 15 characters."""
+
+BrokerOrderId = NewType("BrokerOrderId", str)
+"""The broker's id of an order."""
+
+
+class Action(StrEnum):
+    """Side of an order."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        """+1 for BUY, -1 for SELL."""
+        return 1 if self is Action.BUY else -1
+
+
+class Exchange(StrEnum):
+    """Exchange codes of the dialect (contract 1.6)."""
+
+    NSE = "NSE"
+    NFO = "NFO"
+    CDS = "CDS"
+    BSE = "BSE"
+    BFO = "BFO"
+    BCD = "BCD"
+    MCX = "MCX"
+    NCDEX = "NCDEX"
+    NCO = "NCO"
+    NSE_INDEX = "NSE_INDEX"
+    BSE_INDEX = "BSE_INDEX"
+    MCX_INDEX = "MCX_INDEX"
+    GLOBAL_INDEX = "GLOBAL_INDEX"
+    CRYPTO = "CRYPTO"
+
+
+class PriceType(StrEnum):
+    """How the price of an order is set."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    SL = "SL"
+    SL_M = "SL-M"
+
+
+class Product(StrEnum):
+    """Delivery (CNC), overnight derivatives (NRML) or intraday (MIS)."""
+
+    CNC = "CNC"
+    NRML = "NRML"
+    MIS = "MIS"
+
+
+class OrderMode(StrEnum):
+    """Auto sends at once; Semi-Auto holds for the person."""
+
+    AUTO = "auto"
+    SEMI_AUTO = "semi_auto"
+
+
+class TradingMode(StrEnum):
+    """Where orders go: the paper exchange (analyze) or the connected broker (live)."""
+
+    ANALYZE = "analyze"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """One order to be placed. Prices are rupees, quantities are units (not lots)."""
+
+    symbol: str
+    exchange: Exchange
+    action: Action
+    quantity: int
+    price_type: PriceType = PriceType.MARKET
+    product: Product = Product.MIS
+    price: Decimal = field(default=Decimal(0))
+    trigger_price: Decimal = field(default=Decimal(0))
+    disclosed_quantity: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyRequest:
+    """A change of one resting order: the fields it shall have afterwards."""
+
+    broker_order_id: BrokerOrderId
+    order: OrderRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequest:
+    """The withdrawal of one resting order."""
+
+    broker_order_id: BrokerOrderId
+
+
+BrokerRequest = OrderRequest | ModifyRequest | CancelRequest
+"""One message to a broker."""

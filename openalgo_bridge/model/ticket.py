@@ -1,0 +1,154 @@
+"""A ticket: what somebody asked for, with the modes it keeps from its acceptance on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    BrokerRequest,
+    CancelRequest,
+    Exchange,
+    ModifyRequest,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+    Product,
+    Ref,
+    TradingMode,
+)
+from openalgo_bridge.model.states import TicketState
+
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_REF_LENGTH = 13
+
+
+class Operation(StrEnum):
+    """What was asked for, by the name of its endpoint."""
+
+    PLACE = "placeorder"
+    MODIFY = "modifyorder"
+    CANCEL = "cancelorder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who asked: ``source`` is ``api``, ``page`` or ``webhook:<name>``; ``request_id`` is the traffic row's."""
+
+    source: str
+    strategy: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketDraft:
+    """A ticket before it has an id. The modes are stamped here and never change again (behaviour X20)."""
+
+    ref: Ref
+    operation: Operation
+    request: BrokerRequest
+    order_mode: OrderMode
+    trading_mode: TradingMode
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """One row of the journal. ``reason`` says why it is in its state, where that needs saying."""
+
+    id: int
+    ref: Ref
+    operation: Operation
+    request: BrokerRequest
+    order_mode: OrderMode
+    trading_mode: TradingMode
+    origin: Origin
+    state: TicketState
+    reason: str
+    created_at: datetime
+    expires_at: datetime | None
+    decided_at: datetime | None
+
+    @property
+    def order(self) -> OrderRequest | None:
+        """The order it is about; None for a cancel, which only names one."""
+        return order_of(self.request)
+
+    @property
+    def shown(self) -> str:
+        """SHA-256 of what an approval page shows of this ticket; an approval must carry it (design 3)."""
+        significant = (self.id, self.ref, self.operation, self.trading_mode, to_json(self.request))
+        return hashlib.sha256("|".join(map(str, significant)).encode()).hexdigest()
+
+
+def operation_of(request: BrokerRequest) -> Operation:
+    """The operation a request stands for."""
+    match request:
+        case OrderRequest():
+            return Operation.PLACE
+        case ModifyRequest():
+            return Operation.MODIFY
+        case CancelRequest():
+            return Operation.CANCEL
+
+
+def order_of(request: BrokerRequest) -> OrderRequest | None:
+    """The order a request is about; None for a cancel."""
+    match request:
+        case OrderRequest():
+            return request
+        case ModifyRequest():
+            return request.order
+        case CancelRequest():
+            return None
+
+
+def new_ref() -> Ref:
+    """A fresh reference of 65 random bits: short enough for every broker's tag (15 characters)."""
+    return Ref("".join(secrets.choice(_BASE32) for _ in range(_REF_LENGTH)))
+
+
+def child_ref(ref: Ref, sequence: int) -> Ref:
+    """The tag of a ticket's order number ``sequence`` (from 0). The first keeps the ticket's own."""
+    if sequence == 0:
+        return ref
+    high, low = divmod(sequence, len(_BASE32))
+    return Ref(f"{ref}{_BASE32[high]}{_BASE32[low]}")
+
+
+def to_json(request: BrokerRequest) -> str:
+    """The request as canonical JSON, as the journal keeps it."""
+    return json.dumps(asdict(request), default=str, sort_keys=True, separators=(",", ":"))
+
+
+def from_json(operation: Operation, text: str) -> BrokerRequest:
+    """The inverse of :func:`to_json`. Indexes directly: a wrong row must fail loudly."""
+    fields = json.loads(text)
+    if operation is Operation.PLACE:
+        return _order(fields)
+    target = BrokerOrderId(fields["broker_order_id"])
+    if operation is Operation.MODIFY:
+        return ModifyRequest(broker_order_id=target, order=_order(fields["order"]))
+    return CancelRequest(broker_order_id=target)
+
+
+def _order(fields: dict[str, Any]) -> OrderRequest:
+    return OrderRequest(
+        symbol=fields["symbol"],
+        exchange=Exchange(fields["exchange"]),
+        action=Action(fields["action"]),
+        quantity=int(fields["quantity"]),
+        price_type=PriceType(fields["price_type"]),
+        product=Product(fields["product"]),
+        price=Decimal(fields["price"]),
+        trigger_price=Decimal(fields["trigger_price"]),
+        disclosed_quantity=int(fields["disclosed_quantity"]),
+    )

@@ -1,0 +1,1 @@
+"""Every line of SQL in the program. One module writes each table."""

@@ -1,0 +1,225 @@
+"""Numbered migrations of the three files. Append only: a released migration never changes.
+
+Times are epoch milliseconds. Prices of the journal are decimal text, exactly as asked; money of the paper
+exchange is whole ten-thousandths of a rupee, because currency ticks are 0.0025.
+"""
+
+from __future__ import annotations
+
+import sqlite_utils
+from sqlite_utils import Migrations
+
+bridge = Migrations("bridge")
+traffic = Migrations("traffic")
+instruments = Migrations("instruments")
+
+
+@bridge()
+def m001_account(db: sqlite_utils.Database) -> None:
+    """The one user, the one key and its retired forms, browser sessions, failed logins, switches."""
+    db.execute(
+        """CREATE TABLE user (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            username TEXT NOT NULL,
+            password_hash TEXT NOT NULL,
+            risk_accepted_at INTEGER,
+            created_at INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE api_key (
+            id INTEGER PRIMARY KEY,
+            lookup BLOB NOT NULL UNIQUE,
+            fingerprint TEXT NOT NULL,
+            sealed BLOB,
+            wrapped_key BLOB,
+            salt BLOB,
+            created_at INTEGER NOT NULL,
+            retired_at INTEGER
+        ) STRICT"""
+    )
+    db.execute("CREATE UNIQUE INDEX one_active_key ON api_key ((1)) WHERE retired_at IS NULL")
+    db.execute(
+        """CREATE TABLE session (
+            id_hash BLOB PRIMARY KEY,
+            content TEXT NOT NULL,
+            signed_in INTEGER NOT NULL,
+            address TEXT NOT NULL,
+            program TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            seen_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute(
+        "CREATE TABLE failed_login (id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, at INTEGER NOT NULL) STRICT"
+    )
+    db.execute("CREATE INDEX failed_login_by_bucket ON failed_login (bucket, at)")
+    db.execute("CREATE TABLE preference (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID")
+    db.execute("INSERT INTO preference VALUES ('order_mode', 'auto'), ('trading_mode', 'analyze')")
+
+
+@bridge()
+def m002_journal(db: sqlite_utils.Database) -> None:
+    """Tickets, the orders made of them, and every move of either. Written by ``store/journal.py`` alone."""
+    db.execute(
+        """CREATE TABLE ticket (
+            id INTEGER PRIMARY KEY,
+            ref TEXT NOT NULL UNIQUE,
+            operation TEXT NOT NULL,
+            request TEXT NOT NULL,
+            order_mode TEXT NOT NULL,
+            trading_mode TEXT NOT NULL,
+            source TEXT NOT NULL,
+            strategy TEXT NOT NULL,
+            request_id TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN
+                ('accepted', 'held', 'approved', 'released', 'denied', 'rejected', 'expired')),
+            reason TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER,
+            decided_at INTEGER
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX ticket_open ON ticket (state, id) WHERE state IN ('held', 'approved')")
+    db.execute("CREATE INDEX ticket_by_state ON ticket (state, id)")
+    db.execute(
+        """CREATE TABLE orders (
+            id INTEGER PRIMARY KEY,
+            ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+            ref TEXT NOT NULL UNIQUE,
+            operation TEXT NOT NULL,
+            request TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN
+                ('planned', 'sending', 'sent', 'rejected', 'unknown', 'not_placed', 'parked', 'dropped')),
+            broker_order_id TEXT,
+            message TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            changed_at INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX orders_by_ticket ON orders (ticket_id)")
+    db.execute("CREATE INDEX orders_by_broker_id ON orders (broker_order_id)")
+    db.execute(
+        "CREATE INDEX orders_open ON orders (state) WHERE state IN ('planned', 'sending', 'unknown', 'parked')"
+    )
+    db.execute(
+        """CREATE TABLE order_event (
+            id INTEGER PRIMARY KEY,
+            ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+            order_id INTEGER REFERENCES orders (id),
+            state TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            at INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX order_event_by_ticket ON order_event (ticket_id)")
+
+
+@bridge()
+def m003_paper(db: sqlite_utils.Database) -> None:
+    """The books of the paper exchange. Written by ``store/paperbook.py`` alone."""
+    db.execute(
+        """CREATE TABLE paper_order (
+            id INTEGER PRIMARY KEY,
+            order_id TEXT NOT NULL UNIQUE,
+            tag TEXT NOT NULL UNIQUE,
+            symbol TEXT NOT NULL,
+            exchange TEXT NOT NULL,
+            action TEXT NOT NULL,
+            quantity INTEGER NOT NULL CHECK (quantity > 0),
+            price_type TEXT NOT NULL,
+            product TEXT NOT NULL,
+            price INTEGER NOT NULL,
+            trigger_price INTEGER NOT NULL,
+            disclosed_quantity INTEGER NOT NULL,
+            status TEXT NOT NULL CHECK (status IN
+                ('open', 'trigger pending', 'complete', 'rejected', 'cancelled')),
+            filled_quantity INTEGER NOT NULL,
+            average_price INTEGER NOT NULL,
+            blocked INTEGER NOT NULL CHECK (blocked >= 0),
+            rejection_reason TEXT NOT NULL,
+            placed_at INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        "CREATE INDEX paper_order_working ON paper_order (status) WHERE status IN ('open', 'trigger pending')"
+    )
+    db.execute("CREATE INDEX paper_order_by_time ON paper_order (placed_at)")
+    db.execute(
+        """CREATE TABLE paper_trade (
+            id INTEGER PRIMARY KEY,
+            order_id TEXT NOT NULL UNIQUE REFERENCES paper_order (order_id),
+            quantity INTEGER NOT NULL CHECK (quantity > 0),
+            price INTEGER NOT NULL,
+            traded_at INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX paper_trade_by_time ON paper_trade (traded_at)")
+    db.execute(
+        """CREATE TABLE paper_position (
+            symbol TEXT NOT NULL,
+            exchange TEXT NOT NULL,
+            product TEXT NOT NULL,
+            quantity INTEGER NOT NULL,
+            cost INTEGER NOT NULL,
+            blocked INTEGER NOT NULL CHECK (blocked >= 0),
+            realised INTEGER NOT NULL,
+            realised_on TEXT NOT NULL,
+            PRIMARY KEY (symbol, exchange, product)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE paper_account (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            capital INTEGER NOT NULL,
+            realised INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute("INSERT INTO paper_account VALUES (1, 100000000000, 0)")
+
+
+@traffic()
+def t001_call(db: sqlite_utils.Database) -> None:
+    """One row per API call. Written by ``store/traffic.py`` alone."""
+    db.execute(
+        """CREATE TABLE call (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            request_id TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            method TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            address TEXT NOT NULL,
+            program TEXT NOT NULL,
+            status INTEGER,
+            duration_us INTEGER,
+            key_fingerprint TEXT,
+            outcome TEXT,
+            message TEXT,
+            ticket_id INTEGER
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX call_by_endpoint ON call (endpoint, id)")
+    db.execute("CREATE INDEX call_by_status ON call (status, id)")
+    db.execute("CREATE INDEX call_open ON call (id) WHERE status IS NULL")
+
+
+@instruments()
+def i001_instrument(db: sqlite_utils.Database) -> None:
+    """The instrument list. Written by ``store/instruments.py`` alone; may be deleted and is then rebuilt."""
+    db.execute(
+        """CREATE TABLE instrument (
+            symbol TEXT NOT NULL,
+            exchange TEXT NOT NULL,
+            name TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            lot INTEGER NOT NULL,
+            tick TEXT NOT NULL,
+            freeze_quantity INTEGER NOT NULL,
+            token TEXT NOT NULL,
+            reference_price TEXT NOT NULL,
+            expiry TEXT NOT NULL,
+            strike TEXT NOT NULL,
+            PRIMARY KEY (exchange, symbol)
+        ) STRICT, WITHOUT ROWID"""
+    )

@@ -1,0 +1,71 @@
+"""All the tables of one bridge, opened together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from openalgo_bridge.clock import Clock
+from openalgo_bridge.store import schema
+from openalgo_bridge.store.api_keys import ApiKeys
+from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.failed_logins import FailedLogins
+from openalgo_bridge.store.instruments import Instruments
+from openalgo_bridge.store.journal import Journal
+from openalgo_bridge.store.machine_key import MachineKey
+from openalgo_bridge.store.paperbook import PaperBook
+from openalgo_bridge.store.preferences import Preferences
+from openalgo_bridge.store.sessions import Sessions
+from openalgo_bridge.store.traffic import TrafficLog
+from openalgo_bridge.store.users import Users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """One attribute per table. ``files`` are the databases under it."""
+
+    machine_key: MachineKey
+    users: Users
+    api_keys: ApiKeys
+    sessions: Sessions
+    failed_logins: FailedLogins
+    preferences: Preferences
+    journal: Journal
+    paperbook: PaperBook
+    traffic: TrafficLog
+    instruments: Instruments
+    files: tuple[Database, ...]
+
+    @classmethod
+    def open(cls, folder: Path, clock: Clock) -> Store:
+        """Open or make the files under ``folder`` (which exists) and bring their tables up to date.
+
+        Three files, because SQLite has one writer per file: a night's instrument list or a busy traffic log
+        must not make an order wait. Raises StorageError.
+        """
+        bridge = Database(folder / "bridge.db", synchronous="FULL")
+        traffic = Database(folder / "traffic.db", synchronous="NORMAL")
+        instruments = Database(folder / "instruments.db", synchronous="NORMAL")
+        bridge.migrate(schema.bridge)
+        traffic.migrate(schema.traffic)
+        instruments.migrate(schema.instruments)
+        listed = Instruments(instruments)
+        listed.ensure_embedded_list()
+        return cls(
+            machine_key=MachineKey.load_or_create(folder / "machine.key"),
+            users=Users(bridge, clock),
+            api_keys=ApiKeys(bridge, clock),
+            sessions=Sessions(bridge, clock),
+            failed_logins=FailedLogins(bridge, clock),
+            preferences=Preferences(bridge),
+            journal=Journal(bridge, clock),
+            paperbook=PaperBook(bridge),
+            traffic=TrafficLog(traffic),
+            instruments=listed,
+            files=(bridge, traffic, instruments),
+        )
+
+    def close(self) -> None:
+        """Close every file."""
+        for file in self.files:
+            file.close()

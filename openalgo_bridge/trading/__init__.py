@@ -1,0 +1,1 @@
+"""Decisions and use cases. No Flask, no SQL, no broker's name."""

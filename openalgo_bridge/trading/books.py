@@ -1,0 +1,105 @@
+"""What the trader owns and what became of an order, asked of the broker of the current trading mode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from openalgo_bridge.brokers.base import Broker
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import NotFound
+from openalgo_bridge.model.books import BrokerOrder
+from openalgo_bridge.model.order import BrokerOrderId, Exchange, OrderRequest, Product, TradingMode
+from openalgo_bridge.model.states import OrderState, TicketState
+from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.store.journal import JournalOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """The broker that answers now, and the mode that says so."""
+
+    broker: Broker
+    mode: TradingMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFate:
+    """One order as a caller may ask for it, by the broker's id or by our reference.
+
+    ``status`` is the broker's word, or ours while the broker has none: ``held``, ``unknown``, ``expired`` ...
+    """
+
+    id: str
+    request: OrderRequest
+    status: str
+    filled_quantity: int
+    average_price: Decimal
+    at: datetime
+    reason: str
+
+
+def connected(desk: Desk) -> Connected:
+    """Raises StorageError when the mode cannot be read, NotSent when its broker is not connected."""
+    mode = desk.store.preferences.trading_mode()
+    return Connected(broker=desk.broker(mode), mode=mode)
+
+
+def order_fate(desk: Desk, wanted: str) -> OrderFate:
+    """What became of an order. Raises NotFound when neither the broker nor the journal knows ``wanted``."""
+    there = connected(desk).broker.order(BrokerOrderId(wanted))
+    if there is not None:
+        return _at_broker(there)
+    ticket = desk.store.journal.ticket_by_ref(wanted)
+    if ticket is None or ticket.order is None:
+        raise NotFound(f"Order {wanted} not found")
+    placed = next(iter(desk.store.journal.orders_of([ticket.id])), None)
+    if placed is not None and placed.broker_order_id is not None:
+        at_broker = desk.broker(ticket.trading_mode).order(placed.broker_order_id)
+        if at_broker is not None:
+            return _at_broker(at_broker)
+    return _in_journal(ticket, ticket.order, placed)
+
+
+def broker_order_id(desk: Desk, wanted: str) -> BrokerOrderId:
+    """The broker's id of an order that was named by that id or by our reference."""
+    ticket = desk.store.journal.ticket_by_ref(wanted)
+    orders = [] if ticket is None else desk.store.journal.orders_of([ticket.id])
+    known = (order.broker_order_id for order in orders if order.broker_order_id is not None)
+    return next(known, BrokerOrderId(wanted))
+
+
+def open_quantity(broker: Broker, symbol: str, exchange: Exchange, product: Product) -> int:
+    """The signed net of one position; 0 when there is none."""
+    held = (
+        position.quantity
+        for position in broker.positions()
+        if (position.symbol, position.exchange, position.product) == (symbol, exchange, product)
+    )
+    return next(held, 0)
+
+
+def _at_broker(order: BrokerOrder) -> OrderFate:
+    return OrderFate(
+        id=order.id,
+        request=order.request,
+        status=order.status,
+        filled_quantity=order.filled_quantity,
+        average_price=order.average_price,
+        at=order.placed_at,
+        reason=order.rejection_reason,
+    )
+
+
+def _in_journal(ticket: Ticket, order: OrderRequest, placed: JournalOrder | None) -> OrderFate:
+    state: TicketState | OrderState = ticket.state if placed is None else placed.state
+    return OrderFate(
+        id=ticket.ref,
+        request=order,
+        status=state,
+        filled_quantity=0,
+        average_price=Decimal(0),
+        at=ticket.created_at,
+        reason=ticket.reason if placed is None else placed.message,
+    )

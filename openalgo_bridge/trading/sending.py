@@ -1,0 +1,69 @@
+"""The one way to a broker: a permit in, a settled journal row out."""
+
+from __future__ import annotations
+
+import logging
+from typing import cast
+
+from openalgo_bridge.brokers.base import Broker
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, BrokerError, NotFound, NotSent, OutcomeUnknown, Rejected, SessionExpired
+from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, CancelRequest, ModifyRequest, OrderRequest
+from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.model.states import OrderState
+from openalgo_bridge.store.journal import Settlement
+
+_log = logging.getLogger(__name__)
+
+_PROVABLY_NOT_THERE = (Rejected, NotSent, SessionExpired, NotFound)
+"""Only a parsed refusal, or a failure before the first byte left (design 4). All else is unknown."""
+
+
+def send(desk: Desk, broker: Broker, permit: SendPermit[BrokerRequest]) -> BrokerOrderId:
+    """Send one message once, and write down how it ended before telling anybody.
+
+    Raises what the broker raised: a provable refusal as it is, anything else as OutcomeUnknown.
+    """
+    try:
+        broker_order_id = _call(broker, permit)
+    except _PROVABLY_NOT_THERE as refusal:
+        _settle(desk, permit, Settlement(state=OrderState.REJECTED, message=refusal.message))
+        raise
+    except Exception as fault:
+        # Listed in tests/test_architecture.py. Whatever an adapter raises here, the order may be at the
+        # broker: it is never called failed, because a caller who hears "failed" sends it again.
+        _log.exception("order %s: the outcome is unknown", permit.ref)
+        unknown = OutcomeUnknown(_doubt(broker, fault))
+        _settle(desk, permit, Settlement(state=OrderState.UNKNOWN, message=unknown.message))
+        raise unknown from fault
+    _settle(desk, permit, Settlement(state=OrderState.SENT, broker_order_id=broker_order_id))
+    return broker_order_id
+
+
+def _call(broker: Broker, permit: SendPermit[BrokerRequest]) -> BrokerOrderId:
+    # mypy cannot narrow a permit by the type of its request.
+    match permit.request:
+        case OrderRequest():
+            return broker.place(cast("SendPermit[OrderRequest]", permit))
+        case ModifyRequest(broker_order_id=target):
+            broker.modify(cast("SendPermit[ModifyRequest]", permit))
+            return target
+        case CancelRequest(broker_order_id=target):
+            broker.cancel(cast("SendPermit[CancelRequest]", permit))
+            return target
+
+
+def _settle(desk: Desk, permit: SendPermit[BrokerRequest], outcome: Settlement) -> None:
+    """The caller must hear what the broker said even when it cannot be written.
+
+    The row then stays ``sending``; the next start makes it ``unknown`` and looks it up by its tag.
+    """
+    try:
+        desk.store.journal.settle(permit.order_id, outcome)
+    except BridgeError:
+        _log.exception("order %s: %s could not be written down", permit.ref, outcome.state)
+
+
+def _doubt(broker: Broker, fault: Exception) -> str:
+    said = fault.message if isinstance(fault, BrokerError) else "No clear answer came back."
+    return f"Outcome unknown at {broker.name}: {said} Do not send it again; the bridge looks it up."

@@ -1,0 +1,42 @@
+"""Whether an order makes sense at all, before it is held or sent."""
+
+from __future__ import annotations
+
+from openalgo_bridge.errors import Invalid
+from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.order import OrderRequest, PriceType
+from openalgo_bridge.store.instruments import Instruments
+
+_WANTS_PRICE = {PriceType.LIMIT, PriceType.SL}
+_WANTS_TRIGGER = {PriceType.SL, PriceType.SL_M}
+
+
+def check(instruments: Instruments, order: OrderRequest) -> Instrument:
+    """The order's instrument. Raises Invalid naming every fault at once."""
+    instrument = instruments.find(order.exchange, order.symbol)
+    if instrument is None:
+        raise Invalid.of({"symbol": [f"Symbol {order.symbol} not found on {order.exchange}."]})
+    faults: dict[str, list[str]] = {}
+    if instrument.is_index:
+        faults["symbol"] = [f"{order.symbol} is an index: it can be quoted, not traded."]
+    if order.quantity % instrument.lot:
+        faults["quantity"] = [f"Quantity must be in multiples of lot size {instrument.lot}."]
+    if order.disclosed_quantity > order.quantity:
+        faults["disclosed_quantity"] = ["Disclosed quantity must not be larger than quantity."]
+    faults |= _price_faults(order, instrument)
+    if faults:
+        raise Invalid.of(faults)
+    return instrument
+
+
+def _price_faults(order: OrderRequest, instrument: Instrument) -> dict[str, list[str]]:
+    faults: dict[str, list[str]] = {}
+    for name, value, is_wanted in (
+        ("price", order.price, order.price_type in _WANTS_PRICE),
+        ("trigger_price", order.trigger_price, order.price_type in _WANTS_TRIGGER),
+    ):
+        if is_wanted and not value:
+            faults[name] = [f"{order.price_type} orders require {name}."]
+        elif is_wanted and value % instrument.tick:
+            faults[name] = [f"{value} is not a multiple of the tick size {instrument.tick}."]
+    return faults
