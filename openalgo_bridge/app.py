@@ -19,10 +19,11 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.guard import MAX_BODY_BYTES, Guard
 from openalgo_bridge.market.simulated import SimulatedMarket
 from openalgo_bridge.model.order import TradingMode
+from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.settings import PROJECT_FOLDER, Settings
 from openalgo_bridge.store.machine_key import FLASK_SECRET
 from openalgo_bridge.store.store import Store
-from openalgo_bridge.traffic import TrafficRecorder
+from openalgo_bridge.traffic import NOTE, TrafficRecorder
 
 _SEED = 20261121
 _log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def create_app(desk: Desk, setup_code: SetupCode) -> Flask:
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(hours=1),
     )
+    app.extensions["desk"] = desk
     api = routes.register(app, desk)
     web.register(app, desk, setup_code, keyed=api)
     app.register_error_handler(HTTPException, _http_error)
@@ -69,10 +71,11 @@ def create_app(desk: Desk, setup_code: SetupCode) -> Flask:
 
 def _http_error(error: HTTPException) -> Response | HTTPException:
     """What Flask itself refuses, in the shape of the door it came through (contract 1.1)."""
+    request.environ[NOTE].outcome = error.name
     if not request.path.startswith("/api/"):
         return web.error_page(error)
     if error.code in {404, 405}:
-        return routes.answer({"status": "error", "message": "Not found", "path": request.path}, 404)
+        return routes.answer({"status": "error", "message": "Not found", "path": scrub(request.path)}, 404)
     if error.code == 500:
         return routes.answer({"status": "error", "message": "An unexpected error occurred"}, 500)
     return routes.answer({"status": "error", "message": error.description or error.name}, error.code or 500)

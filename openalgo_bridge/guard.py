@@ -7,7 +7,7 @@ body (T16), no cross-site POST to a page (T2), and the security headers on every
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -48,6 +48,7 @@ _PAGE_POLICY = (
 )
 _JSON_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
+Write = Callable[[bytes], object]
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 
@@ -59,7 +60,7 @@ class Guard:
         self._hosts = settings.hosts
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None) -> object:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None) -> Write:
             return start_response(status, _hardened(headers), exc_info)
 
         refusal = self._refusal(environ)

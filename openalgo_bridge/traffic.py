@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ REFUSED = "refused"
 """The outcome of a request that the guard turned away."""
 
 _log = logging.getLogger(__name__)
+Write = Callable[[bytes], object]
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 
@@ -57,7 +58,7 @@ class TrafficRecorder:
         call_id = self._open(environ, note) if is_call else None
         status = 500
 
-        def start(line: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None) -> object:
+        def start(line: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None) -> Write:
             nonlocal status
             status = int(line[:3])
             return start_response(line, headers, exc_info)

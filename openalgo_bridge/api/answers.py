@@ -13,6 +13,7 @@ from openalgo_bridge.clock import ist_text
 from openalgo_bridge.errors import BridgeError, Invalid, RateLimited
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
 from openalgo_bridge.model.order import Action, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.trading.books import OrderFate
 from openalgo_bridge.trading.orders import Held, InDoubt, Sent, Submitted
 
@@ -57,7 +58,7 @@ def done(content: object, mode: TradingMode) -> Json:
 
 def failed(error: BridgeError) -> Json:
     """The one error shape: ``status`` and ``message``, plus what a program can use."""
-    answer: dict[str, object] = {"status": "error", "message": error.message}
+    answer: dict[str, object] = {"status": "error", "message": scrub(error.message)}
     if isinstance(error, Invalid) and error.faults:
         answer["errors"] = error.faults
     if isinstance(error, RateLimited):

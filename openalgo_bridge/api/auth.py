@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from werkzeug.datastructures import Headers
 
 from openalgo_bridge.account import keys
 from openalgo_bridge.account.keys import Caller
@@ -11,7 +11,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BearerNotAccepted, MissingApiKey
 
 
-def authenticate(desk: Desk, fields: Fields, headers: Mapping[str, str]) -> Caller:
+def authenticate(desk: Desk, fields: Fields, headers: Headers) -> Caller:
     """The caller behind the key of this request.
 
     Raises BadApiKey, MissingApiKey, or BearerNotAccepted (design 3: 403, 400, 401).
@@ -19,7 +19,7 @@ def authenticate(desk: Desk, fields: Fields, headers: Mapping[str, str]) -> Call
     return keys.verify(desk, _presented(fields, headers))
 
 
-def _presented(fields: Fields, headers: Mapping[str, str]) -> str:
+def _presented(fields: Fields, headers: Headers) -> str:
     in_body, in_header = fields.get("apikey"), headers.get("X-API-KEY")
     given = {str(key).strip() for key in (in_body, in_header) if key is not None and str(key).strip()}
     if len(given) > 1:

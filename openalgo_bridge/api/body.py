@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from openalgo_bridge.errors import Invalid
+from openalgo_bridge.model.redaction import scrub
 
 _MAX_DIGITS = 18
 _MAX_DEPTH = 8
@@ -39,6 +40,23 @@ def read_fields(raw: bytes) -> Fields:
     if "\\ud" in text.lower():
         _refuse_lone_surrogates(value)
     return value
+
+
+def without_keys(fields: Fields) -> Fields:
+    """The fields with every API key taken out, wherever a script may have put it: nothing after this has one."""
+    return {scrub(name): _without_keys(value) for name, value in fields.items() if name != "apikey"}
+
+
+def _without_keys(value: Any) -> Any:
+    match value:
+        case str():
+            return scrub(value)
+        case dict():
+            return without_keys(value)
+        case list():
+            return [_without_keys(item) for item in value]
+        case _:
+            return value
 
 
 def _depth(text: str) -> int:

@@ -68,15 +68,15 @@ class LockedMemoryStorage(Storage, MovingWindowSupport):
         """Nothing in here fails; the library asks."""
         return ValueError
 
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:  # noqa: ARG002
         """Fixed windows are not kept: they let twice the limit through at the edge."""
         raise TypeError(_MOVING_ONLY)
 
-    def get(self, key: str) -> int:
+    def get(self, key: str) -> int:  # noqa: ARG002
         """See :meth:`incr`."""
         raise TypeError(_MOVING_ONLY)
 
-    def get_expiry(self, key: str) -> float:
+    def get_expiry(self, key: str) -> float:  # noqa: ARG002
         """See :meth:`incr`."""
         raise TypeError(_MOVING_ONLY)
 

@@ -13,7 +13,7 @@ from flask_limiter import Limiter, RateLimitExceeded
 from openalgo_bridge.api import account, answers, market, orders
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.auth import authenticate
-from openalgo_bridge.api.body import read_fields
+from openalgo_bridge.api.body import read_fields, without_keys
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.limits import Bucket, create_limiter
 from openalgo_bridge.desk import Desk
@@ -96,7 +96,7 @@ def _admit(desk: Desk) -> None:
     caller = authenticate(desk, fields, request.headers)
     note = _note()
     note.key_fingerprint = caller.fingerprint
-    g.call = Call(desk=desk, caller=caller, fields=fields, note=note)
+    g.call = Call(desk=desk, caller=caller, fields=without_keys(fields), note=note)
 
 
 def _limited(limiter: Limiter, endpoint: Endpoint, settings: Settings) -> Callable[[], Response]:

@@ -79,7 +79,7 @@ class Database:
                 yield connection
                 connection.execute("COMMIT")
             finally:
-                if connection.in_transaction:
+                if _is_open(connection):
                     connection.execute("ROLLBACK")
 
     def write(self, sql: str, parameters: Parameters = ()) -> int:
@@ -123,6 +123,11 @@ class Database:
         self._local.connection = connection
         self._local.tables = sqlite_utils.Database(connection)
         return connection
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    """After COMMIT it is not; after some errors, a full disk among them, SQLite itself rolled back."""
+    return connection.in_transaction
 
 
 @contextmanager

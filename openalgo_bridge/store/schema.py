@@ -35,13 +35,15 @@ def m001_account(db: sqlite_utils.Database) -> None:
             wrapped_key BLOB,
             salt BLOB,
             created_at INTEGER NOT NULL,
-            retired_at INTEGER
+            retired_at INTEGER,
+            CHECK ((sealed IS NULL) = (wrapped_key IS NULL) AND (sealed IS NULL) = (salt IS NULL))
         ) STRICT"""
     )
     db.execute("CREATE UNIQUE INDEX one_active_key ON api_key ((1)) WHERE retired_at IS NULL")
     db.execute(
         """CREATE TABLE session (
-            id_hash BLOB PRIMARY KEY,
+            id INTEGER PRIMARY KEY,
+            id_hash BLOB NOT NULL UNIQUE,
             content TEXT NOT NULL,
             signed_in INTEGER NOT NULL,
             address TEXT NOT NULL,
@@ -49,7 +51,7 @@ def m001_account(db: sqlite_utils.Database) -> None:
             created_at INTEGER NOT NULL,
             seen_at INTEGER NOT NULL,
             expires_at INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID"""
+        ) STRICT"""
     )
     db.execute(
         "CREATE TABLE failed_login (id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, at INTEGER NOT NULL) STRICT"
@@ -118,11 +120,14 @@ def m002_journal(db: sqlite_utils.Database) -> None:
 
 @bridge()
 def m003_paper(db: sqlite_utils.Database) -> None:
-    """The books of the paper exchange. Written by ``store/paperbook.py`` alone."""
+    """The books of the paper exchange. Written by ``store/paperbook.py`` alone.
+
+    Money is whole ten-thousandths of a rupee. ``paper_position.cost`` is the exact sum that was paid for the
+    open quantity, negative for a short one. One trade per order, so that no order can fill twice.
+    """
     db.execute(
         """CREATE TABLE paper_order (
             id INTEGER PRIMARY KEY,
-            order_id TEXT NOT NULL UNIQUE,
             tag TEXT NOT NULL UNIQUE,
             symbol TEXT NOT NULL,
             exchange TEXT NOT NULL,
@@ -135,23 +140,23 @@ def m003_paper(db: sqlite_utils.Database) -> None:
             disclosed_quantity INTEGER NOT NULL,
             status TEXT NOT NULL CHECK (status IN
                 ('open', 'trigger pending', 'complete', 'rejected', 'cancelled')),
-            filled_quantity INTEGER NOT NULL,
+            filled_quantity INTEGER NOT NULL CHECK (filled_quantity BETWEEN 0 AND quantity),
             average_price INTEGER NOT NULL,
             blocked INTEGER NOT NULL CHECK (blocked >= 0),
             rejection_reason TEXT NOT NULL,
-            placed_at INTEGER NOT NULL
+            placed_at INTEGER NOT NULL,
+            CHECK (blocked = 0 OR status IN ('open', 'trigger pending'))
         ) STRICT"""
     )
-    db.execute(
-        "CREATE INDEX paper_order_working ON paper_order (status) WHERE status IN ('open', 'trigger pending')"
-    )
+    db.execute("CREATE INDEX paper_order_resting ON paper_order (exchange, symbol) WHERE status = 'open'")
+    db.execute("CREATE INDEX paper_order_blocked ON paper_order (blocked) WHERE blocked > 0")
     db.execute("CREATE INDEX paper_order_by_time ON paper_order (placed_at)")
     db.execute(
         """CREATE TABLE paper_trade (
             id INTEGER PRIMARY KEY,
-            order_id TEXT NOT NULL UNIQUE REFERENCES paper_order (order_id),
+            order_id INTEGER NOT NULL UNIQUE REFERENCES paper_order (id),
             quantity INTEGER NOT NULL CHECK (quantity > 0),
-            price INTEGER NOT NULL,
+            price INTEGER NOT NULL CHECK (price > 0),
             traded_at INTEGER NOT NULL
         ) STRICT"""
     )
@@ -166,9 +171,11 @@ def m003_paper(db: sqlite_utils.Database) -> None:
             blocked INTEGER NOT NULL CHECK (blocked >= 0),
             realised INTEGER NOT NULL,
             realised_on TEXT NOT NULL,
-            PRIMARY KEY (symbol, exchange, product)
+            PRIMARY KEY (symbol, exchange, product),
+            CHECK (quantity <> 0 OR (cost = 0 AND blocked = 0))
         ) STRICT, WITHOUT ROWID"""
     )
+    db.execute("CREATE INDEX paper_position_blocked ON paper_position (blocked) WHERE blocked > 0")
     db.execute(
         """CREATE TABLE paper_account (
             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -176,6 +183,7 @@ def m003_paper(db: sqlite_utils.Database) -> None:
             realised INTEGER NOT NULL
         ) STRICT"""
     )
+    # One crore.
     db.execute("INSERT INTO paper_account VALUES (1, 100000000000, 0)")
 
 
@@ -206,7 +214,10 @@ def t001_call(db: sqlite_utils.Database) -> None:
 
 @instruments()
 def i001_instrument(db: sqlite_utils.Database) -> None:
-    """The instrument list. Written by ``store/instruments.py`` alone; may be deleted and is then rebuilt."""
+    """The instrument list and where it came from. Written by ``store/instruments.py`` alone.
+
+    The file may be deleted and is then rebuilt.
+    """
     db.execute(
         """CREATE TABLE instrument (
             symbol TEXT NOT NULL,
@@ -222,4 +233,11 @@ def i001_instrument(db: sqlite_utils.Database) -> None:
             strike TEXT NOT NULL,
             PRIMARY KEY (exchange, symbol)
         ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE instrument_list (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            source TEXT NOT NULL,
+            edition TEXT NOT NULL
+        ) STRICT"""
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from openalgo_bridge.desk import Desk
 from openalgo_bridge.brokers.base import Broker
+from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Invalid, NotFound, OutcomeUnknown
 from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, ModifyRequest
 from openalgo_bridge.model.permit import SendPermit

@@ -14,7 +14,7 @@ from openalgo_bridge.model.order import Action, Exchange, PriceType, Product
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 # ASCII only: Decimal() itself also takes "١٢" and "1_000" (security M18).
-_NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,8})?([eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,8})?([eE][+-]?\d{1,2})?", re.ASCII)
 _SYMBOL = re.compile(r"[A-Z0-9&._:\-]{1,40}", re.ASCII)
 _MAX_QUANTITY = 1_000_000_000
 _MAX_PRICE = Decimal(10_000_000)

@@ -1,0 +1,109 @@
+"""The arithmetic of the exchange: at what price an order fills, what it blocks, what a fill does. Pure.
+
+All money is in units (``model/paper.py``). Rounding: a margin is rounded up to the next unit; the share of
+cost and margin that leaves with a part of a position is rounded down, and the rest stays with what is left.
+So nothing is lost: realised profit minus the cost of what is open is always the exact flow of cash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+
+from openalgo_bridge.clock import IST
+from openalgo_bridge.model.books import Quote
+from openalgo_bridge.model.order import Action, OrderRequest, PriceType, Product
+from openalgo_bridge.model.paper import PaperPosition, to_units
+
+# Of the value of an order, one part in this many is blocked (behaviour 2.3).
+_LEVERAGE = {Product.CNC: 1, Product.MIS: 5}
+
+# The books of a day begin at 03:00 IST (contract 2.3.2).
+_DAY_BEGINS = timedelta(hours=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What one fill does: the position afterwards and the profit it books.
+
+    ``margin`` is what the opening part blocks, 0 for a pure reduction; ``released`` what the closing part
+    sets free.
+    """
+
+    position: PaperPosition
+    gain: int
+    margin: int
+    released: int
+
+
+def trading_day(now: datetime) -> date:
+    """The day whose books ``now`` belongs to."""
+    return (now.astimezone(IST) - _DAY_BEGINS).date()
+
+
+def day_begin(day: date) -> datetime:
+    """The first moment of a trading day's books."""
+    return datetime.combine(day, time(), IST) + _DAY_BEGINS
+
+
+def market_price(action: Action, quote: Quote) -> int:
+    """What an order that cannot wait gets: the ask for BUY, the bid for SELL."""
+    return to_units(quote.ask if action is Action.BUY else quote.bid)
+
+
+def immediate_price(request: OrderRequest, quote: Quote) -> int | None:
+    """The price at which a new order fills at once; None when it has to rest.
+
+    A LIMIT order that the market already satisfies gets the better market price, as on any exchange.
+    """
+    market = market_price(request.action, quote)
+    if request.price_type is PriceType.MARKET or satisfies(request, quote):
+        return market
+    return None
+
+
+def satisfies(request: OrderRequest, quote: Quote) -> bool:
+    """Whether the market has reached the limit of an order."""
+    market, limit = market_price(request.action, quote), to_units(request.price)
+    return market <= limit if request.action is Action.BUY else market >= limit
+
+
+def margin(product: Product, value: int) -> int:
+    """What an opening of this value blocks."""
+    return -(-value // _LEVERAGE[product])
+
+
+def reducing_quantity(position: PaperPosition, action: Action, quantity: int) -> int:
+    """How much of ``quantity`` only closes what is open."""
+    return min(quantity, max(0, -action.sign * position.quantity))
+
+
+def effect(position: PaperPosition, request: OrderRequest, price: int, today: date) -> Effect:
+    """What filling all of ``request`` at ``price`` does to its position."""
+    sign = request.action.sign
+    closing = reducing_quantity(position, request.action, request.quantity)
+    opening = request.quantity - closing
+    cost_out = _share(position.cost, closing, abs(position.quantity))
+    released = _share(position.blocked, closing, abs(position.quantity))
+    blocked = margin(request.product, opening * price)
+    gain = -sign * closing * price - cost_out
+    after = replace(
+        position,
+        quantity=position.quantity + sign * request.quantity,
+        cost=position.cost - cost_out + sign * opening * price,
+        blocked=position.blocked - released + blocked,
+    )
+    return Effect(position=_booked(after, gain, today) if closing else after, gain=gain, margin=blocked, released=released)
+
+
+def _share(whole: int, part: int, of: int) -> int:
+    """``part`` of ``of`` of an amount, rounded towards 0."""
+    if not part:
+        return 0
+    return whole * part // of if whole >= 0 else -(-whole * part // of)
+
+
+def _booked(position: PaperPosition, gain: int, today: date) -> PaperPosition:
+    """The day's profit starts anew with the first close of a day: no timer has to reset it."""
+    before = position.realised if position.realised_on == today else 0
+    return replace(position, realised=before + gain, realised_on=today)

@@ -1,0 +1,58 @@
+"""What the exchange accepts at all, whatever the account holds. Pure; the sentences are the exchange's."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.order import Exchange, OrderRequest, PriceType, Product
+
+_SHARE_EXCHANGES = {Exchange.NSE, Exchange.BSE}
+_PRICE_TYPES = {PriceType.MARKET, PriceType.LIMIT}
+
+# Beyond any order of this world; the value of one, in ten-thousandths of a rupee, still fits a 64-bit column.
+_LARGEST_QUANTITY = 100_000_000
+_LARGEST_PRICE = Decimal(5_000_000)
+
+
+def cannot_be_recorded(order: OrderRequest) -> bool:
+    """True for numbers that no book could hold; such an order leaves no row."""
+    return not (
+        1 <= order.quantity <= _LARGEST_QUANTITY
+        and 0 <= order.disclosed_quantity <= _LARGEST_QUANTITY
+        and 0 <= order.price <= _LARGEST_PRICE
+        and 0 <= order.trigger_price <= _LARGEST_PRICE
+    )
+
+
+def refusal(order: OrderRequest, instrument: Instrument) -> str | None:
+    """Why the exchange does not take this order, or None when it does."""
+    if instrument.is_index:
+        return f"{order.symbol} is an index: it can be quoted, not traded."
+    if order.exchange not in _SHARE_EXCHANGES:
+        return f"Trading on {order.exchange} comes with a later version of the paper exchange."
+    if order.product is Product.NRML:
+        return f"NRML product not allowed for {order.exchange} equity segment. Use CNC or MIS."
+    if order.price_type not in _PRICE_TYPES:
+        return f"{order.price_type} orders come with a later version of the paper exchange. Use MARKET or LIMIT."
+    if instrument.reference_price <= 0:
+        return f"There is no price for {order.symbol} on {order.exchange}."
+    return _quantity_refusal(order, instrument) or _price_refusal(order, instrument)
+
+
+def _quantity_refusal(order: OrderRequest, instrument: Instrument) -> str | None:
+    if order.quantity % instrument.lot:
+        return f"Quantity must be in multiples of lot size {instrument.lot}"
+    if 0 < instrument.freeze_quantity < order.quantity:
+        return f"Quantity {order.quantity} is above the freeze quantity {instrument.freeze_quantity} of one order."
+    return None
+
+
+def _price_refusal(order: OrderRequest, instrument: Instrument) -> str | None:
+    if order.price_type is PriceType.MARKET:
+        return None
+    if not order.price:
+        return "LIMIT orders require price"
+    if order.price % instrument.tick:
+        return f"Price {order.price} is not a multiple of the tick size {instrument.tick}."
+    return None

@@ -1,0 +1,119 @@
+"""``run.py doctor``: what is wrong on this PC, each with the fix in words. Works beside a running bridge."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import struct
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from openalgo_bridge import folder, lock
+from openalgo_bridge.errors import Conflict, StorageError
+from openalgo_bridge.server import listen
+from openalgo_bridge.settings import Settings
+from openalgo_bridge.store import integrity
+
+_NEEDED_MB = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the report."""
+
+    ok: bool
+    what: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{'OK  ' if self.ok else 'FAIL'} {self.what}: {self.words}"
+
+
+@click.command()
+@click.pass_obj
+def doctor(settings: Settings) -> None:
+    """Check Python, the data folder, the port, the databases and the disk."""
+    findings = list(examine(settings))
+    for finding in findings:
+        print(finding)
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every check, in the order in which the fixes make sense. Without a usable folder the rest cannot be told."""
+    place = settings.db_dir.resolve()
+    yield _python()
+    if not place.is_dir():
+        yield Finding(ok=True, what="folder", words=f"{place} does not exist yet; the first start makes it.")
+        yield _port(settings)
+        return
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        words = f"{place} cannot be written. Give it to this user, or choose another with DB_DIR in .env."
+        yield Finding(ok=False, what="folder", words=words)
+        return
+    yield from _folder(place)
+    yield _port(settings)
+    yield from _databases(settings)
+    yield _disk(settings)
+
+
+def _python() -> Finding:
+    bits = struct.calcsize("P") * 8
+    words = f"{platform.python_version()}, {bits} bit."
+    right = sys.version_info >= (3, 11) and bits == 64
+    return Finding(ok=right, what="python", words=words if right else f"{words} Install a 64-bit Python 3.11 or newer.")
+
+
+def _folder(place: Path) -> Iterator[Finding]:
+    faults = [*folder.risks_of_place(place), *folder.open_to_others(place)]
+    yield from (Finding(ok=False, what="folder", words=fault) for fault in faults)
+    if not faults:
+        # On Windows the rights were not looked at, so nothing is said about them.
+        privacy = ", and no other user may open it" if os.name == "posix" else ""
+        yield Finding(ok=True, what="folder", words=f"{place} can be written{privacy}.")
+
+
+def _port(settings: Settings) -> Finding:
+    running = lock.holder(settings.db_dir / lock.INSTANCE_LOCK)
+    if running is not None and running.what == lock.bridge_at(settings.url):
+        return Finding(ok=True, what="port", words=f"{settings.flask_port} is served by {running}.")
+    try:
+        for listener in listen(settings.flask_port):
+            listener.close()
+    except Conflict as error:
+        return Finding(ok=False, what="port", words=error.message)
+    return Finding(ok=True, what="port", words=f"{settings.flask_port} is free.")
+
+
+def _databases(settings: Settings) -> Iterator[Finding]:
+    for name in integrity.FILES:
+        path = settings.db_dir / name
+        if not path.exists():
+            yield Finding(ok=True, what=name, words="not made yet; the first start makes it.")
+            continue
+        try:
+            faults = integrity.faults_of(path)
+        except StorageError as error:
+            faults = [error.message]
+        yield Finding(ok=not faults, what=name, words=f"{'; '.join(faults)}. {_cure(name)}" if faults else "sound.")
+
+
+def _cure(name: str) -> str:
+    if name == "bridge.db":
+        return "Stop the bridge and put a backup in its place. Keep the damaged file."
+    return f"Stop the bridge and move {name} away; the next start makes a new one."
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(settings.db_dir).free // (1024 * 1024)
+    needed = settings.traffic_log_max_mb + _NEEDED_MB
+    if free < needed:
+        words = f"{free} MB free. Free {needed - free} MB more, or lower TRAFFIC_LOG_MAX_MB in .env."
+        return Finding(ok=False, what="disk", words=words)
+    return Finding(ok=True, what="disk", words=f"{free:,} MB free.")

@@ -1,0 +1,86 @@
+"""``run.py``: serve until Ctrl+C."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import webbrowser
+from contextlib import ExitStack
+from functools import partial
+
+import click
+
+from openalgo_bridge import folder, lock
+from openalgo_bridge.account.setup import SetupCode
+from openalgo_bridge.app import create_app, open_desk
+from openalgo_bridge.clock import Clock
+from openalgo_bridge.console import Console, open_console
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.server import Server
+from openalgo_bridge.settings import Settings
+from openalgo_bridge.trading.recovery import recover
+
+_STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
+_log = logging.getLogger(__name__)
+
+
+@click.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Serve until Ctrl+C."""
+    warnings = folder.prepare(settings.db_dir)
+    with lock.hold(settings.db_dir / lock.INSTANCE_LOCK, lock.bridge_at(settings.url)), ExitStack() as closing:
+        console = open_console(settings.log_level)
+        closing.callback(console.close)
+        for warning in warnings:
+            _log.warning(warning)
+        _serve(settings, console, closing)
+
+
+def _serve(settings: Settings, console: Console, closing: ExitStack) -> None:
+    desk = open_desk(settings, Clock())
+    closing.callback(desk.close)
+    found = str(recover(desk))
+    if found:
+        console.say(found)
+    app = create_app(desk, SetupCode(announce=partial(_tell_code, desk, console)))
+    server = Server(app, port=settings.flask_port)
+    closing.callback(server.close)
+    _stop_on_signals(server)
+    console.say(f"The bridge is at {settings.url} (Ctrl+C stops it). Its data is in {settings.db_dir.resolve()}")
+    if settings.open_browser:
+        threading.Thread(target=_open_browser, args=(settings.url,), name="browser", daemon=True).start()
+    if server.run():
+        console.say("Stopped.")
+    else:
+        # Their threads use the files, and die with the process. What is on disk says what to look up.
+        console.say("Stopped, with requests still running. The next start finds out what became of them.")
+        closing.pop_all().callback(console.close)
+
+
+def _tell_code(desk: Desk, console: Console, code: str) -> None:
+    """Only while there is no account; afterwards the code opens nothing."""
+    if desk.store.users.get() is None:
+        console.say(f"There is no account yet. Open {desk.settings.url}/setup and enter the set-up code {code}")
+
+
+def _stop_on_signals(server: Server) -> None:
+    """Ctrl+C, ``kill`` and Windows' Ctrl+Break end the bridge in order; a second one does not wait."""
+
+    def stop(*_: object) -> None:
+        server.stop()
+
+    for name in _STOP_SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+
+
+def _open_browser(url: str) -> None:
+    """A convenience: no browser is no error. A text browser would take the console away, so none of those."""
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return
+    if type(browser) is not webbrowser.GenericBrowser:
+        browser.open(url)

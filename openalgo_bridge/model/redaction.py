@@ -1,0 +1,52 @@
+"""Takes API keys out of any text that is about to be written down or shown (security 4.11).
+
+A key is recognised by its checksum, so the key itself need not be known here. Base62 characters mean the same
+in a URL, in JSON and in HTML, so those forms need no decoding. Not recognised: a key that was cut, broken over
+two lines, or turned into hex or base64; nothing of ours writes it in these forms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from openalgo_bridge.model.apikey import LENGTH, SHAPE, is_well_formed
+
+PLACEHOLDER = "[key]"
+
+# The look-behind lets a search skip the inside of a word that is too short, so ordinary text costs one pass.
+_LONG_RUN = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32,}")
+_WINDOW = re.compile(f"(?=({SHAPE.pattern}))")
+
+
+def scrub(text: str) -> str:
+    """The text with every API key in it replaced by ``[key]``, also where a key is inside a longer run."""
+    if _LONG_RUN.search(text) is None:
+        return text
+    return _LONG_RUN.sub(lambda run: _scrub_run(run[0]), text)
+
+
+def _scrub_run(run: str) -> str:
+    kept = []
+    end = 0
+    for start, stop in _key_spans(run):
+        kept += [run[end:start], PLACEHOLDER]
+        end = stop
+    return "".join([*kept, run[end:]])
+
+
+def _key_spans(run: str) -> Iterator[tuple[int, int]]:
+    """Where keys are. Overlapping ones make one span, so that a made-up window cannot save half of a real key."""
+    span: tuple[int, int] | None = None
+    for window in _WINDOW.finditer(run):
+        if not is_well_formed(window[1]):
+            continue
+        start = window.start()
+        if span is not None and start < span[1]:
+            span = (span[0], start + LENGTH)
+            continue
+        if span is not None:
+            yield span
+        span = (start, start + LENGTH)
+    if span is not None:
+        yield span

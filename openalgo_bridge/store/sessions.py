@@ -1,0 +1,130 @@
+"""Browser sessions as rows, so that one can be ended (security 4.6). The only writer of its table.
+
+A row is found by the HMAC of its id (``MachineKey.digest(SESSION_HASH, ...)``): who steals the database cannot
+make a cookie from it. A session signed in lives 12 hours, whatever it does. One that is not, which a form needs
+for its CSRF token, lives an hour, and only the newest 200 of them are kept: a page cannot fill the disk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from openalgo_bridge.clock import Clock, from_ms, to_ms
+from openalgo_bridge.store.database import Database
+
+SIGNED_IN_LIFE = timedelta(hours=12)
+ANONYMOUS_LIFE = timedelta(hours=1)
+MOST_ANONYMOUS = 200
+
+_SEEN_EVERY = timedelta(minutes=1)
+_LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession:
+    """``content`` is ASCII JSON; ``address`` and ``program`` (the User-Agent) are what a person knows it by."""
+
+    id_hash: bytes = field(repr=False)
+    content: str = field(repr=False)
+    signed_in: bool
+    address: str
+    program: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session(NewSession):
+    """One row. ``seen_at`` is right to a minute."""
+
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+class Sessions:
+    """See the module. Every method may raise StorageError."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def create(self, session: NewSession, *, replacing: bytes | None = None) -> None:
+        """Start a session with its full life. ``replacing`` ends the one before it in the same commit.
+
+        A sign-in must come here with a fresh id: an id planted in the browser before it is dead after
+        (security T21).
+        """
+        now = self._clock.now()
+        with self._db.transaction() as db:
+            db.execute("DELETE FROM session WHERE id_hash = ? OR expires_at <= ?", (replacing, to_ms(now)))
+            _insert(db, session, now)
+            db.execute(
+                "DELETE FROM session WHERE signed_in = 0 AND id NOT IN"
+                " (SELECT id FROM session WHERE signed_in = 0 ORDER BY id DESC LIMIT ?)",
+                (MOST_ANONYMOUS,),
+            )
+
+    def load(self, id_hash: bytes) -> Session | None:
+        """The session while it lives, else None. Reading does not lengthen it."""
+        row = self._db.read_one(
+            "SELECT * FROM session WHERE id_hash = ? AND expires_at > ?", (id_hash, self._clock.now_ms())
+        )
+        if row is None:
+            return None
+        return Session(
+            id_hash=row["id_hash"],
+            content=row["content"],
+            signed_in=bool(row["signed_in"]),
+            address=row["address"],
+            program=row["program"],
+            created_at=from_ms(row["created_at"]),
+            seen_at=from_ms(row["seen_at"]),
+            expires_at=from_ms(row["expires_at"]),
+        )
+
+    def save(self, id_hash: bytes, content: str) -> bool:
+        """Keep new content. False when the session has ended: a slow request never revives it after a logout."""
+        return self._db.write("UPDATE session SET content = ? WHERE id_hash = ?", (content, id_hash)) == 1
+
+    def rotate(self, id_hash: bytes, new_id_hash: bytes) -> bool:
+        """Give a living session a new id and keep its end, for a step-up. False when it has ended."""
+        sql = "UPDATE session SET id_hash = ? WHERE id_hash = ? AND expires_at > ?"
+        return self._db.write(sql, (new_id_hash, id_hash, self._clock.now_ms())) == 1
+
+    def touch(self, session: Session) -> None:
+        """Note that the person did something; costs a write at most once a minute. Not for background polls."""
+        now = self._clock.now()
+        if now - session.seen_at >= _SEEN_EVERY:
+            self._db.write("UPDATE session SET seen_at = ? WHERE id_hash = ?", (to_ms(now), session.id_hash))
+
+    def delete(self, id_hash: bytes) -> None:
+        """End a session. Effective for the next request."""
+        self._db.write("DELETE FROM session WHERE id_hash = ?", (id_hash,))
+
+    def prune(self) -> int:
+        """Delete what has expired; returns how many. :meth:`create` does the same by the way."""
+        return self._db.write("DELETE FROM session WHERE expires_at <= ?", (self._clock.now_ms(),))
+
+
+def _insert(db: sqlite3.Connection, session: NewSession, now: datetime) -> None:
+    life = SIGNED_IN_LIFE if session.signed_in else ANONYMOUS_LIFE
+    db.execute(
+        "INSERT INTO session (id_hash, content, signed_in, address, program, created_at, seen_at, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            session.id_hash,
+            session.content,
+            session.signed_in,
+            _storable(session.address),
+            _storable(session.program),
+            to_ms(now),
+            to_ms(now),
+            to_ms(now + life),
+        ),
+    )
+
+
+def _storable(text: str) -> str:
+    """A caller's own text: cut, and without the lone surrogates that SQLite cannot hold (security M18)."""
+    return text[:_LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,104 @@
+"""The pages. One module a page, with a template of the same name; one line here adds it to the menu."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask
+from flask_bootstrap import Bootstrap5
+
+from openalgo_bridge import __version__
+from openalgo_bridge.account.setup import SetupCode
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError
+from openalgo_bridge.model.order import OrderMode, TradingMode
+from openalgo_bridge.web import (
+    action_center,
+    apikey,
+    current,
+    dashboard,
+    errors,
+    formats,
+    gate,
+    health,
+    login,
+    orders,
+    positions,
+    setup,
+    traffic,
+    words,
+)
+from openalgo_bridge.web.sessions import RowSessionInterface
+
+error_page = errors.http_error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuEntry:
+    """One line of the menu."""
+
+    endpoint: str
+    label: str
+    counts_waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What stands around every page."""
+
+    waiting: int
+    latest: int
+    order_mode: OrderMode | None
+    trading_mode: TradingMode
+
+
+PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
+    (health.blueprint, None),
+    (setup.blueprint, None),
+    (login.blueprint, None),
+    (dashboard.blueprint, MenuEntry(endpoint="dashboard.dashboard", label="Dashboard")),
+    (
+        action_center.blueprint,
+        MenuEntry(endpoint="action_center.action_center", label="Action Center", counts_waiting=True),
+    ),
+    (orders.blueprint, MenuEntry(endpoint="orders.orders", label="Orders")),
+    (positions.blueprint, MenuEntry(endpoint="positions.positions", label="Positions")),
+    (traffic.blueprint, MenuEntry(endpoint="traffic.traffic", label="Traffic log")),
+    (apikey.blueprint, MenuEntry(endpoint="apikey.apikey", label="API key")),
+)
+
+
+def register(app: Flask, desk: Desk, setup_code: SetupCode, *, keyed: Blueprint) -> None:
+    """Add the pages to ``app``. ``keyed`` is the API: it needs a key instead of a sign-in and a CSRF token."""
+    app.config.update(
+        SESSION_COOKIE_NAME=f"bridge_{desk.settings.flask_port}",
+        BOOTSTRAP_SERVE_LOCAL=True,
+    )
+    app.session_interface = RowSessionInterface(desk.store.sessions, desk.store.machine_key)
+    current.attach(app, desk, setup_code)
+    Bootstrap5(app)
+    gate.close(app, keyed=keyed)
+    app.register_error_handler(BridgeError, errors.bridge_error)
+    app.url_defaults(_with_version)
+    app.jinja_env.filters.update(formats.FILTERS | words.FILTERS)
+    app.jinja_env.globals.update(frame=_frame, menu=[entry for _, entry in PAGES if entry is not None])
+    for blueprint, _ in PAGES:
+        app.register_blueprint(blueprint)
+
+
+def _frame() -> Frame:
+    """Called by the templates that have a menu, not by the error page, which must work without a database."""
+    desk = current.current_desk()
+    waiting = current.waiting(desk)
+    return Frame(
+        waiting=len(waiting),
+        latest=waiting[-1].id if waiting else 0,
+        order_mode=current.order_mode(desk),
+        trading_mode=desk.store.preferences.trading_mode(),
+    )
+
+
+def _with_version(endpoint: str, values: dict[str, object]) -> None:
+    """Static files are kept by the browser for an hour; an upgrade changes their addresses."""
+    if endpoint in {"static", "bootstrap.static"}:
+        values["v"] = __version__

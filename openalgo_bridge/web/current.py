@@ -1,0 +1,55 @@
+"""What a view needs of the bridge it belongs to. The only place in the pages that knows Flask's app object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app
+
+from openalgo_bridge.account.setup import SetupCode
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import StorageError
+from openalgo_bridge.model.order import OrderMode
+from openalgo_bridge.model.ticket import Ticket
+
+_NAME = "openalgo_bridge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bridge:
+    desk: Desk
+    setup_code: SetupCode
+
+
+def attach(app: Flask, desk: Desk, setup_code: SetupCode) -> None:
+    """Give the pages of ``app`` their desk."""
+    app.extensions[_NAME] = _Bridge(desk=desk, setup_code=setup_code)
+
+
+def current_desk() -> Desk:
+    """The desk of the app that serves this request."""
+    return _bridge().desk
+
+
+def current_setup_code() -> SetupCode:
+    """The one-time code of the app that serves this request."""
+    return _bridge().setup_code
+
+
+def order_mode(desk: Desk) -> OrderMode | None:
+    """The order mode, or None while it cannot be read: orders are held then, and the pages must still work."""
+    try:
+        return desk.store.preferences.order_mode()
+    except StorageError:
+        return None
+
+
+def waiting(desk: Desk) -> list[Ticket]:
+    """The held tickets that may still be approved, in the order they arrived. Raises StorageError."""
+    now = desk.clock.now()
+    return [ticket for ticket in desk.store.journal.held() if ticket.expires_at is None or ticket.expires_at > now]
+
+
+def _bridge() -> _Bridge:
+    return cast("_Bridge", current_app.extensions[_NAME])

@@ -1,0 +1,86 @@
+"""How money, times and durations are written on the pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from openalgo_bridge.clock import IST
+
+_MINUS = "\N{MINUS SIGN}"
+
+
+def money(amount: Decimal) -> str:
+    """A price with Indian grouping, such as ``1,23,456.70``: two decimals, up to four where the price has them."""
+    rounded = round(amount, 4)
+    places = 2 if rounded == round(rounded, 2) else 4
+    whole, _, fraction = f"{abs(rounded):.{places}f}".partition(".")
+    return f"{_MINUS if rounded < 0 else ''}{_grouped(whole)}.{fraction}"
+
+
+def rupees(amount: Decimal) -> str:
+    """An amount of money to the paisa, with the sign of the rupee."""
+    text = money(round(amount, 2))
+    return f"{_MINUS}₹{text[1:]}" if text.startswith(_MINUS) else f"₹{text}"
+
+
+def count(number: int) -> str:
+    """A whole number with Indian grouping."""
+    return f"{_MINUS if number < 0 else ''}{_grouped(str(abs(number)))}"
+
+
+def ist(moment: datetime) -> str:
+    """``21 Nov 2026 10:30:00`` in IST."""
+    return moment.astimezone(IST).strftime("%d %b %Y %H:%M:%S")
+
+
+def ist_ms(moment: datetime) -> str:
+    """``21 Nov 10:30:00.123`` in IST, for the traffic log."""
+    local = moment.astimezone(IST)
+    return f"{local:%d %b %H:%M:%S}.{local.microsecond // 1000:03d}"
+
+
+def utc(moment: datetime) -> str:
+    """The same moment in UTC, for the title of what :func:`ist` shows."""
+    local = moment.astimezone(UTC)
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} UTC"
+
+
+def duration(span: timedelta) -> str:
+    """``4 min 05 s``; never below zero."""
+    seconds = max(0, int(span.total_seconds()))
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def response_time(milliseconds: float) -> str:
+    """``0.42 ms``, ``12.3 ms``, ``1.20 s``."""
+    if milliseconds >= 1000:
+        return f"{milliseconds / 1000:.2f} s"
+    return f"{milliseconds:.1f} ms" if milliseconds >= 10 else f"{milliseconds:.2f} ms"
+
+
+def _grouped(digits: str) -> str:
+    """The last three together, the rest in twos: thousand, lakh, crore."""
+    head, tail = digits[:-3], digits[-3:]
+    pairs = [head[max(0, end - 2) : end] for end in range(len(head), 0, -2)]
+    return ",".join([*reversed(pairs), tail])
+
+
+FILTERS = {
+    "money": money,
+    "rupees": rupees,
+    "count": count,
+    "ist": ist,
+    "ist_ms": ist_ms,
+    "utc": utc,
+    "duration": duration,
+    "response_time": response_time,
+}
+"""The Jinja filters, by name."""

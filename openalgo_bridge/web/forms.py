@@ -1,0 +1,77 @@
+"""The forms of design 3. Rules about passwords, names and codes are the account's; a form only carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, PasswordField, RadioField, StringField
+from wtforms.validators import InputRequired, Length
+
+from openalgo_bridge.model.order import OrderMode
+
+_LONGEST = 1000
+
+
+class PageForm(FlaskForm):  # type: ignore[misc, unused-ignore]
+    """A form whose faults are shown beside its fields."""
+
+    def show_faults(self, faults: Mapping[str, Sequence[str]]) -> None:
+        """Put each fault beside the field of its name, or above the form where there is no such field."""
+        for name, texts in faults.items():
+            field = self._fields.get(name)
+            if field is None:
+                self.form_errors.extend(texts)
+            else:
+                field.errors = [*field.errors, *texts]
+
+
+class SetupForm(PageForm):
+    """``POST /setup``."""
+
+    setup_code = StringField("Set-up code", [InputRequired("Type the code from the console."), Length(max=_LONGEST)])
+    username = StringField("User name", [Length(max=_LONGEST)])
+    password = PasswordField("Password", [Length(max=_LONGEST)])
+    accept_risk = BooleanField("I have read this and accept the risk")
+
+
+class LoginForm(PageForm):
+    """``POST /login``."""
+
+    username = StringField("User name", [InputRequired("Type your user name."), Length(max=_LONGEST)])
+    password = PasswordField("Password", [InputRequired("Type your password."), Length(max=_LONGEST)])
+
+
+class OrderModeForm(PageForm):
+    """``POST /apikey/mode``. Auto needs the password, because it makes things less safe."""
+
+    mode = RadioField("Order mode", choices=[(OrderMode.AUTO.value, "Auto"), (OrderMode.SEMI_AUTO.value, "Semi-Auto")])
+    password = PasswordField("Password", [Length(max=_LONGEST)], id="mode-password")
+
+
+class ViewKeyForm(PageForm):
+    """``POST /apikey/view``."""
+
+    password = PasswordField(
+        "Password", [InputRequired("Type your password."), Length(max=_LONGEST)], id="view-password"
+    )
+
+
+class RegenerateForm(PageForm):
+    """``POST /apikey/regenerate``."""
+
+    password = PasswordField(
+        "Password", [InputRequired("Type your password."), Length(max=_LONGEST)], id="regenerate-password"
+    )
+    confirm = BooleanField(
+        "I know that programs using the old key stop working at once",
+        [InputRequired("Tick this first.")],
+        false_values=(False, "false", "", "no"),
+    )
+
+
+class DecisionForm(PageForm):
+    """``POST /action-center/<id>/approve`` and ``/reject``. ``shown`` is the ticket's fingerprint (security T31)."""
+
+    shown = HiddenField(validators=[InputRequired(), Length(max=64)])
+    reason = StringField("Reason", [Length(max=200)])

@@ -1,0 +1,117 @@
+"""Who may see a page: the person who signed in. Everything is closed unless it is listed as open here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Flask, Response, jsonify, make_response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf.csrf import CSRFProtect
+
+from openalgo_bridge.account import login
+from openalgo_bridge.store.users import User
+from openalgo_bridge.web import sessions
+from openalgo_bridge.web.current import current_desk
+
+_OPEN = {"static", "bootstrap.static", "health.health", "login.login", "setup.setup"}
+_POLLED = {"action_center.pending"}
+
+# Where a sign-in may lead: a fixed list, never a URL from the request (security T30).
+_AFTER_SIGN_IN = {
+    "action_center.action_center",
+    "orders.orders",
+    "positions.positions",
+    "traffic.traffic",
+    "apikey.apikey",
+}
+_HOME = "dashboard.dashboard"
+
+
+class SignedIn(UserMixin):  # type: ignore[misc, unused-ignore]
+    """The one user, as flask-login wants it."""
+
+    def __init__(self, user: User) -> None:
+        self.id = user.username
+
+
+def close(app: Flask, *, keyed: Blueprint) -> None:
+    """Ask for a sign-in and a CSRF token everywhere but in ``keyed``, which asks for the API key instead."""
+    manager = LoginManager()
+    # A session is a row of ours with its own life; flask-login's check of address and browser adds nothing.
+    manager.session_protection = None
+    manager.user_loader(_load_user)
+    manager.unauthorized_handler(_ask_to_sign_in)
+    manager.init_app(app)
+    app.before_request(_closed_to_strangers(manager, keyed))
+    # The token lives as long as its session: a page left open over lunch must still work.
+    app.config["WTF_CSRF_TIME_LIMIT"] = None
+    csrf = CSRFProtect()
+    csrf.init_app(app)
+    csrf.exempt(keyed)
+
+
+def sign_in(user: User) -> None:
+    """Start a signed-in session under a new id."""
+    sessions.begin_signed_in()
+    login_user(SignedIn(user))
+
+
+def sign_out() -> None:
+    """End the session in the database, not only in the browser."""
+    logout_user()
+    sessions.end()
+
+
+def destination() -> str:
+    """Where to go after a sign-in."""
+    wanted = request.args.get("next", "")
+    return url_for(wanted if wanted in _AFTER_SIGN_IN else _HOME)
+
+
+def device_token() -> str:
+    """What this browser was given after its last full login, or nothing."""
+    return request.cookies.get(_device_cookie(), "")
+
+
+def remember_device(response: Response) -> None:
+    """Let this browser be known for 90 days, so that strangers' wrong passwords cannot lock it out."""
+    desk = current_desk()
+    response.set_cookie(
+        _device_cookie(),
+        login.new_device_token(desk),
+        max_age=login.DEVICE_LIFE,
+        httponly=True,
+        samesite="Strict",
+        path="/",
+    )
+
+
+def _closed_to_strangers(manager: LoginManager, keyed: Blueprint) -> Callable[[], ResponseReturnValue | None]:
+    def admit() -> ResponseReturnValue | None:
+        if request.endpoint is None or request.endpoint in _OPEN or request.blueprint == keyed.name:
+            return None
+        if current_user.is_authenticated:
+            return None
+        answer: ResponseReturnValue = manager.unauthorized()
+        return answer
+
+    return admit
+
+
+def _load_user(username: str) -> SignedIn | None:
+    user = current_desk().store.users.get()
+    return SignedIn(user) if user is not None and user.username == username else None
+
+
+def _ask_to_sign_in() -> ResponseReturnValue:
+    if current_desk().store.users.get() is None:
+        return redirect(url_for("setup.setup"))
+    if request.endpoint in _POLLED:
+        return make_response(jsonify(status="error", message="Sign in."), 401)
+    wanted = request.endpoint if request.endpoint in _AFTER_SIGN_IN else None
+    return redirect(url_for("login.login", next=wanted))
+
+
+def _device_cookie() -> str:
+    return f"bridge_device_{current_desk().settings.flask_port}"

@@ -1,0 +1,97 @@
+"""``/orders``: everything that was asked for, with what we did and what the broker says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BrokerError
+from openalgo_bridge.model.books import BrokerOrder
+from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest
+from openalgo_bridge.model.states import OrderState
+from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.store.journal import JournalOrder
+from openalgo_bridge.trading.books import connected
+from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of
+
+blueprint = Blueprint("orders", __name__)
+
+_Book = dict[BrokerOrderId, BrokerOrder]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One ticket. ``status`` is the broker's word where it has one, else ours; quantities in units."""
+
+    ticket: Ticket
+    status: str
+    broker_order_id: BrokerOrderId | None
+    filled: int | None
+    average_price: Decimal | None
+    message: str
+
+
+@blueprint.get("/orders")
+def orders() -> ResponseReturnValue:
+    """Newest first."""
+    desk = current_desk()
+    before = before_in_url()
+    page = page_of(desk.store.journal.tickets(before=before, limit=PAGE_SIZE + 1), before)
+    book, fault = _book_or_fault(desk)
+    return render_template("orders.html", page=page, lines=_lines(desk, page.rows, book), fault=fault)
+
+
+def _book_or_fault(desk: Desk) -> tuple[_Book, str]:
+    """A broker that does not answer must not hide what we know ourselves."""
+    try:
+        return {order.id: order for order in connected(desk).broker.order_book()}, ""
+    except BrokerError as error:
+        return {}, error.message
+
+
+def _lines(desk: Desk, tickets: Iterable[Ticket], book: _Book) -> list[Line]:
+    wanted = list(tickets)
+    placed = {order.ticket_id: order for order in desk.store.journal.orders_of([ticket.id for ticket in wanted])}
+    return [_line(ticket, placed.get(ticket.id), book) for ticket in wanted]
+
+
+def _line(ticket: Ticket, order: JournalOrder | None, book: _Book) -> Line:
+    if order is None:
+        return _own(ticket, ticket.state, None, ticket.reason)
+    there = None if order.broker_order_id is None else book.get(order.broker_order_id)
+    # A change or a cancel was itself only sent; the order it names has a line of its own.
+    if there is None or order.state is not OrderState.SENT or not isinstance(ticket.request, OrderRequest):
+        return _own(ticket, order.state, order.broker_order_id or _target(ticket), order.message)
+    return Line(
+        ticket=ticket,
+        status=there.status,
+        broker_order_id=there.id,
+        filled=there.filled_quantity,
+        average_price=there.average_price if there.filled_quantity else None,
+        message=there.rejection_reason or order.message,
+    )
+
+
+def _own(ticket: Ticket, status: str, broker_order_id: BrokerOrderId | None, message: str) -> Line:
+    return Line(
+        ticket=ticket,
+        status=status,
+        broker_order_id=broker_order_id,
+        filled=None,
+        average_price=None,
+        message=message,
+    )
+
+
+def _target(ticket: Ticket) -> BrokerOrderId | None:
+    match ticket.request:
+        case ModifyRequest(broker_order_id=target) | CancelRequest(broker_order_id=target):
+            return target
+        case OrderRequest():
+            return None

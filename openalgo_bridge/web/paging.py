@@ -1,0 +1,37 @@
+"""Pages by key: the URL names the last row that was seen, so a page never shifts while rows arrive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from flask import request
+
+RowT = TypeVar("RowT")
+
+PAGE_SIZE = 50
+
+# A row id has at most 18 digits, so that it fits SQLite's integers whatever a URL says.
+_ROW_ID = re.compile(r"[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[RowT]):
+    """Rows newest first. ``is_first`` is False further down; ``has_older`` when there is more below."""
+
+    rows: Sequence[RowT]
+    is_first: bool
+    has_older: bool
+
+
+def before_in_url() -> int | None:
+    """The row id after which the page starts; None for the newest page and for anything that is no row id."""
+    text = request.args.get("before", "")
+    return int(text) if _ROW_ID.fullmatch(text) and int(text) > 0 else None
+
+
+def page_of(rows: Sequence[RowT], before: int | None) -> Page[RowT]:
+    """A page of ``rows``, which were read with ``limit=PAGE_SIZE + 1``."""
+    return Page(rows=rows[:PAGE_SIZE], is_first=before is None, has_older=len(rows) > PAGE_SIZE)

@@ -1,0 +1,143 @@
+"""What a request, a state or an account is called when a person reads it. Words before icons (design 8)."""
+
+from __future__ import annotations
+
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerRequest,
+    CancelRequest,
+    ModifyRequest,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+    Product,
+    TradingMode,
+)
+from openalgo_bridge.web.formats import count, money
+
+_PRODUCTS = {Product.CNC: "delivery (CNC)", Product.NRML: "overnight (NRML)", Product.MIS: "intraday (MIS)"}
+_MODES = {OrderMode.AUTO: "Auto", OrderMode.SEMI_AUTO: "Semi-Auto"}
+_ACCOUNTS = {TradingMode.ANALYZE: "paper account", TradingMode.LIVE: "LIVE account, real money"}
+_TRADING = {TradingMode.ANALYZE: "Analyzer (paper money)", TradingMode.LIVE: "Live (real money)"}
+
+_STATES = {
+    # of a ticket
+    "accepted": "Accepted",
+    "held": "Waiting for you",
+    "approved": "Approved",
+    "released": "Released",
+    "denied": "Denied by a guard",
+    "expired": "Expired",
+    # of an order
+    "planned": "About to be sent",
+    "sending": "Sending",
+    "sent": "Sent",
+    "rejected": "Rejected",
+    "unknown": "In doubt",
+    "not_placed": "Never reached the broker",
+    "parked": "In doubt: decide",
+    "dropped": "Not sent",
+    # of the broker
+    "open": "Open",
+    "trigger pending": "Waiting for its trigger",
+    "complete": "Filled",
+    "cancelled": "Cancelled",
+}
+
+_TONES = {
+    "held": "warning",
+    "unknown": "warning",
+    "parked": "warning",
+    "sending": "warning",
+    "complete": "success",
+    "rejected": "danger",
+    "denied": "danger",
+    "not_placed": "danger",
+    "open": "info",
+    "trigger pending": "info",
+    "sent": "info",
+}
+
+
+def sentence(request: BrokerRequest) -> str:
+    """The whole request in one plain sentence, such as ``BUY 10 RELIANCE on NSE at market, intraday (MIS)``."""
+    match request:
+        case OrderRequest():
+            return _order_sentence(request)
+        case ModifyRequest(broker_order_id=target, order=order):
+            return f"Change order {target} to: {_order_sentence(order)}"
+        case CancelRequest(broker_order_id=target):
+            return f"Cancel order {target}"
+
+
+def deed(request: BrokerRequest) -> str:
+    """What a button does, such as ``buy 10 RELIANCE``."""
+    match request:
+        case OrderRequest(action=action, quantity=quantity, symbol=symbol):
+            return f"{'buy' if action is Action.BUY else 'sell'} {count(quantity)} {symbol}"
+        case ModifyRequest(broker_order_id=target):
+            return f"change order {target}"
+        case CancelRequest(broker_order_id=target):
+            return f"cancel order {target}"
+
+
+def account(mode: TradingMode) -> str:
+    """Where the order goes."""
+    return _ACCOUNTS[mode]
+
+
+def trading_mode(mode: TradingMode) -> str:
+    """The name of the trading mode."""
+    return _TRADING[mode]
+
+
+def order_mode(mode: OrderMode | None) -> str:
+    """The name of the order mode; None is one that cannot be read."""
+    return "unreadable: every order is held" if mode is None else _MODES[mode]
+
+
+def source(text: str) -> str:
+    """Who asked."""
+    return {"api": "a program, through the API", "page": "this page"}.get(text, text)
+
+
+def state(word: str) -> str:
+    """A state of a ticket, an order or the broker's book."""
+    return _STATES.get(word, word)
+
+
+def tone(word: str) -> str:
+    """The colour of a state, which never says more than its word does."""
+    return _TONES.get(word, "secondary")
+
+
+def _order_sentence(order: OrderRequest) -> str:
+    product = _PRODUCTS[order.product]
+    disclosed = f", showing {count(order.disclosed_quantity)}" if order.disclosed_quantity else ""
+    what = f"{order.action} {count(order.quantity)} {order.symbol} on {order.exchange}"
+    return f"{what} {_price(order)}, {product}{disclosed}"
+
+
+def _price(order: OrderRequest) -> str:
+    match order.price_type:
+        case PriceType.MARKET:
+            return "at market"
+        case PriceType.LIMIT:
+            return f"at limit {money(order.price)}"
+        case PriceType.SL:
+            return f"stop-loss, trigger {money(order.trigger_price)}, limit {money(order.price)}"
+        case PriceType.SL_M:
+            return f"stop-loss, trigger {money(order.trigger_price)}, then at market"
+
+
+FILTERS = {
+    "sentence": sentence,
+    "deed": deed,
+    "account": account,
+    "trading_mode": trading_mode,
+    "order_mode": order_mode,
+    "source": source,
+    "state": state,
+    "tone": tone,
+}
+"""The Jinja filters, by name."""

@@ -1,0 +1,24 @@
+"""A desk with real files and no broker: the account needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.settings import Settings
+from openalgo_bridge.store.store import Store
+from tests.conftest import CHEAP, FixedClock
+
+
+@pytest.fixture
+def desk(settings: Settings, clock: FixedClock) -> Iterator[Desk]:
+    opened = open_desk(settings, clock)
+    yield opened
+    opened.close()
+
+
+def open_desk(settings: Settings, clock: FixedClock) -> Desk:
+    store = Store.open(settings.db_dir, clock)
+    return Desk(settings=settings, clock=clock, store=store, brokers={}, argon2=CHEAP)

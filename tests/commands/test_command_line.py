@@ -1,0 +1,254 @@
+"""The commands as a trader runs them: real processes, one data folder, one port.
+
+Starting a process takes most of the time here, so the tests of this file share one folder and one bridge, and
+build on each other in the order of the page.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from openalgo_bridge import lock
+from openalgo_bridge.model import apikey
+from openalgo_bridge.settings import PROJECT_FOLDER
+
+PASSWORD = "four unrelated words"
+SIGTERM_TOO = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where one trader's bridge lives."""
+
+    folder: Path
+    port: int
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {"DB_DIR": str(self.folder), "FLASK_PORT": str(self.port), "OPEN_BROWSER": "false"}
+        return {**os.environ, **own, **self.settings, "PYTHONPATH": str(PROJECT_FOLDER)}
+
+    def run(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """One command, to its end."""
+        return subprocess.run(
+            command(*arguments), input=typed, capture_output=True, text=True, encoding="utf-8", env=self.environment
+        )
+
+    def mode(self) -> str:
+        return self.run("mode").stdout.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A bridge that serves, and what it said before it did."""
+
+    process: subprocess.Popen[str]
+    said: list[str]
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code and the rest of what it said, once it has ended."""
+        said, complaints = self.process.communicate(timeout=60)
+        assert complaints == ""
+        return self.process.returncode, said
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-X", "utf8", "-m", "openalgo_bridge", *arguments]
+
+
+def serve(home: Home) -> Bridge:
+    """Start a bridge; returns when it says that it serves."""
+    group = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+    process = subprocess.Popen(
+        command(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=home.environment,
+        creationflags=group,
+    )
+    said: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        said.append(line)
+        if "Ctrl+C stops it" in line:
+            return Bridge(process, said)
+    raise AssertionError(f"The bridge ended: {said} {process.communicate()[1]}")
+
+
+def get(home: Home, path: str) -> tuple[int, str]:
+    with closing(http.client.HTTPConnection("127.0.0.1", home.port, timeout=30)) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    return Home(tmp_path_factory.mktemp("home") / "db", port)
+
+
+@pytest.fixture(scope="module")
+def made(home: Home) -> subprocess.CompletedProcess[str]:
+    """The answer of the set-up that worked."""
+    return home.run("setup", "--username", "trader", "--password-stdin", "--accept-risk", typed=f"{PASSWORD}\n")
+
+
+@pytest.fixture(scope="module")
+def bridge(home: Home, made: subprocess.CompletedProcess[str]) -> Iterator[Bridge]:
+    """The bridge that most tests talk to. Its predecessor was killed, which must not be in its way."""
+    first = serve(home)
+    first.process.kill()
+    first.process.communicate()
+    second = serve(home)
+    yield second
+    second.process.kill()
+    second.process.communicate()
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one message of a command that did not do what was asked."""
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_help_names_every_command(home: Home) -> None:
+    told = home.run("--help").stdout
+    assert [name for name in ("serve", "setup", "mode", "doctor") if f"\n  {name} " in told] != []
+
+
+def test_bad_settings_are_one_sentence(home: Home) -> None:
+    message = refused(replace(home, settings={"FLASK_PORT": "http"}).run("doctor"))
+    assert message.count("\n") == 1
+    assert "FLASK_PORT" in message
+
+
+def test_setup_shows_the_risk_and_does_nothing_until_it_is_accepted(home: Home) -> None:
+    message = refused(home.run("setup", "--username", "trader", "--password-stdin", typed=f"{PASSWORD}\n"))
+    assert "You can lose money" in message
+    assert "--accept-risk" in message
+
+
+def test_setup_refuses_a_weak_password_in_words(home: Home) -> None:
+    done = home.run("setup", "--username", "trader", "--password-stdin", "--accept-risk", typed="short\n")
+    assert "At least 12 characters" in refused(done)
+
+
+def test_setup_prints_the_key_alone_on_the_last_line(made: subprocess.CompletedProcess[str]) -> None:
+    assert made.returncode == 0
+    key = made.stdout.splitlines()[-1]
+    assert apikey.is_well_formed(key)
+    assert key not in made.stderr
+
+
+def test_a_second_setup_changes_nothing(home: Home, made: subprocess.CompletedProcess[str]) -> None:
+    done = home.run("setup", "--username", "other", "--password-stdin", "--accept-risk", typed=f"{PASSWORD}\n")
+    assert "already" in refused(done)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
+def test_everything_in_the_folder_is_private(home: Home, bridge: Bridge) -> None:
+    paths = [home.folder, *home.folder.iterdir()]
+    assert [path for path in paths if path.stat().st_mode & 0o077] == []
+
+
+def test_a_bridge_whose_predecessor_was_killed_serves(home: Home, bridge: Bridge) -> None:
+    assert get(home, "/healthz") == (200, '{"status":"ok"}')
+
+
+def test_with_an_account_no_set_up_code_is_shown(bridge: Bridge) -> None:
+    assert "set-up code" not in "".join(bridge.said)
+
+
+def test_a_second_bridge_says_that_one_runs_and_where(home: Home, bridge: Bridge) -> None:
+    message = refused(home.run())
+    assert home.url in message
+    assert str(bridge.process.pid) in message
+
+
+def test_setup_refuses_beside_a_running_bridge(home: Home, bridge: Bridge) -> None:
+    done = home.run("setup", "--username", "trader", "--password-stdin", "--accept-risk", typed=f"{PASSWORD}\n")
+    assert home.url in refused(done)
+
+
+def test_a_port_of_another_program_is_told_with_the_setting(home: Home, bridge: Bridge, tmp_path: Path) -> None:
+    message = refused(replace(home, folder=tmp_path / "db").run())
+    assert str(home.port) in message
+    assert "FLASK_PORT" in message
+
+
+def test_a_wrong_password_does_not_switch_to_auto(home: Home, bridge: Bridge) -> None:
+    assert home.run("mode", "semi_auto").returncode == 0
+    assert "Wrong password" in refused(home.run("mode", "auto", "--password-stdin", typed="wrong wrong wrong\n"))
+    assert home.mode() == "semi_auto"
+
+
+def test_no_password_at_all_does_not_switch_to_auto(home: Home, bridge: Bridge) -> None:
+    assert home.run("mode", "semi_auto").returncode == 0
+    refused(home.run("mode", "auto", "--password-stdin"))
+    assert home.mode() == "semi_auto"
+
+
+def test_the_right_password_switches_to_auto(home: Home, bridge: Bridge) -> None:
+    assert home.run("mode", "semi_auto").returncode == 0
+    assert home.run("mode", "auto", "--password-stdin", typed=f"{PASSWORD}\n").returncode == 0
+    assert home.mode() == "auto"
+
+
+def test_doctor_finds_a_running_bridge_healthy(home: Home, bridge: Bridge) -> None:
+    done = home.run("doctor")
+    assert [line for line in done.stdout.splitlines() if not line.startswith("OK")] == []
+    assert f"port: {home.port} is served by" in done.stdout
+    assert done.returncode == 0
+
+
+def test_doctor_names_a_damaged_database_and_a_taken_port(home: Home, bridge: Bridge, tmp_path: Path) -> None:
+    (tmp_path / "bridge.db").write_bytes(b"this was a database once" * 1000)
+    tmp_path.chmod(0o700)
+    done = replace(home, folder=tmp_path).run("doctor")
+    failed = [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert "FAIL bridge.db" in failed
+    assert "FAIL port" in failed
+    assert done.returncode == 1
+
+
+def test_ctrl_c_ends_the_bridge_in_order(home: Home, bridge: Bridge) -> None:
+    # The last test that uses the shared bridge.
+    bridge.process.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
+    assert bridge.end() == (0, "Stopped.\n")
+    assert lock.holder(home.folder / lock.INSTANCE_LOCK) is None
+
+
+@SIGTERM_TOO
+def test_a_first_start_shows_the_set_up_code_and_sigterm_ends_it_in_order(home: Home, tmp_path: Path) -> None:
+    fresh = serve(replace(home, folder=tmp_path / "db"))
+    try:
+        told = "".join(fresh.said)
+        assert f"{home.url}/setup" in told
+        assert "set-up code" in told
+        fresh.process.send_signal(signal.SIGTERM)
+        assert fresh.end() == (0, "Stopped.\n")
+    finally:
+        fresh.process.kill()
+        fresh.process.communicate()

@@ -1,0 +1,81 @@
+"""The data folder is private to its owner, and the trader is told of places where SQLite loses data."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from openalgo_bridge import folder
+from openalgo_bridge.errors import StorageError
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@posix
+def test_a_new_folder_is_for_its_owner_only(tmp_path: Path) -> None:
+    assert folder.prepare(tmp_path / "a" / "db") == []
+    assert mode_of(tmp_path / "a" / "db") == 0o700
+
+
+@posix
+def test_an_open_folder_and_the_files_in_it_are_tightened(tmp_path: Path) -> None:
+    place = tmp_path / "db"
+    place.mkdir()
+    place.chmod(0o777)
+    (place / "bridge.db").touch()
+    (place / "bridge.db").chmod(0o664)
+    assert folder.open_to_others(place) != []
+    assert folder.prepare(place) == []
+    assert (mode_of(place), mode_of(place / "bridge.db")) == (0o700, 0o600)
+
+
+@posix
+def test_a_link_in_the_folder_does_not_change_what_it_points_at(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.touch()
+    outside.chmod(0o644)
+    place = tmp_path / "db"
+    place.mkdir()
+    (place / "link").symlink_to(outside)
+    folder.prepare(place)
+    assert mode_of(outside) == 0o644
+
+
+@posix
+def test_new_files_are_private_whatever_the_mask_was(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        folder.keep_new_files_private()
+        (tmp_path / "file").touch()
+    finally:
+        os.umask(before)
+    assert mode_of(tmp_path / "file") == 0o600
+
+
+def test_a_folder_that_cannot_be_made_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="DB_DIR"):
+        folder.prepare(tmp_path / "file" / "db")
+
+
+@pytest.mark.parametrize("cloud", ["OneDrive", "OneDrive - Work", "Dropbox", "iCloudDrive"])
+def test_a_folder_in_a_cloud_is_warned_of(tmp_path: Path, cloud: str) -> None:
+    warnings = folder.prepare(tmp_path / cloud / "db")
+    assert len(warnings) == 1
+    assert "DB_DIR" in warnings[0]
+
+
+def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount() -> None:
+    mounts = "/dev/sda / ext4 rw 0 0\nserver:/home /home nfs4 rw 0 0\n//pc/x /mnt/my\\040share cifs rw 0 0\n"
+    assert folder.mount_type(PurePosixPath("/srv/db"), mounts) == "ext4"
+    assert folder.mount_type(PurePosixPath("/home/trader/db"), mounts) == "nfs4"
+    assert folder.mount_type(PurePosixPath("/mnt/my share/db"), mounts) == "cifs"
+    assert folder.mount_type(PurePosixPath("/srv"), "") == ""

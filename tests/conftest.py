@@ -1,0 +1,118 @@
+"""What every test may ask for. Real parts throughout: SQLite in a folder, the paper exchange, sockets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from openalgo_bridge.account.password import Argon2Cost
+from openalgo_bridge.account.setup import SetupCode, create_account
+from openalgo_bridge.app import create_app, open_desk
+from openalgo_bridge.clock import Clock
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.server import Server
+from openalgo_bridge.settings import Settings
+
+PASSWORD = "correct horse battery"
+CHEAP = Argon2Cost(memory_kib=64, iterations=1, lanes=1)
+
+
+class FixedClock(Clock):
+    """A clock that moves only when a test moves it. Saturday 21 November 2026, 10:30 IST."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def move(self, **delta: float) -> None:
+        self.moment += timedelta(**delta)
+
+
+@dataclass(frozen=True)
+class Account:
+    """The one user of a test."""
+
+    username: str
+    password: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """A bridge that serves on a real socket."""
+
+    url: str
+    port: int
+    desk: Desk
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Defaults, in a folder of its own, with limits that a test does not meet by accident."""
+    folder = tmp_path / "db"
+    folder.mkdir(mode=0o700)
+    return Settings(
+        db_dir=folder,
+        open_browser=False,
+        order_rate_limit="1000 per second",
+        api_rate_limit="1000 per second",
+    )
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def desk(settings: Settings, clock: FixedClock) -> Iterator[Desk]:
+    """Real files, the paper exchange, a clock that stands still."""
+    opened = open_desk(settings, clock, CHEAP)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def account(desk: Desk) -> Account:
+    key = create_account(desk, "trader", PASSWORD, risk_accepted=True)
+    return Account("trader", PASSWORD, key)
+
+
+@pytest.fixture
+def app(desk: Desk) -> Flask:
+    return create_app(desk, SetupCode(announce=lambda code: None))
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Speaks as a program on this PC does."""
+    client = app.test_client()
+    client.environ_base.update(HTTP_HOST="127.0.0.1:5000", REMOTE_ADDR="127.0.0.1")
+    return client
+
+
+@pytest.fixture
+def live(settings: Settings) -> Iterator[Live]:
+    """A whole bridge on a real socket, with the real clock."""
+    port = free_port()
+    opened = open_desk(replace(settings, flask_port=port), Clock(), CHEAP)
+    server = Server(create_app(opened, SetupCode(announce=lambda code: None)), port=port)
+    server.start()
+    yield Live(f"http://127.0.0.1:{port}", port, opened)
+    server.close()
+    opened.close()

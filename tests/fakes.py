@@ -1,0 +1,95 @@
+"""The two doubles of the suite: a broker that follows a script, and the desk it sits at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from openalgo_bridge.brokers.base import Capabilities
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
+from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref, TradingMode
+from openalgo_bridge.model.permit import SendPermit
+
+
+@dataclass
+class ScriptedBroker:
+    """Takes every order, unless ``fault`` raises first. ``accepts_before_fault`` keeps it all the same."""
+
+    desk: Desk
+    fault: Callable[[], Exception] | None = None
+    accepts_before_fault: bool = False
+    reread_after: float | None = 0.0
+    book: dict[Ref, BrokerOrder] = field(default_factory=dict)
+    calls: list[Ref] = field(default_factory=list)
+    name: str = "scripted"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(reread_after=self.reread_after)
+
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        self.calls.append(permit.ref)
+        order_id = BrokerOrderId(f"S{len(self.calls)}")
+        if self.fault is None or self.accepts_before_fault:
+            self.book[permit.ref] = BrokerOrder(
+                id=order_id,
+                tag=permit.ref,
+                request=permit.request,
+                status=OrderStatus.OPEN,
+                filled_quantity=0,
+                average_price=permit.request.price,
+                placed_at=self.desk.clock.now(),
+            )
+        if self.fault is not None:
+            raise self.fault()
+        return order_id
+
+    def modify(self, permit: SendPermit[ModifyRequest]) -> None:
+        self.calls.append(permit.ref)
+        there = self._named(permit.request.broker_order_id)
+        self.book[there.tag] = replace(there, request=permit.request.order)
+        if self.fault is not None:
+            raise self.fault()
+
+    def cancel(self, permit: SendPermit[CancelRequest]) -> None:
+        self.calls.append(permit.ref)
+        there = self._named(permit.request.broker_order_id)
+        self.book[there.tag] = replace(there, status=OrderStatus.CANCELLED)
+        if self.fault is not None:
+            raise self.fault()
+
+    def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
+        return next((order for order in self.book.values() if order.id == order_id), None)
+
+    def find(self, tag: Ref) -> BrokerOrder | None:
+        return self.book.get(tag)
+
+    def order_book(self) -> list[BrokerOrder]:
+        return list(reversed(self.book.values()))
+
+    def trade_book(self) -> list[Trade]:
+        return []
+
+    def positions(self) -> list[Position]:
+        return []
+
+    def holdings(self) -> list[Holding]:
+        return []
+
+    def funds(self) -> Funds:
+        raise AssertionError("not asked for in these tests")
+
+    def quote(self, instrument: Instrument) -> Quote:
+        raise AssertionError("not asked for in these tests")
+
+    def _named(self, order_id: BrokerOrderId) -> BrokerOrder:
+        order = self.order(order_id)
+        assert order is not None
+        return order
+
+
+def with_broker(desk: Desk, broker: ScriptedBroker) -> Desk:
+    """The same desk, with ``broker`` in place of the paper exchange."""
+    return replace(desk, brokers={TradingMode.ANALYZE: broker})

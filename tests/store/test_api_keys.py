@@ -1,0 +1,90 @@
+"""One key in force; the ones before it are known, but their copies are gone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from openalgo_bridge.errors import StorageError
+from openalgo_bridge.store import schema
+from openalgo_bridge.store.api_keys import ApiKeys, KeyCopy, SealedKey
+from openalgo_bridge.store.database import Database
+from tests.conftest import FixedClock
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(tmp_path / "bridge.db", synchronous="FULL")
+    opened.migrate(schema.bridge)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def keys(db: Database, clock: FixedClock) -> ApiKeys:
+    return ApiKeys(db, clock)
+
+
+def a_key(number: int, *, copied: bool = True) -> SealedKey:
+    lookup = bytes([number]) * 32
+    copy = KeyCopy(sealed=b"sealed", wrapped_key=b"wrapped", salt=b"salt")
+    return SealedKey(lookup=lookup, fingerprint=lookup.hex()[:12], copy=copy if copied else None)
+
+
+def test_a_fresh_bridge_has_no_key(keys: ApiKeys) -> None:
+    assert keys.active() is None
+    assert keys.find(b"1" * 32) is None
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_the_active_key_comes_back_as_it_was_written(keys: ApiKeys, clock: FixedClock, copied: bool) -> None:
+    keys.replace(a_key(1, copied=copied))
+    active = keys.active()
+    assert active is not None
+    assert active.key == a_key(1, copied=copied)
+    assert active.created_at == clock.now()
+
+
+def test_replacing_retires_the_former_key_and_forgets_its_copy(keys: ApiKeys, db: Database) -> None:
+    keys.replace(a_key(1))
+    keys.replace(a_key(2))
+    former, current = keys.find(a_key(1).lookup), keys.find(a_key(2).lookup)
+    assert former is not None
+    assert current is not None
+    assert (former.is_retired, current.is_retired) == (True, False)
+    kept = db.read("SELECT sealed, wrapped_key, salt FROM api_key WHERE retired_at IS NOT NULL")
+    assert [tuple(row) for row in kept] == [(None, None, None)]
+
+
+def test_when_the_new_key_cannot_be_written_the_former_stays_in_force(keys: ApiKeys) -> None:
+    keys.replace(a_key(1))
+    keys.replace(a_key(2))
+    with pytest.raises(StorageError):
+        keys.replace(a_key(1))  # its keyed hash is taken
+    active = keys.active()
+    assert active is not None
+    assert active.key == a_key(2)
+
+
+def test_keys_replaced_at_once_leave_one_in_force(keys: ApiKeys, db: Database) -> None:
+    barrier = threading.Barrier(8)
+
+    def replace(number: int) -> None:
+        barrier.wait()
+        keys.replace(a_key(number))
+
+    threads = [threading.Thread(target=replace, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = db.read("SELECT retired_at IS NULL AS active, count(*) AS n FROM api_key GROUP BY 1 ORDER BY 1")
+    assert [tuple(row) for row in rows] == [(0, 7), (1, 1)]
+
+
+def test_half_a_copy_cannot_be_written(db: Database) -> None:
+    with pytest.raises(StorageError):
+        db.write("INSERT INTO api_key (lookup, fingerprint, sealed, created_at) VALUES (x'00', 'f', x'01', 1)")

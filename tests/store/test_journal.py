@@ -1,0 +1,262 @@
+"""The journal: one winner for every move, and nothing leaves before it is on the disk."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openalgo_bridge.errors import BridgeError, Conflict, NotFound, StorageError
+from openalgo_bridge.model import ticket as tickets
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    BrokerRequest,
+    CancelRequest,
+    Exchange,
+    ModifyRequest,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+    Product,
+    TradingMode,
+)
+from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
+from openalgo_bridge.model.ticket import Origin, TicketDraft, child_ref, new_ref, operation_of
+from openalgo_bridge.store import schema
+from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.journal import Journal, Settlement
+from tests.conftest import FixedClock
+
+BUY_TEN = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(tmp_path / "bridge.db", synchronous="FULL")
+    opened.migrate(schema.bridge)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def journal(db: Database, clock: FixedClock) -> Journal:
+    return Journal(db, clock)
+
+
+def a_draft(request: BrokerRequest = BUY_TEN) -> TicketDraft:
+    return TicketDraft(
+        ref=new_ref(),
+        operation=operation_of(request),
+        request=request,
+        order_mode=OrderMode.AUTO,
+        trading_mode=TradingMode.ANALYZE,
+        origin=Origin(source="api", strategy="test", request_id="r1"),
+    )
+
+
+def test_a_released_ticket_is_sending_before_anybody_holds_a_permit(journal: Journal) -> None:
+    ticket, permit = journal.release(a_draft())
+    (order,) = journal.orders_of([ticket.id])
+    assert (ticket.state, order.state, order.id) == (TicketState.RELEASED, OrderState.SENDING, permit.order_id)
+    assert [event.state for event in journal.events(ticket.id)] == ["accepted", "released", "sending"]
+
+
+def test_what_was_committed_is_what_is_read_back(journal: Journal) -> None:
+    ticket, _ = journal.release(a_draft())
+    assert journal.ticket(ticket.id) == ticket
+    held = journal.hold(a_draft(), expires_at=None, reason="because")
+    assert journal.ticket(held.id) == held
+
+
+def test_a_held_ticket_has_no_order(journal: Journal) -> None:
+    ticket = journal.hold(a_draft(), expires_at=None, reason="")
+    assert journal.orders_of([ticket.id]) == []
+    assert journal.held_count() == 1
+
+
+def test_eight_threads_approve_one_ticket_and_one_wins(journal: Journal) -> None:
+    for _ in range(25):
+        ticket = journal.hold(a_draft(), expires_at=None, reason="")
+        outcomes = in_threads(8, lambda waiting=ticket: journal.approve(waiting.id, waiting.shown))
+        assert sum(isinstance(outcome, tuple) for outcome in outcomes) == 1
+        assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 7
+        assert len(journal.orders_of([ticket.id])) == 1
+
+
+def test_approve_and_reject_at_once_have_one_outcome(journal: Journal) -> None:
+    for _ in range(25):
+        ticket = journal.hold(a_draft(), expires_at=None, reason="")
+        turns = itertools.cycle(
+            [lambda t=ticket: journal.approve(t.id, t.shown), lambda t=ticket: journal.reject(t.id, t.shown, "no")]
+        )
+        outcomes = in_threads(4, lambda turns=turns: next(turns)())
+        assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 3
+        sent = len(journal.orders_of([ticket.id]))
+        assert (journal.ticket(ticket.id).state is TicketState.RELEASED) == (sent == 1)
+
+
+def test_an_approval_of_something_else_than_was_shown_is_refused(journal: Journal) -> None:
+    ticket = journal.hold(a_draft(), expires_at=None, reason="")
+    other = journal.hold(a_draft(), expires_at=None, reason="")
+    with pytest.raises(Conflict, match="not what was shown"):
+        journal.approve(ticket.id, other.shown)
+    assert journal.ticket(ticket.id).state is TicketState.HELD
+
+
+def test_what_expired_cannot_be_approved_even_before_it_is_swept(journal: Journal, clock: FixedClock) -> None:
+    ticket = journal.hold(a_draft(), expires_at=clock.now() + timedelta(minutes=5), reason="")
+    clock.move(minutes=5)
+    with pytest.raises(Conflict, match="has expired"):
+        journal.approve(ticket.id, ticket.shown)
+    assert journal.expire_held() == 1
+    assert journal.ticket(ticket.id).state is TicketState.EXPIRED
+    assert journal.expire_held() == 0
+
+
+def test_an_unknown_ticket_is_not_found(journal: Journal) -> None:
+    with pytest.raises(NotFound):
+        journal.approve(7, "x")
+
+
+def test_an_order_is_settled_once(journal: Journal) -> None:
+    _, permit = journal.release(a_draft())
+    sent = Settlement(state=OrderState.SENT, broker_order_id=BrokerOrderId("1"))
+    journal.settle(permit.order_id, sent)
+    with pytest.raises(Conflict):
+        journal.settle(permit.order_id, Settlement(state=OrderState.REJECTED))
+    (order,) = journal.orders_of([1])
+    assert (order.state, order.broker_order_id) == (OrderState.SENT, "1")
+
+
+def test_every_illegal_move_of_an_order_is_refused(journal: Journal, db: Database) -> None:
+    for was, becomes in itertools.product(OrderState, OrderState):
+        _, permit = journal.release(a_draft())
+        db.write("UPDATE orders SET state = ? WHERE id = ?", (was, permit.order_id))
+        if (was, becomes) in ORDER_MOVES:
+            journal.settle(permit.order_id, Settlement(state=becomes), was=was)
+        else:
+            with pytest.raises(RuntimeError):
+                journal.settle(permit.order_id, Settlement(state=becomes), was=was)
+
+
+def test_final_states_have_no_way_out() -> None:
+    final_orders = {OrderState.SENT, OrderState.REJECTED, OrderState.NOT_PLACED, OrderState.DROPPED}
+    final_tickets = {TicketState.RELEASED, TicketState.DENIED, TicketState.REJECTED, TicketState.EXPIRED}
+    assert not final_orders & {was for was, _ in ORDER_MOVES}
+    assert not final_tickets & {was for was, _ in TICKET_MOVES}
+
+
+def test_a_restart_drops_what_was_planned_and_doubts_what_was_sending(journal: Journal, db: Database) -> None:
+    _, planned = journal.release(a_draft())
+    db.write("UPDATE orders SET state = 'planned' WHERE id = ?", (planned.order_id,))
+    _, sending = journal.release(a_draft())
+    _, done = journal.release(a_draft())
+    journal.settle(done.order_id, Settlement(state=OrderState.SENT, broker_order_id=BrokerOrderId("1")))
+    found = journal.interrupt()
+    assert (found.dropped, found.unknown, found.held_again) == (1, 1, 0)
+    assert [order.state for order in journal.orders_of([1, 2, 3])] == [
+        OrderState.DROPPED,
+        OrderState.UNKNOWN,
+        OrderState.SENT,
+    ]
+    assert [order.id for order in journal.unresolved()] == [sending.order_id]
+
+
+def test_a_restart_holds_again_what_was_approved_and_never_sending(journal: Journal, db: Database) -> None:
+    ticket = journal.hold(a_draft(), expires_at=None, reason="")
+    db.write("UPDATE ticket SET state = 'approved' WHERE id = ?", (ticket.id,))
+    assert journal.interrupt().held_again == 1
+    assert journal.ticket(ticket.id).state is TicketState.HELD
+    journal.approve(ticket.id, ticket.shown)
+
+
+def test_pages_go_by_key_and_meet_every_ticket_once(journal: Journal) -> None:
+    made = [journal.release(a_draft())[0].id for _ in range(12)]
+    seen: list[int] = []
+    before = None
+    while page := journal.tickets(before=before, limit=5):
+        seen += [ticket.id for ticket in page]
+        before = seen[-1]
+    assert seen == made[::-1]
+
+
+def test_a_full_disk_is_a_storage_error_and_leaves_nothing_half_done(journal: Journal, db: Database) -> None:
+    journal.release(a_draft())
+    pages = db.read_one("PRAGMA page_count")
+    assert pages is not None
+    db.read(f"PRAGMA max_page_count = {pages[0]}")
+    with pytest.raises(StorageError):
+        for _ in range(200):
+            journal.release(a_draft())
+    tickets_made = db.read_one("SELECT count(*) AS n FROM ticket")
+    orders_made = db.read_one("SELECT count(*) AS n FROM orders WHERE state = 'sending'")
+    assert tickets_made is not None
+    assert orders_made is not None
+    assert tickets_made["n"] == orders_made["n"]
+
+
+def test_references_fit_every_brokers_tag_and_do_not_repeat() -> None:
+    refs = {new_ref() for _ in range(2000)}
+    assert len(refs) == 2000
+    for ref in list(refs)[:50]:
+        children = [child_ref(ref, sequence) for sequence in range(100)]
+        assert children[0] == ref
+        assert len(set(children)) == 100
+        assert all(len(child) <= 15 and child.isalnum() for child in children)
+
+
+prices = st.decimals(min_value=0, max_value=10**6, places=4)
+orders = st.builds(
+    OrderRequest,
+    symbol=st.text(min_size=1, max_size=20),
+    exchange=st.sampled_from(Exchange),
+    action=st.sampled_from(Action),
+    quantity=st.integers(1, 10**9),
+    price_type=st.sampled_from(PriceType),
+    product=st.sampled_from(Product),
+    price=prices,
+    trigger_price=prices,
+    disclosed_quantity=st.integers(0, 10**9),
+)
+ids = st.text(min_size=1, max_size=20).map(BrokerOrderId)
+requests = (
+    orders | st.builds(ModifyRequest, broker_order_id=ids, order=orders) | st.builds(CancelRequest, broker_order_id=ids)
+)
+
+
+@given(requests)
+def test_a_request_survives_the_journal(request: BrokerRequest) -> None:
+    assert tickets.from_json(operation_of(request), tickets.to_json(request)) == request
+
+
+def test_a_decimal_keeps_its_digits_in_the_journal() -> None:
+    order = OrderRequest(symbol="SBIN", exchange=Exchange.NSE, action=Action.BUY, quantity=1, price=Decimal("812.35"))
+    assert '"price":"812.35"' in tickets.to_json(order)
+
+
+def in_threads(count: int, act: object) -> list[object]:
+    """What ``count`` threads get when they all do the same thing at the same moment."""
+    barrier = threading.Barrier(count)
+    outcomes: list[object] = []
+
+    def run() -> None:
+        barrier.wait()
+        try:
+            outcomes.append(act())  # type: ignore[operator]
+        except BridgeError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes

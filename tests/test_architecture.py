@@ -1,0 +1,212 @@
+"""The shape of the program, checked: who imports whom, how long things may be, where side effects live."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "openalgo_bridge"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+STANDARD = set(sys.stdlib_module_names) | {"__future__"}
+STANDARD_ONLY: set[str] = set()
+STORE_LIBRARIES = {"sqlite_utils", "cryptography"}
+FRONT_LIBRARIES = {"flask", "werkzeug", "flask_limiter", "limits", "pydantic", "flask_login", "flask_wtf", "wtforms"}
+FRONT = {"api", "web", "trading", "account", "model", "store", "errors", "clock", "settings", "desk", "traffic"}
+
+# layer -> (our layers it may import, libraries it may import). The longest matching layer counts.
+MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
+    "errors": (set(), STANDARD_ONLY),
+    "clock": (set(), STANDARD_ONLY),
+    "settings": ({"errors"}, STANDARD_ONLY),
+    "model": ({"model", "errors"}, STANDARD_ONLY),
+    "store": ({"store", "model", "errors", "clock"}, STORE_LIBRARIES),
+    "market": ({"market", "model", "clock", "errors"}, STANDARD_ONLY),
+    "brokers.base": ({"model", "errors", "clock"}, STANDARD_ONLY),
+    "brokers.paper": ({"brokers.base", "brokers.paper", "market", "model", "errors", "clock"}, STANDARD_ONLY),
+    "brokers.registry": ({"brokers", "market", "model", "errors", "clock"}, STANDARD_ONLY),
+    "brokers": (set(), STANDARD_ONLY),
+    "desk": ({"account", "brokers.base", "clock", "errors", "model", "settings", "store"}, STANDARD_ONLY),
+    "account": ({"account", "model", "store", "errors", "clock", "desk", "settings"}, {"cryptography", "limits"}),
+    "trading": ({"trading", "model", "store", "brokers.base", "errors", "clock", "desk", "market"}, STANDARD_ONLY),
+    "traffic": ({"settings", "store", "errors", "model", "clock"}, STANDARD_ONLY),
+    "guard": ({"settings", "store", "errors", "model", "traffic"}, STANDARD_ONLY),
+    "api": (FRONT - {"web"}, FRONT_LIBRARIES),
+    "web": (FRONT - {"api"}, FRONT_LIBRARIES | {"flask_bootstrap", "markupsafe", "segno"}),
+    "console": ({"model", "settings", "errors"}, STANDARD_ONLY),
+    "lock": ({"errors"}, STANDARD_ONLY),
+    "folder": ({"errors", "settings"}, STANDARD_ONLY),
+    "bootstrap": (set(), STANDARD_ONLY),
+    "server": ({"errors", "settings"}, {"waitress"}),
+}
+EVERYTHING = {"app", "commands", "__main__", "__init__"}
+
+# Where a catch-all may stand, and why it must (design 11: at most five).
+BROAD_EXCEPTS = {
+    "trading/sending.py": "whatever an adapter raises after the claim, the order may be at the broker",
+}
+
+
+def layer(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def rule_for(name: str) -> tuple[set[str], set[str]] | None:
+    if name.split(".", maxsplit=1)[0] in EVERYTHING:
+        return None
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        if (prefix := ".".join(parts[:length])) in MAY_IMPORT:
+            return MAY_IMPORT[prefix]
+    raise AssertionError(f"{name} stands in no row of the import table")
+
+
+def imported(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the layer"
+            module = node.module or ""
+            yield from ((f"{module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def is_within(name: str, allowed: set[str]) -> bool:
+    return any(name == layer_name or name.startswith(f"{layer_name}.") for layer_name in allowed)
+
+
+def typing_only(tree: ast.Module) -> set[int]:
+    """Lines of imports under ``if TYPE_CHECKING``, which do not exist at run time."""
+    branches = (node for node in ast.walk(tree) if isinstance(node, ast.If))
+    guarded = (node for node in branches if ast.unparse(node.test) == "TYPE_CHECKING")
+    return {line for node in guarded for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
+    rule = rule_for(layer(path))
+    if rule is None:
+        return
+    ours, libraries = rule
+    tree = parsed(path)
+    skipped = typing_only(tree)
+    for name, line in imported(tree):
+        top = name.split(".")[0]
+        if top == "openalgo_bridge":
+            assert is_within(name.removeprefix("openalgo_bridge."), ours), f"{path}:{line} imports {name}"
+        elif top not in STANDARD and line not in skipped:
+            assert top in libraries, f"{path}:{line} imports {name}"
+
+
+def test_modules_and_functions_stay_small() -> None:
+    for path in [*MODULES, ROOT / "run.py"]:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, f"{path} has over 400 lines"
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.FunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                assert length <= 60, f"{path}:{node.name} has {length} lines"
+
+
+def test_the_median_function_is_short() -> None:
+    lengths = sorted(
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in MODULES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef)
+    )
+    assert lengths[len(lengths) // 2] <= 12
+
+
+def test_broad_excepts_stand_only_where_they_are_listed() -> None:
+    assert len(BROAD_EXCEPTS) <= 5
+    found = set()
+    for path in [*MODULES, ROOT / "run.py"]:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ExceptHandler) and _is_broad(node):
+                found.add(path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name)
+    assert found == set(BROAD_EXCEPTS)
+
+
+def test_only_settings_reads_the_environment() -> None:
+    readers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        if re.search(r"\bos\.environ\b|\bgetenv\b|\benviron\[", path.read_text(encoding="utf-8"))
+    }
+    wsgi_environ = {"traffic.py", "guard.py", "api/routes.py"}
+    child_environment = {"bootstrap.py"}
+    assert readers - wsgi_environ - child_environment <= {"settings.py"}
+
+
+def test_no_import_hides_in_a_function() -> None:
+    for path in MODULES:
+        for function in ast.walk(parsed(path)):
+            if isinstance(function, ast.FunctionDef):
+                hidden = [node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]
+                assert not hidden, f"{path}:{function.name}"
+
+
+def test_sql_stands_only_in_the_store() -> None:
+    statement = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b")
+    for path in MODULES:
+        if path.is_relative_to(PACKAGE / "store"):
+            continue
+        assert not statement.search(path.read_text(encoding="utf-8")), path
+
+
+def test_a_table_has_exactly_one_writing_module() -> None:
+    writers: dict[str, set[str]] = {}
+    statement = re.compile(r"\b(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM) (\w+)")
+    for path in sorted((PACKAGE / "store").glob("*.py")):
+        if path.name == "schema.py":
+            continue
+        for table in statement.findall(path.read_text(encoding="utf-8")):
+            if table != "SET":
+                writers.setdefault(table, set()).add(path.name)
+    assert all(len(modules) == 1 for modules in writers.values()), writers
+    assert writers["ticket"] == writers["orders"] == writers["order_event"] == {"journal.py"}
+
+
+def test_only_the_journal_makes_a_send_permit() -> None:
+    makers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        if re.search(r"\bSendPermit\(", path.read_text(encoding="utf-8"))
+    }
+    assert makers == {"store/journal.py"}
+
+
+def test_only_sending_calls_a_broker_that_changes_something() -> None:
+    callers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        if re.search(r"broker\.(place|modify|cancel)\(", path.read_text(encoding="utf-8"))
+    }
+    assert callers == {"trading/sending.py"}
+
+
+def test_no_broker_is_named_outside_its_folder() -> None:
+    names = re.compile(r"zerodha|upstox|dhan|alpaca|kiteconnect|angel", re.IGNORECASE)
+    for path in MODULES:
+        if not path.is_relative_to(PACKAGE / "brokers"):
+            assert not names.search(path.read_text(encoding="utf-8")), path
+
+
+def test_no_vague_names() -> None:
+    banned = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "service", "services"}
+    for path in MODULES:
+        assert not banned & {part.lower() for part in path.relative_to(PACKAGE).with_suffix("").parts}, path
+
+
+def _is_broad(handler: ast.ExceptHandler) -> bool:
+    return handler.type is None or ast.unparse(handler.type) in {"Exception", "BaseException"}
