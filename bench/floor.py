@@ -4,6 +4,9 @@
 ``POST /durable`` with the same after one INSERT into a file in FOLDER. ``GET /healthz`` says that it serves.
 """
 
+# mypy: disable-error-code="import-untyped"
+# waitress has no annotations.
+
 from __future__ import annotations
 
 import json

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Self
 
 _HOST = "127.0.0.1"
 _TIMEOUT_S = 10.0
@@ -40,7 +41,11 @@ class Job:
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What came back. ``micros`` has one entry per good answer; ``why`` says what was wrong with the first bad one."""
+    """What came back.
+
+    ``micros`` has one entry per good answer, ``why`` says what was wrong with the first bad one, ``seconds`` is how
+    long all clients together took.
+    """
 
     micros: list[int] = field(default_factory=list)
     failed: int = 0
@@ -51,6 +56,7 @@ class Tally:
         self.micros += other.micros
         self.failed += other.failed
         self.why = self.why or other.why
+        self.seconds += other.seconds
 
 
 class BadAnswer(Exception):
@@ -68,9 +74,11 @@ def run(job: Job) -> Tally:
     began = time.perf_counter()
     for thread in threads:
         thread.join()
-    total = Tally(seconds=time.perf_counter() - began)
+    wall = time.perf_counter() - began
+    total = Tally()
     for tally in tallies:
         total.add(tally)
+    total.seconds = wall
     return total
 
 
@@ -82,25 +90,23 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def _be_client(job: Job, tally: Tally, begin: threading.Barrier) -> None:
     messages = [_message(job, body) for body in job.bodies]
-    connection: socket.socket | None = None
     begin.wait()
     until = time.monotonic() + job.seconds
-    for turn in range(job.calls):
-        if time.monotonic() > until:
-            break
-        began = time.perf_counter_ns()
-        try:
-            connection = connection or _connect(job.port)
-            _check(_exchange(connection, messages[turn % len(messages)]))
-        except (OSError, BadAnswer) as error:
-            tally.failed += 1
-            tally.why = tally.why or f"{type(error).__name__}: {error}"
-            connection = _closed(connection)
-            continue
-        tally.micros.append((time.perf_counter_ns() - began) // 1000)
-        if not job.keep_alive:
-            connection = _closed(connection)
-    _closed(connection)
+    with _Line(job.port) as line:
+        for turn in range(job.calls):
+            if time.monotonic() > until:
+                break
+            began = time.perf_counter_ns()
+            try:
+                _check(*line.exchange(messages[turn % len(messages)]))
+            except (OSError, BadAnswer) as error:
+                tally.failed += 1
+                tally.why = tally.why or f"{type(error).__name__}: {error}"
+                line.hang_up()
+                continue
+            tally.micros.append((time.perf_counter_ns() - began) // 1000)
+            if not job.keep_alive:
+                line.hang_up()
 
 
 def _message(job: Job, body: bytes) -> bytes:
@@ -111,32 +117,47 @@ def _message(job: Job, body: bytes) -> bytes:
     return head.encode("ascii") + body
 
 
-def _connect(port: int) -> socket.socket:
-    connection = socket.create_connection((_HOST, port), timeout=_TIMEOUT_S)
-    # Otherwise Nagle's algorithm would be measured.
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+class _Line:
+    """A connection that is opened by the first call that needs it."""
 
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._connection: socket.socket | None = None
 
-def _closed(connection: socket.socket | None) -> None:
-    if connection is not None:
-        connection.close()
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self.hang_up()
 
-def _exchange(connection: socket.socket, message: bytes) -> tuple[bytes, bytes]:
-    """Send the message; returns the answer's head and body. Raises OSError, BadAnswer."""
-    connection.sendall(message)
-    received = bytearray()
-    while (end := received.find(b"\r\n\r\n")) < 0:
-        received += _more(connection)
-    head = bytes(received[:end])
-    length = _LENGTH.search(head)
-    if length is None:
-        raise BadAnswer("an answer without Content-Length")
-    whole = end + 4 + int(length[1])
-    while len(received) < whole:
-        received += _more(connection)
-    return head, bytes(received[end + 4 : whole])
+    def hang_up(self) -> None:
+        """The next call opens a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def exchange(self, message: bytes) -> tuple[bytes, bytes]:
+        """Send the message; returns the answer's head and body. Raises OSError, BadAnswer."""
+        connection = self._open()
+        connection.sendall(message)
+        received = bytearray()
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            received += _more(connection)
+        head = bytes(received[:end])
+        length = _LENGTH.search(head)
+        if length is None:
+            raise BadAnswer("an answer without Content-Length")
+        whole = end + 4 + int(length[1])
+        while len(received) < whole:
+            received += _more(connection)
+        return head, bytes(received[end + 4 : whole])
+
+    def _open(self) -> socket.socket:
+        if self._connection is None:
+            self._connection = socket.create_connection((_HOST, self._port), timeout=_TIMEOUT_S)
+            # Otherwise Nagle's algorithm would be measured.
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self._connection
 
 
 def _more(connection: socket.socket) -> bytes:
@@ -146,15 +167,14 @@ def _more(connection: socket.socket) -> bytes:
     return received
 
 
-def _check(answer: tuple[bytes, bytes]) -> None:
-    head, body = answer
+def _check(head: bytes, body: bytes) -> None:
     if not head.startswith(b"HTTP/1.1 200 ") or _WANTED not in body:
         status = head.partition(b"\r\n")[0].decode("latin-1")
-        raise BadAnswer(f"{status}: {body[:200].decode('utf-8', 'replace')}")
+        raise BadAnswer(f"{status}: {body[:200]!r}")
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Load one local port. Bodies come from the standard input, one a line.")
+    parser = argparse.ArgumentParser(description="Load one local port. The standard input has the bodies, one a line.")
     parser.add_argument("port", type=int)
     parser.add_argument("path")
     parser.add_argument("--clients", type=int, default=1)

@@ -18,6 +18,12 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 RAISED_LIMIT = "100000 per second"
 
+# On Windows Ctrl+Break, the polite stop, goes to a whole group of processes: a server gets one of its own.
+if sys.platform == "win32":
+    _STOP_SIGNAL, _OWN_GROUP = signal.CTRL_BREAK_EVENT, subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    _STOP_SIGNAL, _OWN_GROUP = signal.SIGTERM, 0
+
 _PASSWORD = "bench only, never a real account"
 _START_S, _STOP_S, _POLL_S = 30.0, 15.0, 0.005
 
@@ -136,8 +142,7 @@ def _serving(command: list[str], port: int, environment: Mapping[str, str]) -> I
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        # On Windows Ctrl+Break, the polite stop, goes to a whole group: the server needs one of its own.
-        creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+        creationflags=_OWN_GROUP,
     )
     try:
         _await_answer(process, port, began + _START_S)
@@ -168,7 +173,7 @@ def _answers(port: int) -> bool:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        process.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGTERM)
+        process.send_signal(_STOP_SIGNAL)
     try:
         process.wait(_STOP_S)
     except subprocess.TimeoutExpired:

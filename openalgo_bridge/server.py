@@ -42,16 +42,25 @@ class Server:
     """Serves one WSGI app on 127.0.0.1 and, where this PC has IPv6, on ::1.
 
     It listens as soon as it is made, and answers once :meth:`run` or :meth:`start` was called. Port 0 takes
-    any free one; :attr:`port` tells which. Raises Conflict, in words, when the port cannot be had.
+    any free one; :attr:`port` tells which. A request must arrive within ``request_deadline_s``; when the server
+    stops, running requests get ``drain_s``. Raises Conflict, in words, when the port cannot be had.
     """
 
-    def __init__(self, app: WSGIApplication, *, port: int, request_deadline_s: float = _REQUEST_DEADLINE_S) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        port: int,
+        request_deadline_s: float = _REQUEST_DEADLINE_S,
+        drain_s: float = _DRAIN_S,
+    ) -> None:
         sockets = listen(port)
         self.port: int = sockets[0].getsockname()[1]
         self._map: dict[int, Any] = {}
         self._threads = ThreadedTaskDispatcher()
         self._doors = _open_doors(app, sockets, self._threads, self._map, request_deadline_s)
         self._wake = trigger(self._map)
+        self._drain_s = drain_s
         self._stopping = threading.Event()
         self._hurry = threading.Event()
         # Re-entrant, because a signal may call stop() in the middle of _end().
@@ -67,7 +76,7 @@ class Server:
     def run(self) -> bool:
         """Serve in this thread until :meth:`stop`, then let the running requests end.
 
-        Returns False when some were still running after eight seconds, or after a second :meth:`stop`.
+        Returns False when some were still running at the end of their time, or at a second :meth:`stop`.
         """
         while not self._stopping.is_set():
             self._turn(_LOOP_S)
@@ -100,7 +109,7 @@ class Server:
         """No new connection, no further request on an old one; what was received is carried out and answered."""
         for door in self._doors:
             wasyncore.dispatcher.close(door)
-        until = time.monotonic() + _DRAIN_S
+        until = time.monotonic() + self._drain_s
         while self._busy_channels():
             if self._hurry.is_set() or time.monotonic() > until:
                 return False

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from openalgo_bridge.account.password import Argon2Cost
 from openalgo_bridge.account.setup import SetupCode, create_account
@@ -53,6 +55,20 @@ class Live:
     url: str
     port: int
     desk: Desk
+
+
+class LocalClient(FlaskClient):
+    """Speaks to the address that a program on this PC speaks to."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        kwargs.setdefault("base_url", "http://127.0.0.1:5000")
+        return super().open(*args, **kwargs)
+
+
+def client_of(app: Flask) -> FlaskClient:
+    """A program on this PC."""
+    app.test_client_class = LocalClient
+    return app.test_client()
 
 
 def free_port() -> int:
@@ -100,10 +116,7 @@ def app(desk: Desk) -> Flask:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """Speaks as a program on this PC does."""
-    client = app.test_client()
-    client.environ_base.update(HTTP_HOST="127.0.0.1:5000", REMOTE_ADDR="127.0.0.1")
-    return client
+    return client_of(app)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from openalgo_bridge.store.database import Database, Row
 from openalgo_bridge.store.embedded_list import embedded_list
 
 _EMBEDDED = "embedded"
+_COLUMNS = "symbol, exchange, name, kind, lot, tick, freeze_quantity, token, reference_price, expiry, strike"
+_FIND = f"SELECT {_COLUMNS} FROM instrument WHERE exchange = ? AND symbol = ?"
 
 
 class Instruments:
@@ -35,7 +37,7 @@ class Instruments:
 
     def find(self, exchange: Exchange, symbol: str) -> Instrument | None:
         """One instrument by its exact symbol, or None when the list has none."""
-        row = self._db.read_one("SELECT * FROM instrument WHERE exchange = ? AND symbol = ?", (exchange, symbol))
+        row = self._db.read_one(_FIND, (exchange, symbol))
         return None if row is None else _instrument(row)
 
     def count(self) -> int:
@@ -52,8 +54,7 @@ def _edition(instruments: Sequence[Instrument]) -> str:
 def _replace(db: sqlite3.Connection, instruments: Sequence[Instrument], edition: str) -> None:
     db.execute("DELETE FROM instrument")
     db.executemany(
-        "INSERT INTO instrument (symbol, exchange, name, kind, lot, tick, freeze_quantity, token, reference_price,"
-        " expiry, strike) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO instrument ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 each.symbol,
@@ -75,16 +76,18 @@ def _replace(db: sqlite3.Connection, instruments: Sequence[Instrument], edition:
 
 
 def _instrument(row: Row) -> Instrument:
+    # Unpacked by place: every order and every price passes here, and names cost three times as much.
+    symbol, exchange, name, kind, lot, tick, freeze_quantity, token, reference_price, expiry, strike = row
     return Instrument(
-        symbol=row["symbol"],
-        exchange=Exchange(row["exchange"]),
-        name=row["name"],
-        kind=row["kind"],
-        lot=row["lot"],
-        tick=Decimal(row["tick"]),
-        freeze_quantity=row["freeze_quantity"],
-        token=row["token"],
-        reference_price=Decimal(row["reference_price"]),
-        expiry=row["expiry"],
-        strike=Decimal(row["strike"]),
+        symbol=symbol,
+        exchange=Exchange(exchange),
+        name=name,
+        kind=kind,
+        lot=lot,
+        tick=Decimal(tick),
+        freeze_quantity=freeze_quantity,
+        token=token,
+        reference_price=Decimal(reference_price),
+        expiry=expiry,
+        strike=Decimal(strike),
     )

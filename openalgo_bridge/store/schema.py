@@ -53,9 +53,7 @@ def m001_account(db: sqlite_utils.Database) -> None:
             expires_at INTEGER NOT NULL
         ) STRICT"""
     )
-    db.execute(
-        "CREATE TABLE failed_login (id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, at INTEGER NOT NULL) STRICT"
-    )
+    db.execute("CREATE TABLE failed_login (id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, at INTEGER NOT NULL) STRICT")
     db.execute("CREATE INDEX failed_login_by_bucket ON failed_login (bucket, at)")
     db.execute("CREATE TABLE preference (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID")
     db.execute("INSERT INTO preference VALUES ('order_mode', 'auto'), ('trading_mode', 'analyze')")

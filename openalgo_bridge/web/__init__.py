@@ -76,7 +76,7 @@ def register(app: Flask, desk: Desk, setup_code: SetupCode, *, keyed: Blueprint)
     )
     app.session_interface = RowSessionInterface(desk.store.sessions, desk.store.machine_key)
     current.attach(app, desk, setup_code)
-    Bootstrap5(app)
+    Bootstrap5(app)  # type: ignore[no-untyped-call]
     gate.close(app, keyed=keyed)
     app.register_error_handler(BridgeError, errors.bridge_error)
     app.url_defaults(_with_version)

@@ -12,14 +12,14 @@ from flask.typing import ResponseReturnValue
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotFound, NotSent, SessionExpired
 from openalgo_bridge.model.order import OrderRequest, PriceType
-from openalgo_bridge.model.states import TicketState
+from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.store.journal import Event, JournalOrder
 from openalgo_bridge.trading import books, market, orders
 from openalgo_bridge.web import sessions
-from openalgo_bridge.web.current import current_desk, waiting
-from openalgo_bridge.web.forms import DecisionForm
+from openalgo_bridge.web.current import current_desk, may_decide, waiting
 from openalgo_bridge.web.formats import money
+from openalgo_bridge.web.orders import book_or_fault, lines_of
 from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of
 from openalgo_bridge.web.words import sentence, state
 
@@ -48,13 +48,14 @@ def action_center() -> ResponseReturnValue:
     """What waits, in the order it arrived; below it what was decided, newest first."""
     desk = current_desk()
     before = before_in_url()
-    decided = desk.store.journal.tickets(states=_DECIDED, before=before, limit=PAGE_SIZE + 1)
+    decided = page_of(desk.store.journal.tickets(states=_DECIDED, before=before, limit=PAGE_SIZE + 1), before)
+    book, _ = book_or_fault(desk)
     return render_template(
         "action_center.html",
         waiting=[_with_price(desk, ticket) for ticket in waiting(desk)] if before is None else [],
-        history=page_of(decided, before),
+        history=decided,
+        lines=lines_of(desk, decided.rows, book),
         now=desk.clock.now(),
-        form=DecisionForm(formdata=None),
     )
 
 
@@ -71,14 +72,13 @@ def ticket(ticket_id: int) -> ResponseReturnValue:
     """One ticket with everything that happened to it."""
     desk = current_desk()
     found = desk.store.journal.ticket(_row_id(ticket_id))
-    is_open = found in waiting(desk)
+    is_open = may_decide(desk, found)
     return render_template(
         "ticket.html",
         item=_with_price(desk, found) if is_open else Waiting(ticket=found, price=None, value=None),
         is_open=is_open,
-        events=_named(desk.store.journal.events(found.id), desk.store.journal.orders_of([found.id])),
+        steps=_steps(desk.store.journal.events(found.id), desk.store.journal.orders_of([found.id])),
         now=desk.clock.now(),
-        form=DecisionForm(formdata=None),
     )
 
 
@@ -112,17 +112,17 @@ class Step:
     """One line of a ticket's story. ``broker_order_id`` is known once the broker took the order."""
 
     at: datetime
-    state: str
+    state: TicketState | OrderState
     reason: str
     broker_order_id: str
 
 
-def _named(events: list[Event], placed: list[JournalOrder]) -> list[Step]:
+def _steps(events: list[Event], placed: list[JournalOrder]) -> list[Step]:
     ids = {order.id: order.broker_order_id or "" for order in placed}
     return [
         Step(
             at=event.at,
-            state=event.state,
+            state=TicketState(event.state) if event.order_id is None else OrderState(event.state),
             reason=event.reason,
             broker_order_id=ids.get(event.order_id, "") if event.order_id and event.state == "sent" else "",
         )

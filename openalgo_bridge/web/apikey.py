@@ -42,7 +42,7 @@ def apikey() -> ResponseReturnValue:
 def view() -> ResponseReturnValue:
     """The key in this answer only."""
     form = ViewKeyForm()
-    if not form.validate():
+    if not form.is_complete():
         return _page(form, status=400)
     try:
         key = keys.view(current_desk(), form.password.data)
@@ -56,7 +56,7 @@ def view() -> ResponseReturnValue:
 def regenerate() -> ResponseReturnValue:
     """A new key in this answer only. The old one is refused from now on."""
     form = RegenerateForm()
-    if not form.validate():
+    if not form.is_complete():
         return _page(form, status=400)
     try:
         key = keys.issue(current_desk(), form.password.data)
@@ -71,7 +71,7 @@ def regenerate() -> ResponseReturnValue:
 def save_mode() -> ResponseReturnValue:
     """Semi-Auto at once; Auto only with the password, because orders then leave without asking."""
     form = OrderModeForm()
-    if not form.validate():
+    if not form.is_complete():
         return _page(form, status=400)
     desk, mode = current_desk(), OrderMode(form.mode.data)
     try:

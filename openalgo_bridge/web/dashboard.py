@@ -21,6 +21,14 @@ blueprint = Blueprint("dashboard", __name__)
 
 _CALLS_LOOKED_AT = 200
 
+_FIRST_PYTHON = """\
+import os
+from openalgo import api
+
+client = api(api_key=os.environ["OPENALGO_API_KEY"], host="{url}")
+print(client.placeorder(strategy="first", symbol="RELIANCE", exchange="NSE", action="BUY",
+                        price_type="MARKET", product="MIS", quantity=1))"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Today:
@@ -47,6 +55,7 @@ def dashboard() -> ResponseReturnValue:
         last_call=_last_call(desk, key),
         is_new=not desk.store.journal.tickets(limit=1),
         statuses=list(OrderStatus),
+        first_python=_FIRST_PYTHON.format(url=desk.settings.url),
     )
 
 

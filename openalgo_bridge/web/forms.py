@@ -1,12 +1,16 @@
-"""The forms of design 3. Rules about passwords, names and codes are the account's; a form only carries them."""
+"""The forms of design 3 that have fields to correct. Rules about passwords, names and codes are the account's."""
+
+# mypy: disable-error-code="no-untyped-call"
+# Flask-WTF and WTForms have no annotations.
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, PasswordField, RadioField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms import BooleanField, PasswordField, RadioField, StringField  # type: ignore[import-untyped, unused-ignore]
+from wtforms.validators import InputRequired, Length  # type: ignore[import-untyped, unused-ignore]
 
 from openalgo_bridge.model.order import OrderMode
 
@@ -15,6 +19,18 @@ _LONGEST = 1000
 
 class PageForm(FlaskForm):  # type: ignore[misc, unused-ignore]
     """A form whose faults are shown beside its fields."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+
+    @property
+    def was_sent(self) -> bool:
+        """True for a POST."""
+        return bool(self.is_submitted())
+
+    def is_complete(self) -> bool:
+        """Whether every field has what it needs; the faults are beside the fields."""
+        return bool(self.validate())
 
     def show_faults(self, faults: Mapping[str, Sequence[str]]) -> None:
         """Put each fault beside the field of its name, or above the form where there is no such field."""
@@ -68,10 +84,3 @@ class RegenerateForm(PageForm):
         [InputRequired("Tick this first.")],
         false_values=(False, "false", "", "no"),
     )
-
-
-class DecisionForm(PageForm):
-    """``POST /action-center/<id>/approve`` and ``/reject``. ``shown`` is the ticket's fingerprint (security T31)."""
-
-    shown = HiddenField(validators=[InputRequired(), Length(max=64)])
-    reason = StringField("Reason", [Length(max=200)])

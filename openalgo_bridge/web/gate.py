@@ -1,13 +1,17 @@
 """Who may see a page: the person who signed in. Everything is closed unless it is listed as open here."""
 
+# mypy: disable-error-code="no-untyped-call"
+# flask-login and Flask-WTF have no annotations.
+
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Flask, Response, jsonify, make_response, redirect, request, url_for
+from flask import Blueprint, Flask, jsonify, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.wrappers import Response
 
 from openalgo_bridge.account import login
 from openalgo_bridge.store.users import User
@@ -39,7 +43,7 @@ def close(app: Flask, *, keyed: Blueprint) -> None:
     """Ask for a sign-in and a CSRF token everywhere but in ``keyed``, which asks for the API key instead."""
     manager = LoginManager()
     # A session is a row of ours with its own life; flask-login's check of address and browser adds nothing.
-    manager.session_protection = None
+    manager.session_protection = None  # type: ignore[assignment]
     manager.user_loader(_load_user)
     manager.unauthorized_handler(_ask_to_sign_in)
     manager.init_app(app)
@@ -61,6 +65,11 @@ def sign_out() -> None:
     """End the session in the database, not only in the browser."""
     logout_user()
     sessions.end()
+
+
+def is_signed_in() -> bool:
+    """Whether this request comes from the person who signed in."""
+    return bool(current_user.is_authenticated)  # type: ignore[attr-defined, unused-ignore]
 
 
 def destination() -> str:
@@ -91,7 +100,7 @@ def _closed_to_strangers(manager: LoginManager, keyed: Blueprint) -> Callable[[]
     def admit() -> ResponseReturnValue | None:
         if request.endpoint is None or request.endpoint in _OPEN or request.blueprint == keyed.name:
             return None
-        if current_user.is_authenticated:
+        if is_signed_in():
             return None
         answer: ResponseReturnValue = manager.unauthorized()
         return answer

@@ -6,7 +6,6 @@ import logging
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from openalgo_bridge.account.login import sign_in
 from openalgo_bridge.errors import BridgeError, Denied, RateLimited
@@ -24,9 +23,9 @@ def login() -> ResponseReturnValue:
     if current_desk().store.users.get() is None:
         return redirect(url_for("setup.setup"))
     form = LoginForm()
-    if not form.is_submitted():
-        return redirect(gate.destination()) if current_user.is_authenticated else _form(form, 200)
-    if not form.validate():
+    if not form.was_sent:
+        return redirect(gate.destination()) if gate.is_signed_in() else _form(form, 200)
+    if not form.is_complete():
         return _form(form, 400)
     try:
         return _signed_in(form)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -22,7 +22,7 @@ from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of
 
 blueprint = Blueprint("orders", __name__)
 
-_Book = dict[BrokerOrderId, BrokerOrder]
+Book = dict[BrokerOrderId, BrokerOrder]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +43,11 @@ def orders() -> ResponseReturnValue:
     desk = current_desk()
     before = before_in_url()
     page = page_of(desk.store.journal.tickets(before=before, limit=PAGE_SIZE + 1), before)
-    book, fault = _book_or_fault(desk)
-    return render_template("orders.html", page=page, lines=_lines(desk, page.rows, book), fault=fault)
+    book, fault = book_or_fault(desk)
+    return render_template("orders.html", page=page, lines=lines_of(desk, page.rows, book), fault=fault)
 
 
-def _book_or_fault(desk: Desk) -> tuple[_Book, str]:
+def book_or_fault(desk: Desk) -> tuple[Book, str]:
     """A broker that does not answer must not hide what we know ourselves."""
     try:
         return {order.id: order for order in connected(desk).broker.order_book()}, ""
@@ -55,13 +55,13 @@ def _book_or_fault(desk: Desk) -> tuple[_Book, str]:
         return {}, error.message
 
 
-def _lines(desk: Desk, tickets: Iterable[Ticket], book: _Book) -> list[Line]:
-    wanted = list(tickets)
-    placed = {order.ticket_id: order for order in desk.store.journal.orders_of([ticket.id for ticket in wanted])}
-    return [_line(ticket, placed.get(ticket.id), book) for ticket in wanted]
+def lines_of(desk: Desk, tickets: Sequence[Ticket], book: Book) -> list[Line]:
+    """The tickets with what became of them, in their order. Raises StorageError."""
+    placed = {order.ticket_id: order for order in desk.store.journal.orders_of([ticket.id for ticket in tickets])}
+    return [_line(ticket, placed.get(ticket.id), book) for ticket in tickets]
 
 
-def _line(ticket: Ticket, order: JournalOrder | None, book: _Book) -> Line:
+def _line(ticket: Ticket, order: JournalOrder | None, book: Book) -> Line:
     if order is None:
         return _own(ticket, ticket.state, None, ticket.reason)
     there = None if order.broker_order_id is None else book.get(order.broker_order_id)

@@ -20,9 +20,9 @@ def setup() -> ResponseReturnValue:
     if current_desk().store.users.get() is not None:
         abort(404)
     form = SetupForm()
-    if not form.is_submitted():
+    if not form.was_sent:
         return _form(form, 200)
-    if not form.validate():
+    if not form.is_complete():
         return _form(form, 400)
     try:
         return _created(form)

@@ -13,6 +13,7 @@ from openalgo_bridge.model.order import (
     Product,
     TradingMode,
 )
+from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.web.formats import count, money
 
 _PRODUCTS = {Product.CNC: "delivery (CNC)", Product.NRML: "overnight (NRML)", Product.MIS: "intraday (MIS)"}
@@ -32,7 +33,7 @@ _STATES = {
     "planned": "About to be sent",
     "sending": "Sending",
     "sent": "Sent",
-    "rejected": "Rejected",
+    "rejected": "Refused",
     "unknown": "In doubt",
     "not_placed": "Never reached the broker",
     "parked": "In doubt: decide",
@@ -102,7 +103,9 @@ def source(text: str) -> str:
 
 
 def state(word: str) -> str:
-    """A state of a ticket, an order or the broker's book."""
+    """A state of a ticket, an order or the broker's book. Whether a person or a broker said no is not the same."""
+    if isinstance(word, TicketState) and word is TicketState.REJECTED:
+        return "Rejected by you"
     return _STATES.get(word, word)
 
 

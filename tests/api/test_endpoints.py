@@ -17,7 +17,7 @@ from openalgo_bridge.app import create_app
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.settings import Settings
-from tests.conftest import Account
+from tests.conftest import Account, client_of
 from tests.fakes import ScriptedBroker, with_broker
 
 ORDER = {"strategy": "test", "symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": "10"}
@@ -44,7 +44,7 @@ def rest_of(desk: Desk) -> list[Any]:
 
 def test_an_order_is_placed_filled_and_seen_in_every_book(post: Post) -> None:
     status, placed = post("placeorder", **ORDER)
-    assert (status, placed["status"], placed["mode"]) == (200, "success", "analyze")
+    assert (status, placed.get("status"), placed.get("mode")) == (200, "success", "analyze"), placed
     order_id = placed["orderid"]
     assert isinstance(order_id, str)
     data = post("orderstatus", orderid=order_id)[1]["data"]
@@ -134,14 +134,14 @@ def test_semi_auto_answers_as_the_dialect_says_plus_a_reference(post: Post, desk
 def test_an_unclear_outcome_is_a_success_that_says_unknown(desk: Desk, account: Account) -> None:
     broker = ScriptedBroker(desk, fault=lambda: TimeoutError("read"))
     app = create_app(with_broker(desk, broker), SetupCode(announce=lambda code: None))
-    client = app.test_client()
+    client = client_of(app)
     fields = {"apikey": account.key, **ORDER}
-    answer = client.post("/api/v1/placeorder", json=fields, headers={"Host": "127.0.0.1:5000"})
+    answer = client.post("/api/v1/placeorder", json=fields)
     assert answer.status_code == 200
     body = answer.get_json()
     assert (body["status"], body["order_status"]) == ("success", "unknown")
     asked = {"apikey": account.key, "orderid": body["orderid"]}
-    status = client.post("/api/v1/orderstatus", json=asked, headers={"Host": "127.0.0.1:5000"}).get_json()
+    status = client.post("/api/v1/orderstatus", json=asked).get_json()
     assert status["data"]["order_status"] == "unknown"
 
 
@@ -232,7 +232,7 @@ def test_bad_input_is_400_with_a_sentence_and_places_nothing(post: Post, desk: D
 
 
 def test_a_refusal_by_the_exchange_is_400_with_its_words(post: Post, desk: Desk) -> None:
-    status, answer = post("placeorder", **{**ORDER, "quantity": 10_000_000})
+    status, answer = post("placeorder", **{**ORDER, "quantity": 500_000})
     assert (status, answer["status"]) == (400, "error")
     assert "fund" in answer["message"].lower()
     (ticket,) = desk.store.journal.tickets()
@@ -287,7 +287,7 @@ def test_a_fault_of_ours_is_500_in_the_error_shape_and_in_the_log(desk: Desk, ac
         raise ZeroDivisionError("a bug")
 
     app.view_functions["api.ping"] = broken
-    answer = app.test_client().post("/api/v1/ping", json={"apikey": account.key}, headers={"Host": "127.0.0.1:5000"})
+    answer = client_of(app).post("/api/v1/ping", json={"apikey": account.key})
     assert answer.status_code == 500
     assert answer.get_json() == {"status": "error", "message": "An unexpected error occurred"}
     (call,) = desk.store.traffic.page()
@@ -309,9 +309,8 @@ def test_an_order_is_refused_when_its_row_cannot_be_written_but_a_cancel_is_not(
 
 def limited_client(desk: Desk, settings: Settings) -> FlaskClient:
     strict = replace(desk, settings=replace(settings, order_rate_limit="3 per hour", api_rate_limit="5 per hour"))
-    client = create_app(strict, SetupCode(announce=lambda code: None)).test_client()
-    client.environ_base["HTTP_HOST"] = "127.0.0.1:5000"
-    return client
+    app = create_app(strict, SetupCode(announce=lambda code: None))
+    return client_of(app)
 
 
 def test_over_the_limit_is_429_with_what_to_wait(desk: Desk, settings: Settings, account: Account) -> None:

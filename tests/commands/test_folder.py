@@ -79,3 +79,12 @@ def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount() -> None:
     assert folder.mount_type(PurePosixPath("/home/trader/db"), mounts) == "nfs4"
     assert folder.mount_type(PurePosixPath("/mnt/my share/db"), mounts) == "cifs"
     assert folder.mount_type(PurePosixPath("/srv"), "") == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can make another user's folder")
+def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "db"
+    place.mkdir()
+    os.chown(place, 12345, 12345)
+    with pytest.raises(StorageError, match="belongs to another user"):
+        folder.prepare(place)

@@ -133,6 +133,18 @@ def test_a_request_that_trickles_in_is_cut_off(echo: Echo) -> None:
     assert echo.calls == []
 
 
+def test_a_request_that_took_its_time_does_not_cost_the_connection(serving: Server) -> None:
+    with socket.create_connection(("127.0.0.1", serving.port), timeout=30) as connection:
+        connection.sendall(b"POST /none HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        assert b" 100 " in connection.recv(65536)
+        connection.sendall(b"abc")
+        assert connection.recv(65536).endswith(b"none")
+        for door in serving._doors:
+            door.request_deadline_s = 0.0
+        connection.sendall(b"GET /none HTTP/1.1\r\n\r\n")
+        assert connection.recv(65536).endswith(b"none")
+
+
 def test_a_taken_port_is_refused_with_its_number_and_the_setting(serving: Server, echo: Echo) -> None:
     with pytest.raises(Conflict) as refused:
         Server(echo, port=serving.port)
@@ -191,7 +203,7 @@ def test_nothing_new_is_accepted_while_the_last_requests_end(serving: Server, ec
 
 
 def test_a_second_stop_does_not_wait_for_a_request_that_hangs(echo: Echo) -> None:
-    hanging = Server(echo, port=0)
+    hanging = Server(echo, port=0, drain_s=1e6)
     drained: list[bool] = []
     loop = threading.Thread(target=lambda: drained.append(hanging.run()))
     loop.start()

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from openalgo_bridge.model.books import Quote
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import Action, Exchange, Product, Ref
+from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref
 from openalgo_bridge.model.paper import PaperMoney, PaperOrder, PaperPosition, PaperTrade
 
 
@@ -26,8 +26,8 @@ class OpenBook(Protocol):
     def position(self, symbol: str, exchange: Exchange, product: Product) -> PaperPosition | None:
         """The position, or None when there never was one."""
 
-    def resting_quantity(self, symbol: str, exchange: Exchange, product: Product, action: Action) -> int:
-        """How many units rest open on one side."""
+    def resting_quantity(self, request: OrderRequest, besides: int) -> int:
+        """How many units rest on the side, symbol and product of ``request``, order ``besides`` left out."""
 
     def money(self) -> PaperMoney:
         """The account."""

@@ -93,7 +93,9 @@ def effect(position: PaperPosition, request: OrderRequest, price: int, today: da
         cost=position.cost - cost_out + sign * opening * price,
         blocked=position.blocked - released + blocked,
     )
-    return Effect(position=_booked(after, gain, today) if closing else after, gain=gain, margin=blocked, released=released)
+    return Effect(
+        position=_booked(after, gain, today) if closing else after, gain=gain, margin=blocked, released=released
+    )
 
 
 def _share(whole: int, part: int, of: int) -> int:

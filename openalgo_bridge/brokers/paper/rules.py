@@ -15,7 +15,7 @@ _LARGEST_QUANTITY = 100_000_000
 _LARGEST_PRICE = Decimal(5_000_000)
 
 
-def cannot_be_recorded(order: OrderRequest) -> bool:
+def is_beyond_any_book(order: OrderRequest) -> bool:
     """True for numbers that no book could hold; such an order leaves no row."""
     return not (
         1 <= order.quantity <= _LARGEST_QUANTITY
@@ -35,8 +35,6 @@ def refusal(order: OrderRequest, instrument: Instrument) -> str | None:
         return f"NRML product not allowed for {order.exchange} equity segment. Use CNC or MIS."
     if order.price_type not in _PRICE_TYPES:
         return f"{order.price_type} orders come with a later version of the paper exchange. Use MARKET or LIMIT."
-    if instrument.reference_price <= 0:
-        return f"There is no price for {order.symbol} on {order.exchange}."
     return _quantity_refusal(order, instrument) or _price_refusal(order, instrument)
 
 

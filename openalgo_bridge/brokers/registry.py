@@ -1,0 +1,30 @@
+"""Which brokers there are: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from openalgo_bridge.brokers.base import Broker
+from openalgo_bridge.brokers.paper import PaperExchange
+from openalgo_bridge.brokers.paper.book import InstrumentList, Market, PaperBookProtocol
+from openalgo_bridge.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """All that a broker may be given. Each takes what it needs."""
+
+    book: PaperBookProtocol
+    market: Market
+    instruments: InstrumentList
+    clock: Clock
+
+
+def _paper(given: Surroundings) -> Broker:
+    return PaperExchange(book=given.book, market=given.market, instruments=given.instruments, clock=given.clock)
+
+
+BROKERS: Mapping[str, Callable[[Surroundings], Broker]] = {
+    "paper": _paper,
+}

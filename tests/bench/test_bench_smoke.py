@@ -1,0 +1,169 @@
+"""The benches still run and still see what is wrong. No time is asserted."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
+GOOD = b'{"status":"success"}'
+
+
+@dataclass
+class TinyServer:
+    """Answers what it is told to, and remembers what came."""
+
+    port: int = 0
+    answer: bytes = GOOD
+    status: int = 200
+    connections: int = 0
+    bodies: list[bytes] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@pytest.fixture
+def tiny() -> Iterator[TinyServer]:
+    tiny = TinyServer()
+
+    class Door(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            with tiny.lock:
+                tiny.connections += 1
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            with tiny.lock:
+                tiny.bodies.append(body)
+            self.send_response(tiny.status)
+            self.send_header("Content-Length", str(len(tiny.answer)))
+            self.end_headers()
+            self.wfile.write(tiny.answer)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        tiny.port = server.server_port
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        yield tiny
+        server.shutdown()
+        serving.join()
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The bench's own modules, by their short names as ``run.py`` imports them."""
+    monkeypatch.syspath_prepend(str(BENCH))
+    yield importlib.import_module("report")
+    for name in ("load", "rows", "report"):
+        sys.modules.pop(name, None)
+
+
+def load(port: int, *arguments: str, bodies: str = "{}") -> dict[str, Any]:
+    command = [sys.executable, str(BENCH / "load.py"), str(port), "/some/path", "--json", *arguments]
+    done = subprocess.run(command, input=bodies, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_client_sends_every_call_over_one_connection(tiny: TinyServer) -> None:
+    tally = load(tiny.port, "--clients", "3", "--calls", "4", bodies='{"n":1}\n{"n":2}\n')
+    assert (len(tally["micros"]), tally["failed"], tally["why"]) == (12, 0, "")
+    assert tiny.connections == 3
+    assert sorted(tiny.bodies) == [b'{"n":1}'] * 6 + [b'{"n":2}'] * 6
+
+
+def test_new_connections_means_one_per_call(tiny: TinyServer) -> None:
+    assert len(load(tiny.port, "--calls", "5", "--new-connections")["micros"]) == 5
+    assert tiny.connections == 5
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "why"),
+    [(500, GOOD, "500"), (200, b'{"status":"error"}', "error"), (429, b"{}", "429")],
+)
+def test_an_answer_that_is_not_a_success_is_a_failure_and_no_time(
+    tiny: TinyServer, status: int, answer: bytes, why: str
+) -> None:
+    tiny.status, tiny.answer = status, answer
+    tally = load(tiny.port, "--calls", "3")
+    assert (tally["micros"], tally["failed"]) == ([], 3)
+    assert why in tally["why"]
+
+
+def test_a_port_where_nobody_listens_is_a_failure() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        port = server.server_port
+    tally = load(port, "--calls", "2")
+    assert (tally["micros"], tally["failed"]) == ([], 2)
+
+
+def test_the_floor_serves_and_the_durable_one_writes_each_call(bench: ModuleType, tmp_path: Path) -> None:
+    servers = importlib.import_module("servers")
+    folder = tmp_path / "floor"
+    with servers.running_floor(folder) as running:
+        for path in ("/floor", "/durable"):
+            command = [
+                sys.executable,
+                str(BENCH / "load.py"),
+                str(running.port),
+                path,
+                "--calls",
+                "3",
+                "--clients",
+                "2",
+            ]
+            done = subprocess.run(command, input="{}", capture_output=True, text=True, encoding="utf-8")
+            assert done.stdout.startswith("6 good, 0 failed"), done
+    with closing(sqlite3.connect(folder / "floor.db")) as database:
+        assert database.execute("SELECT count(*) FROM entry").fetchone()[0] == 6
+
+
+def test_the_command_knows_its_options() -> None:
+    done = subprocess.run([sys.executable, str(BENCH / "run.py"), "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--quick" in done.stdout
+
+
+def test_a_row_over_its_budget_fails_the_run(bench: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.report(measured(bench, {"ping": 1900}), {})
+    assert "OVER" not in capsys.readouterr().out
+    assert not bench.report(measured(bench, {"ping": 2100}), {})
+    assert "OVER" in capsys.readouterr().out
+
+
+def test_a_slow_burst_a_failed_call_and_a_lost_order_fail_the_run(bench: ModuleType) -> None:
+    assert not bench.report(measured(bench, {"placeorder, 8 clients": 61_000}), {})
+    failed = measured(bench, {})
+    failed["funds"].warm_up.failed = 1
+    assert not bench.report(failed, {})
+    assert not bench.report(measured(bench, {}), {"nothing lost": bench.Verdict(figure="7", budget="8", ok=False)})
+
+
+def measured(bench: ModuleType, slow: dict[str, int]) -> dict[str, Any]:
+    """Every row as it would look after two rounds of calls of a millisecond, but for the ``slow`` ones (in µs)."""
+    rows = importlib.import_module("rows")
+    seen = {}
+    for row in bench.ROWS:
+        seen[row.name] = rows.Measured()
+        for _ in range(2):
+            tally = rows.Tally(micros=[slow.get(row.name, 1000)] * 10, seconds=0.02)
+            seen[row.name].add(tally)
+    return seen
