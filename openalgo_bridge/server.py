@@ -42,7 +42,8 @@ class Server:
     """Serves one WSGI app on 127.0.0.1 and, where this PC has IPv6, on ::1.
 
     It listens as soon as it is made, and answers once :meth:`run` or :meth:`start` was called. Port 0 takes
-    any free one; :attr:`port` tells which. A request must arrive within ``request_deadline_s``; when the server
+    any free one; :attr:`port` tells which. ``sockets`` are those of :func:`listen`, for who must have the port
+    before there is an app. A request must arrive within ``request_deadline_s``; when the server
     stops, running requests get ``drain_s``. Raises Conflict, in words, when the port cannot be had.
     """
 
@@ -50,15 +51,16 @@ class Server:
         self,
         app: WSGIApplication,
         *,
-        port: int,
+        port: int = 0,
+        sockets: Sequence[socket.socket] = (),
         request_deadline_s: float = _REQUEST_DEADLINE_S,
         drain_s: float = _DRAIN_S,
     ) -> None:
-        sockets = listen(port)
-        self.port: int = sockets[0].getsockname()[1]
+        listening = sockets or listen(port)
+        self.port: int = listening[0].getsockname()[1]
         self._map: dict[int, Any] = {}
         self._threads = ThreadedTaskDispatcher()
-        self._doors = _open_doors(app, sockets, self._threads, self._map, request_deadline_s)
+        self._doors = _open_doors(app, listening, self._threads, self._map, request_deadline_s)
         self._wake = trigger(self._map)
         self._drain_s = drain_s
         self._stopping = threading.Event()

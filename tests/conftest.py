@@ -26,6 +26,18 @@ PASSWORD = "correct horse battery"
 CHEAP = Argon2Cost(memory_kib=64, iterations=1, lanes=1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the long campaigns too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="a long campaign: run with --slow"))
+
+
 class FixedClock(Clock):
     """A clock that moves only when a test moves it. Saturday 21 November 2026, 10:30 IST."""
 

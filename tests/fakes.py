@@ -1,12 +1,14 @@
-"""The two doubles of the suite: a broker that follows a script, and the desk it sits at."""
+"""The one double of the suite, a broker that follows a script, and many threads doing one thing at once."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref, TradingMode
@@ -93,3 +95,23 @@ class ScriptedBroker:
 def with_broker(desk: Desk, broker: ScriptedBroker) -> Desk:
     """The same desk, with ``broker`` in place of the paper exchange."""
     return replace(desk, brokers={TradingMode.ANALYZE: broker})
+
+
+def in_threads(count: int, act: Callable[[], object]) -> list[object]:
+    """What ``count`` threads get when they all do the same thing at the same moment."""
+    barrier = threading.Barrier(count)
+    outcomes: list[object] = []
+
+    def run() -> None:
+        barrier.wait()
+        try:
+            outcomes.append(act())
+        except BridgeError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes

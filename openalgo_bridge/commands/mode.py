@@ -21,17 +21,19 @@ _MEANING = {
 
 
 @click.command()
-@click.argument("wanted", metavar="[auto|semi_auto]", required=False, type=click.Choice(list(OrderMode)))
+@click.argument(
+    "wanted", metavar="[auto|semi_auto]", required=False, type=click.Choice([mode.value for mode in OrderMode])
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of the standard input.")
 @click.option("--code", default="", help="The code of your authenticator app, where Credentials 2FA is on.")
 @click.pass_obj
-def mode(settings: Settings, wanted: OrderMode | None, *, password_stdin: bool, code: str) -> None:  # noqa: ARG001
+def mode(settings: Settings, wanted: str | None, *, password_stdin: bool, code: str) -> None:  # noqa: ARG001 - for 2FA
     """Show the order mode, or set it. ``auto`` asks for your password; ``semi_auto`` never does."""
     folder.prepare(settings.db_dir)
     desk = open_desk(settings, Clock())
     try:
         if wanted is not None:
-            _set(desk, wanted, password_stdin=password_stdin)
+            _set(desk, OrderMode(wanted), password_stdin=password_stdin)
         print(_MEANING[desk.store.preferences.order_mode()])
     finally:
         desk.close()

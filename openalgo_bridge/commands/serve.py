@@ -17,7 +17,7 @@ from openalgo_bridge.app import create_app, open_desk
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.console import Console, open_console
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.server import Server
+from openalgo_bridge.server import Server, listen
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.trading.recovery import recover
 
@@ -39,13 +39,17 @@ def serve(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, console: Console, closing: ExitStack) -> None:
+    # The port first: without it nothing may be touched, looked up or announced.
+    sockets = listen(settings.flask_port)
+    for listener in sockets:
+        closing.callback(listener.close)
     desk = open_desk(settings, Clock())
     closing.callback(desk.close)
     found = str(recover(desk))
     if found:
         console.say(found)
     app = create_app(desk, SetupCode(announce=partial(_tell_code, desk, console)))
-    server = Server(app, port=settings.flask_port)
+    server = Server(app, sockets=sockets)
     closing.callback(server.close)
     _stop_on_signals(server)
     console.say(f"The bridge is at {settings.url} (Ctrl+C stops it). Its data is in {settings.db_dir.resolve()}")

@@ -100,9 +100,7 @@ def m002_journal(db: sqlite_utils.Database) -> None:
     )
     db.execute("CREATE INDEX orders_by_ticket ON orders (ticket_id)")
     db.execute("CREATE INDEX orders_by_broker_id ON orders (broker_order_id)")
-    db.execute(
-        "CREATE INDEX orders_open ON orders (state) WHERE state IN ('planned', 'sending', 'unknown', 'parked')"
-    )
+    db.execute("CREATE INDEX orders_open ON orders (state) WHERE state IN ('planned', 'sending', 'unknown', 'parked')")
     db.execute(
         """CREATE TABLE order_event (
             id INTEGER PRIMARY KEY,
@@ -117,11 +115,10 @@ def m002_journal(db: sqlite_utils.Database) -> None:
 
 
 @bridge()
-def m003_paper(db: sqlite_utils.Database) -> None:
-    """The books of the paper exchange. Written by ``store/paperbook.py`` alone.
+def m003_paper_orders(db: sqlite_utils.Database) -> None:
+    """The order book of the paper exchange. Written by ``store/paperbook.py`` alone.
 
-    Money is whole ten-thousandths of a rupee. ``paper_position.cost`` is the exact sum that was paid for the
-    open quantity, negative for a short one. One trade per order, so that no order can fill twice.
+    Money is whole ten-thousandths of a rupee. One trade per order, so that no order can fill twice.
     """
     db.execute(
         """CREATE TABLE paper_order (
@@ -159,6 +156,14 @@ def m003_paper(db: sqlite_utils.Database) -> None:
         ) STRICT"""
     )
     db.execute("CREATE INDEX paper_trade_by_time ON paper_trade (traded_at)")
+
+
+@bridge()
+def m004_paper_account(db: sqlite_utils.Database) -> None:
+    """Positions and money of the paper exchange. Written by ``store/paperbook.py`` alone.
+
+    ``paper_position.cost`` is the exact sum that was paid for the open quantity, negative for a short one.
+    """
     db.execute(
         """CREATE TABLE paper_position (
             symbol TEXT NOT NULL,

@@ -73,10 +73,12 @@ def ticket(ticket_id: int) -> ResponseReturnValue:
     desk = current_desk()
     found = desk.store.journal.ticket(_row_id(ticket_id))
     is_open = may_decide(desk, found)
+    book, _ = book_or_fault(desk)
     return render_template(
         "ticket.html",
         item=_with_price(desk, found) if is_open else Waiting(ticket=found, price=None, value=None),
         is_open=is_open,
+        line=lines_of(desk, [found], book)[0],
         steps=_steps(desk.store.journal.events(found.id), desk.store.journal.orders_of([found.id])),
         now=desk.clock.now(),
     )

@@ -38,7 +38,7 @@ def http_error(error: HTTPException) -> Response:
     code = error.code or 500
     if isinstance(error, CSRFError):
         return _expired_form()
-    return _page(code, _SENTENCES.get(code, error.description or error.name), back="/")
+    return _page(code, _SENTENCES.get(code, error.description or error.name), back="/" if code == 404 else _back())
 
 
 def bridge_error(error: BridgeError) -> Response:

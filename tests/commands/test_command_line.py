@@ -29,10 +29,11 @@ SIGTERM_TOO = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no
 
 @dataclass(frozen=True)
 class Home:
-    """Where one trader's bridge lives."""
+    """Where one trader's bridge lives. ``packages`` come before those that are installed."""
 
     folder: Path
     port: int
+    packages: Path
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -42,7 +43,8 @@ class Home:
     @property
     def environment(self) -> dict[str, str]:
         own = {"DB_DIR": str(self.folder), "FLASK_PORT": str(self.port), "OPEN_BROWSER": "false"}
-        return {**os.environ, **own, **self.settings, "PYTHONPATH": str(PROJECT_FOLDER)}
+        search = os.pathsep.join([str(self.packages), str(PROJECT_FOLDER)])
+        return {**os.environ, **own, **self.settings, "PYTHONPATH": search}
 
     def run(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """One command, to its end."""
@@ -104,7 +106,11 @@ def get(home: Home, path: str) -> tuple[int, str]:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    return Home(tmp_path_factory.mktemp("home") / "db", port)
+    folder = tmp_path_factory.mktemp("home")
+    # The bridge's own environment has no pandas. Here there is one, and sqlite-utils would spend seconds on it.
+    (folder / "packages").mkdir()
+    (folder / "packages" / "pandas.py").write_text("raise ImportError\n", encoding="utf-8")
+    return Home(folder / "db", port, folder / "packages")
 
 
 @pytest.fixture(scope="module")

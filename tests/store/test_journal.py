@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openalgo_bridge.errors import BridgeError, Conflict, NotFound, StorageError
+from openalgo_bridge.errors import Conflict, NotFound, StorageError
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.order import (
     Action,
@@ -34,6 +33,7 @@ from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal, Settlement
 from tests.conftest import FixedClock
+from tests.fakes import in_threads
 
 BUY_TEN = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
 
@@ -240,23 +240,3 @@ def test_a_request_survives_the_journal(request: BrokerRequest) -> None:
 def test_a_decimal_keeps_its_digits_in_the_journal() -> None:
     order = OrderRequest(symbol="SBIN", exchange=Exchange.NSE, action=Action.BUY, quantity=1, price=Decimal("812.35"))
     assert '"price":"812.35"' in tickets.to_json(order)
-
-
-def in_threads(count: int, act: object) -> list[object]:
-    """What ``count`` threads get when they all do the same thing at the same moment."""
-    barrier = threading.Barrier(count)
-    outcomes: list[object] = []
-
-    def run() -> None:
-        barrier.wait()
-        try:
-            outcomes.append(act())  # type: ignore[operator]
-        except BridgeError as error:
-            outcomes.append(error)
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes

@@ -34,7 +34,7 @@ from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import orders
 from openalgo_bridge.trading.orders import Held, InDoubt, Sent
 from tests.conftest import FixedClock
-from tests.fakes import ScriptedBroker, with_broker
+from tests.fakes import ScriptedBroker, in_threads, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
@@ -311,3 +311,12 @@ def test_a_ticket_nobody_decided_expires(scripted: Desk, broker: ScriptedBroker,
     with pytest.raises(Conflict, match="expired"):
         orders.approve(scripted, held.id, held.shown)
     assert broker.calls == []
+
+
+def test_eight_threads_approve_at_once_and_one_order_fills(desk: Desk) -> None:
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    for number in range(1, 6):
+        held = orders.submit(desk, BUY, ORIGIN).ticket
+        results = in_threads(8, lambda held=held: orders.approve(desk, held.id, held.shown))
+        assert sorted(type(result).__name__ for result in results) == ["Conflict"] * 7 + ["Sent"]
+        assert len(desk.broker(TradingMode.ANALYZE).trade_book()) == number

@@ -1,0 +1,130 @@
+"""A person at a browser, without the browser: follows forms as a page offers them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from openalgo_bridge.account.setup import SetupCode
+from openalgo_bridge.app import create_app
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType
+from openalgo_bridge.model.ticket import Origin, Ticket
+from openalgo_bridge.trading import orders
+from tests.conftest import PASSWORD, Account
+
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+_KEY = re.compile(r'id="key" value="([0-9A-Za-z]{32})"')
+
+
+class LocalClient(FlaskClient):
+    """Calls the bridge by the address a browser on this PC uses; the guard knows no other."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        kwargs.setdefault("base_url", "http://127.0.0.1:5000")
+        return super().open(*args, **kwargs)
+
+
+@dataclass
+class Person:
+    """One browser at the pages."""
+
+    client: FlaskClient
+    texts: list[str] = field(default_factory=list)
+
+    def get(self, path: str) -> TestResponse:
+        return self._seen(self.client.get(path))
+
+    def post(self, path: str, *, page: str = "", **fields: str) -> TestResponse:
+        """Fill the form that ``page`` shows and send it."""
+        token = csrf_token(self.get(page or path).text)
+        return self.post_raw(path, csrf_token=token, **fields)
+
+    def post_raw(self, path: str, **fields: str) -> TestResponse:
+        """Send a form without looking at the page first."""
+        return self._seen(self.client.post(path, data=fields, headers={"Sec-Fetch-Site": "same-origin"}))
+
+    def sign_in(self, password: str = PASSWORD, username: str = "trader") -> TestResponse:
+        return self.post("/login", username=username, password=password)
+
+    def cookie(self, name: str = "bridge_5000") -> str:
+        found = self.client.get_cookie(name, domain="127.0.0.1")
+        return "" if found is None else found.value
+
+    def _seen(self, answer: TestResponse) -> TestResponse:
+        self.texts.append(answer.text)
+        return answer
+
+
+def a_browser(app: Flask) -> Person:
+    """A fresh browser, without any cookie."""
+    return Person(LocalClient(app, app.response_class))
+
+
+def csrf_token(text: str) -> str:
+    found = _TOKEN.search(text)
+    assert found is not None, "the page has no form"
+    return found[1]
+
+
+def shown_key(text: str) -> str:
+    found = _KEY.search(text)
+    assert found is not None, "the page shows no key"
+    return found[1]
+
+
+@pytest.fixture
+def codes() -> list[str]:
+    """What the console was told."""
+    return []
+
+
+@pytest.fixture
+def app(desk: Desk, codes: list[str]) -> Flask:
+    return create_app(desk, SetupCode(announce=codes.append))
+
+
+@pytest.fixture
+def stranger(app: Flask) -> Person:
+    """A browser that nobody signed in with."""
+    return a_browser(app)
+
+
+@pytest.fixture
+def trader(stranger: Person, account: Account) -> Iterator[Person]:
+    """The trader, signed in."""
+    assert stranger.sign_in().status_code == 302
+    return stranger
+
+
+def an_order(symbol: str = "RELIANCE", quantity: int = 10, price: str = "0") -> OrderRequest:
+    return OrderRequest(
+        symbol=symbol,
+        exchange=Exchange.NSE,
+        action=Action.BUY,
+        quantity=quantity,
+        price_type=PriceType.LIMIT if price != "0" else PriceType.MARKET,
+        price=Decimal(price),
+    )
+
+
+def hold(desk: Desk, request: OrderRequest | None = None, strategy: str = "breakout") -> Ticket:
+    """A ticket that waits, as a program's order does in Semi-Auto."""
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    result = orders.submit(desk, request or an_order(), Origin(source="api", strategy=strategy, request_id="r1"))
+    assert isinstance(result, orders.Held)
+    return result.ticket
+
+
+def send(desk: Desk, request: OrderRequest | None = None, strategy: str = "breakout") -> None:
+    """An order that left at once, as in Auto."""
+    desk.store.preferences.set_order_mode(OrderMode.AUTO)
+    orders.submit(desk, request or an_order(), Origin(source="api", strategy=strategy, request_id="r1"))

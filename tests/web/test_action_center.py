@@ -1,0 +1,184 @@
+"""The person decides: once, and about what was shown."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from openalgo_bridge.account.setup import SetupCode
+from openalgo_bridge.app import create_app
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import NotSent, Rejected
+from openalgo_bridge.model.states import TicketState
+from openalgo_bridge.model.ticket import Ticket
+from tests.conftest import Account, FixedClock
+from tests.fakes import ScriptedBroker, with_broker
+from tests.web.conftest import Person, a_browser, an_order, csrf_token, hold, send
+
+
+def trades(desk: Desk) -> int:
+    row = desk.store.files[0].read_one("SELECT count(*) AS n FROM paper_trade")
+    assert row is not None
+    return int(row["n"])
+
+
+def decide(person: Person, ticket: Ticket, verb: str, **fields: str) -> tuple[int, str]:
+    """The answer's status, and the text of the page it leads to."""
+    path = f"/action-center/{ticket.id}/{verb}"
+    answer = person.post(path, page="/action-center", **({"shown": ticket.shown} | fields))
+    page = person.get(answer.location) if answer.location else answer
+    return answer.status_code, page.text
+
+
+def test_a_held_order_is_told_in_one_sentence(trader: Person, desk: Desk) -> None:
+    hold(desk, an_order("RELIANCE", 10))
+    hold(desk, an_order("INFY", 1200, price="1400"))
+    text = trader.get("/action-center").text
+    assert "BUY 10 RELIANCE on NSE at market, intraday (MIS)" in text
+    assert "BUY 1,200 INFY on NSE at limit 1,400.00, intraday (MIS)" in text
+    assert "Approve: buy 10 RELIANCE" in text
+    assert "paper account" in text
+    assert "₹16,80,000.00" in text
+    assert text.index("RELIANCE on NSE") < text.index("INFY on NSE"), "oldest first"
+
+
+def test_an_approved_order_fills_and_says_so(trader: Person, desk: Desk) -> None:
+    ticket = hold(desk)
+    status, text = decide(trader, ticket, "approve")
+    assert status == 302
+    assert "Filled: BUY 10 RELIANCE" in text
+    assert trades(desk) == 1
+
+
+def test_a_resting_order_is_not_called_filled(trader: Person, desk: Desk) -> None:
+    _, text = decide(trader, hold(desk, an_order("RELIANCE", 10, price="1000")), "approve")
+    assert "is now: open" in text
+    assert "Filled:" not in text
+
+
+def test_the_second_click_is_a_conflict_with_a_sentence(trader: Person, desk: Desk) -> None:
+    ticket = hold(desk)
+    decide(trader, ticket, "approve")
+    for verb in ("approve", "reject"):
+        status, text = decide(trader, ticket, verb)
+        assert status == 409
+        assert "already released" in text
+        assert 'href="/action-center"' in text
+    assert trades(desk) == 1
+
+
+def test_eight_tabs_approve_at_once_and_one_order_leaves(trader: Person, app: Flask, desk: Desk) -> None:
+    ticket = hold(desk)
+    token = csrf_token(trader.get("/action-center").text)
+    cookie = trader.cookie()
+    start, statuses = threading.Barrier(8), []
+
+    def click() -> None:
+        tab = a_browser(app)
+        tab.client.set_cookie("bridge_5000", cookie, domain="127.0.0.1")
+        start.wait()
+        answer = tab.post_raw(f"/action-center/{ticket.id}/approve", csrf_token=token, shown=ticket.shown)
+        statuses.append(answer.status_code)
+
+    tabs = [threading.Thread(target=click) for _ in range(8)]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+    assert sorted(statuses) == [302] + [409] * 7
+    assert trades(desk) == 1
+
+
+@pytest.mark.parametrize("shown", ["", "0" * 64, "x" * 5000])
+def test_what_was_not_shown_is_not_approved(trader: Person, desk: Desk, shown: str) -> None:
+    ticket = hold(desk)
+    status, _ = decide(trader, ticket, "approve", shown=shown)
+    assert status == 409
+    assert trades(desk) == 0
+    assert desk.store.journal.ticket(ticket.id).state is TicketState.HELD
+
+
+def test_a_rejected_order_is_gone_for_good(trader: Person, desk: Desk) -> None:
+    ticket = hold(desk)
+    status, text = decide(trader, ticket, "reject", reason="too large")
+    assert status == 302
+    assert "Nothing was sent" in text
+    rejected = desk.store.journal.ticket(ticket.id)
+    assert (rejected.state, rejected.reason) == (TicketState.REJECTED, "too large")
+    assert trades(desk) == 0
+
+
+def test_an_expired_order_has_no_buttons_and_cannot_be_approved(trader: Person, desk: Desk, clock: FixedClock) -> None:
+    ticket = hold(desk)
+    clock.move(minutes=6)
+    assert "Approve:" not in trader.get("/action-center").text
+    details = trader.get(f"/action-center/{ticket.id}").text
+    assert "Expired" in details
+    assert "Approve:" not in details
+    status, text = decide(trader, ticket, "approve")
+    assert status == 409
+    assert "expired" in text
+    assert trades(desk) == 0
+
+
+def test_the_badge_counts_what_may_still_be_decided(trader: Person, desk: Desk, clock: FixedClock) -> None:
+    assert trader.get("/action-center/pending").get_json() == {"count": 0, "latest": 0}
+    hold(desk)
+    second = hold(desk)
+    assert trader.get("/action-center/pending").get_json() == {"count": 2, "latest": second.id}
+    clock.move(minutes=6)
+    assert trader.get("/action-center/pending").get_json() == {"count": 0, "latest": 0}
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (lambda: Rejected("Insufficient funds."), "The broker refused it: Insufficient funds."),
+        (lambda: NotSent("The connection never opened."), "Not sent: The connection never opened."),
+        (lambda: TimeoutError("no answer"), "In doubt: BUY 10 RELIANCE"),
+    ],
+)
+def test_an_approval_tells_the_true_outcome(
+    desk: Desk, account: Account, fault: Callable[[], Exception], sentence: str
+) -> None:
+    scripted = with_broker(desk, ScriptedBroker(desk, fault=fault))
+    person = a_trader_at(scripted)
+    _, text = decide(person, hold(scripted), "approve")
+    assert sentence in text
+
+
+def test_a_ticket_tells_its_whole_story(trader: Person, desk: Desk) -> None:
+    ticket = hold(desk, strategy="breakout")
+    decide(trader, ticket, "approve")
+    text = trader.get(f"/action-center/{ticket.id}").text
+    told = ["Accepted", "Waiting for you", "Approved", "Released", "Sending", "Sent"]
+    story = text[text.index("What happened") :]
+    assert [story.index(word) for word in told] == sorted(story.index(word) for word in told)
+    assert ticket.ref in text
+
+
+def test_the_history_is_paged_by_key(trader: Person, desk: Desk) -> None:
+    for _ in range(51):
+        send(desk, an_order(quantity=1))
+    first = trader.get("/action-center").text
+    assert first.count("Details<span") == 50
+    assert "before=2" in first
+    older = trader.get("/action-center?before=2").text
+    assert older.count("Details<span") == 1
+
+
+@pytest.mark.parametrize("number", ["999", str(1 << 62), "9" * 400])
+def test_an_unknown_ticket_is_a_friendly_404(trader: Person, number: str) -> None:
+    answer = trader.get(f"/action-center/{number}")
+    assert answer.status_code == 404
+    assert "<h1>" in answer.text
+
+
+def a_trader_at(desk: Desk) -> Person:
+    """Signed in at another desk over the same files."""
+    person = a_browser(create_app(desk, SetupCode(announce=lambda code: None)))
+    person.sign_in()
+    return person
