@@ -10,6 +10,7 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, PasswordField, RadioField, StringField  # type: ignore[import-untyped, unused-ignore]
+from wtforms.fields.choices import SelectChoice  # type: ignore[import-untyped, unused-ignore]
 from wtforms.validators import InputRequired, Length  # type: ignore[import-untyped, unused-ignore]
 
 from openalgo_bridge.model.order import OrderMode
@@ -61,7 +62,10 @@ class LoginForm(PageForm):
 class OrderModeForm(PageForm):
     """``POST /apikey/mode``. Auto needs the password, because it makes things less safe."""
 
-    mode = RadioField("Order mode", choices=[(OrderMode.AUTO.value, "Auto"), (OrderMode.SEMI_AUTO.value, "Semi-Auto")])
+    mode = RadioField(
+        "Order mode",
+        choices=[SelectChoice(OrderMode.AUTO.value, "Auto"), SelectChoice(OrderMode.SEMI_AUTO.value, "Semi-Auto")],
+    )
     password = PasswordField("Password", [Length(max=_LONGEST)], id="mode-password")
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -19,18 +18,10 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType
 from openalgo_bridge.model.ticket import Origin, Ticket
 from openalgo_bridge.trading import orders
-from tests.conftest import PASSWORD, Account
+from tests.conftest import PASSWORD, Account, client_of
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _KEY = re.compile(r'id="key" value="([0-9A-Za-z]{32})"')
-
-
-class LocalClient(FlaskClient):
-    """Calls the bridge by the address a browser on this PC uses; the guard knows no other."""
-
-    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        kwargs.setdefault("base_url", "http://127.0.0.1:5000")
-        return super().open(*args, **kwargs)
 
 
 @dataclass
@@ -61,12 +52,13 @@ class Person:
 
     def _seen(self, answer: TestResponse) -> TestResponse:
         self.texts.append(answer.text)
+        answer.close()
         return answer
 
 
 def a_browser(app: Flask) -> Person:
     """A fresh browser, without any cookie."""
-    return Person(LocalClient(app, app.response_class))
+    return Person(client_of(app))
 
 
 def csrf_token(text: str) -> str:

@@ -12,11 +12,20 @@ from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.app import create_app
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotSent, Rejected
+from openalgo_bridge.model.books import Quote
+from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from tests.conftest import Account, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
 from tests.web.conftest import Person, a_browser, an_order, csrf_token, hold, send
+
+
+class WithoutPrices(ScriptedBroker):
+    """Its prices cannot be had: the person can decide all the same."""
+
+    def quote(self, instrument: Instrument) -> Quote:
+        raise NotSent("No prices.")
 
 
 def trades(desk: Desk) -> int:
@@ -144,7 +153,7 @@ def test_the_badge_counts_what_may_still_be_decided(trader: Person, desk: Desk, 
 def test_an_approval_tells_the_true_outcome(
     desk: Desk, account: Account, fault: Callable[[], Exception], sentence: str
 ) -> None:
-    scripted = with_broker(desk, ScriptedBroker(desk, fault=fault))
+    scripted = with_broker(desk, WithoutPrices(desk, fault=fault))
     person = a_trader_at(scripted)
     _, text = decide(person, hold(scripted), "approve")
     assert sentence in text
