@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openalgo_bridge import lock, settings
-from openalgo_bridge.errors import BridgeError
+from openalgo_bridge.errors import BridgeError, Conflict
 from openalgo_bridge.settings import PROJECT_FOLDER
 
 _Command = list[str]
@@ -120,10 +120,10 @@ def main(arguments: Sequence[str]) -> int:
             case ["example", *rest]:
                 return run_example(rest)
             case rest:
-                python = ensure(BRIDGE)
                 write_env_file(PROJECT_FOLDER)
-                return become(python, rest)
-    except (SetupFailed, BridgeError) as error:
+                respect_running_bridge(settings.load().db_dir, BRIDGE, rest)
+                return become(ensure(BRIDGE), rest)
+    except (SetupFailed, BridgeError, OSError) as error:
         _say(str(error))
         return 1
     except KeyboardInterrupt:
@@ -146,6 +146,18 @@ def ensure(environment: Environment) -> Path:
     except OSError as error:
         raise SetupFailed(explain(str(error), environment.folder)) from error
     return environment.python
+
+
+def respect_running_bridge(data: Path, environment: Environment, arguments: Sequence[str]) -> None:
+    """Refuse to serve twice, at once rather than after a second of imports, and to take a running bridge's
+    packages away from under it. Raises Conflict."""
+    running = lock.holder(data / lock.INSTANCE_LOCK)
+    if running is None:
+        return
+    if list(arguments) in ([], ["serve"]):
+        raise Conflict(f"Already running: {running}.")
+    if not is_ready(environment, stamp_text(environment.requirements)):
+        raise Conflict(f"The bridge's packages must be renewed, and {running} uses them. Stop it first.")
 
 
 def stamp_text(requirements: Path) -> str:

@@ -53,11 +53,10 @@ def risks_of_place(folder: Path) -> list[str]:
 
 
 def open_to_others(folder: Path) -> list[str]:
-    """Sentences about files that other users of this PC may open. On Windows nothing is known here."""
-    if os.name != "posix":
+    """A sentence when other users of this PC may enter the folder. On Windows nothing is known here."""
+    if os.name != "posix" or not folder.stat().st_mode & _OTHERS:
         return []
-    wide = [path for path in (folder, *folder.iterdir()) if path.lstat().st_mode & _OTHERS and not path.is_symlink()]
-    return [f"Other users of this PC may open {path}. Run: chmod go-rwx '{path}'" for path in wide]
+    return [f"Other users of this PC may enter {folder}. Run: chmod -R go-rwx '{folder}'"]
 
 
 def _tighten(folder: Path) -> list[str]:

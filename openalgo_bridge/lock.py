@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from openalgo_bridge.errors import Conflict
+from openalgo_bridge.errors import Conflict, StorageError
 
 if sys.platform == "win32":
     import msvcrt
@@ -47,9 +47,10 @@ def bridge_at(url: str) -> str:
 def hold(path: Path, what: str) -> Iterator[None]:
     """Hold the lock ``path`` for the time of the block, and tell others ``what`` holds it.
 
-    Raises Conflict naming the holder, within half a second, when another process has it.
+    Raises Conflict naming the holder, within half a second, when another process has it; StorageError when the
+    file cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open(path, os.O_RDWR | os.O_CREAT)
     try:
         if not _taken_patiently(descriptor):
             raise Conflict(f"Already running: {_read(descriptor)}.")
@@ -60,14 +61,24 @@ def hold(path: Path, what: str) -> Iterator[None]:
 
 
 def holder(path: Path) -> Holder | None:
-    """Who holds the lock ``path``; None when nobody does."""
-    if not path.exists():
+    """Who holds the lock ``path``; None when nobody does. Raises StorageError when the file cannot be opened."""
+    try:
+        descriptor = _open(path, os.O_RDWR)
+    except FileNotFoundError:
         return None
-    descriptor = os.open(path, os.O_RDWR)
     try:
         return None if _taken(descriptor) else _read(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _open(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{path} cannot be opened: {error.strerror}.") from error
 
 
 def _taken_patiently(descriptor: int) -> bool:

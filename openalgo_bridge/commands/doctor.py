@@ -75,7 +75,7 @@ def _folder(place: Path) -> Iterator[Finding]:
     yield from (Finding(ok=False, what="folder", words=fault) for fault in faults)
     if not faults:
         # On Windows the rights were not looked at, so nothing is said about them.
-        privacy = ", and no other user may open it" if os.name == "posix" else ""
+        privacy = ", and no other user may enter it" if os.name == "posix" else ""
         yield Finding(ok=True, what="folder", words=f"{place} can be written{privacy}.")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, PasswordField, RadioField, StringField  # type: ignore[import-untyped, unused-ignore]
 from wtforms.fields.choices import SelectChoice  # type: ignore[import-untyped, unused-ignore]
-from wtforms.validators import InputRequired, Length  # type: ignore[import-untyped, unused-ignore]
+from wtforms.validators import DataRequired, InputRequired, Length  # type: ignore[import-untyped, unused-ignore]
 
 from openalgo_bridge.model.order import OrderMode
 
@@ -85,6 +85,6 @@ class RegenerateForm(PageForm):
     )
     confirm = BooleanField(
         "I know that programs using the old key stop working at once",
-        [InputRequired("Tick this first.")],
+        [DataRequired("Tick this first.")],
         false_values=(False, "false", "", "no"),
     )

@@ -94,6 +94,22 @@ def test_a_loss_never_locks_anybody_in(floor: Floor) -> None:
         floor.buy(1)
 
 
+def test_a_loss_does_not_stop_a_limit_order_that_only_closes(floor: Floor) -> None:
+    floor.buy(49_990)
+    floor.market.last = Decimal("500")
+    floor.sell(40_000)
+    assert floor.exchange.funds().available < 0
+    assert floor.order(floor.sell(9_990, limit="600.00")).status is OrderStatus.OPEN
+
+
+def test_a_resting_order_fills_with_the_money_it_had_blocked(floor: Floor) -> None:
+    order_id = floor.buy(10_000, Product.CNC, limit="999.90")
+    assert floor.exchange.funds().available == Decimal(1_000)
+    floor.market.last = Decimal("990")
+    assert floor.order(order_id).status is OrderStatus.COMPLETE
+    assert floor.exchange.funds().available == Decimal(1_000)
+
+
 def test_a_resting_order_the_account_cannot_carry_any_more_is_cancelled_in_words(floor: Floor) -> None:
     floor.buy(49_990)
     closing = floor.sell(49_990, limit="1050.00")
@@ -113,11 +129,11 @@ ORDERS = st.tuples(
 )
 STEPS = st.lists(
     ORDERS | st.tuples(st.just("move"), st.integers(-300, 300)) | st.tuples(st.just("cancel"), st.integers(0, 30)),
-    max_size=30,
+    max_size=25,
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_any_trading_adds_up_to_the_last_unit(steps: list[tuple[object, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder), "NORMAL") as floor:

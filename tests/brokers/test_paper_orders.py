@@ -166,6 +166,15 @@ def test_an_open_order_lapses_with_its_day_and_frees_its_money(floor: Floor) -> 
     assert floor.exchange.funds().available == CRORE
 
 
+def test_the_first_moment_of_a_day_belongs_to_it(floor: Floor) -> None:
+    floor.clock.move(hours=16, minutes=30)  # 03:00 IST
+    order_id = floor.buy(limit="980.00")
+    floor.clock.move(hours=23, minutes=59)
+    assert floor.order(order_id).status is OrderStatus.OPEN
+    floor.clock.move(minutes=1)
+    assert floor.order(order_id).status is OrderStatus.CANCELLED
+
+
 def test_a_change_moves_the_blocked_money(floor: Floor) -> None:
     order_id = floor.buy(10, limit="900.00")
     assert floor.exchange.funds().used == Decimal(1_800)

@@ -108,6 +108,24 @@ def test_two_installations_at_once_do_not_tear_down_each_other(environment: Envi
     assert environment.python.exists()
 
 
+def test_a_second_bridge_is_refused_before_anything_is_loaded(tmp_path: Path, environment: Environment) -> None:
+    with lock.hold(tmp_path / lock.INSTANCE_LOCK, lock.bridge_at("http://127.0.0.1:5000")):
+        with pytest.raises(Conflict, match="Already running"):
+            bootstrap.respect_running_bridge(tmp_path, environment, [])
+        bootstrap.respect_running_bridge(tmp_path, environment, ["mode"])
+    bootstrap.respect_running_bridge(tmp_path, environment, [])
+
+
+def test_the_packages_of_a_running_bridge_are_not_renewed(tmp_path: Path, environment: Environment) -> None:
+    environment.requirements.write_text("# newer\n", encoding="utf-8")
+    bootstrap.respect_running_bridge(tmp_path, environment, ["mode"])
+    with (
+        lock.hold(tmp_path / lock.INSTANCE_LOCK, lock.bridge_at("http://127.0.0.1:5000")),
+        pytest.raises(Conflict, match="Stop it first"),
+    ):
+        bootstrap.respect_running_bridge(tmp_path, environment, ["mode"])
+
+
 def test_a_failed_installation_leaves_no_stamp_and_says_why(environment: Environment) -> None:
     # An unhashed line: every installer refuses it before it looks for the package.
     environment.requirements.write_text("flask==3.1.3\n", encoding="utf-8")

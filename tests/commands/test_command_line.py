@@ -7,6 +7,7 @@ build on each other in the order of the page.
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -18,8 +19,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from openalgo_bridge import lock
+from openalgo_bridge.__main__ import cli
 from openalgo_bridge.model import apikey
 from openalgo_bridge.settings import PROJECT_FOLDER
 
@@ -51,9 +54,6 @@ class Home:
         return subprocess.run(
             command(*arguments), input=typed, capture_output=True, text=True, encoding="utf-8", env=self.environment
         )
-
-    def mode(self) -> str:
-        return self.run("mode").stdout.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,9 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
-def test_help_names_every_command(home: Home) -> None:
-    told = home.run("--help").stdout
-    assert [name for name in ("serve", "setup", "mode", "doctor") if f"\n  {name} " in told] != []
+def test_help_names_every_command() -> None:
+    told = CliRunner().invoke(cli, ["--help"]).output
+    assert [name for name in ("serve", "setup", "mode", "doctor") if f"\n  {name} " not in told] == []
 
 
 def test_bad_settings_are_one_sentence(home: Home) -> None:
@@ -154,11 +154,6 @@ def test_setup_shows_the_risk_and_does_nothing_until_it_is_accepted(home: Home) 
     message = refused(home.run("setup", "--username", "trader", "--password-stdin", typed=f"{PASSWORD}\n"))
     assert "You can lose money" in message
     assert "--accept-risk" in message
-
-
-def test_setup_refuses_a_weak_password_in_words(home: Home) -> None:
-    done = home.run("setup", "--username", "trader", "--password-stdin", "--accept-risk", typed="short\n")
-    assert "At least 12 characters" in refused(done)
 
 
 def test_setup_prints_the_key_alone_on_the_last_line(made: subprocess.CompletedProcess[str]) -> None:
@@ -180,7 +175,8 @@ def test_everything_in_the_folder_is_private(home: Home, bridge: Bridge) -> None
 
 
 def test_a_bridge_whose_predecessor_was_killed_serves(home: Home, bridge: Bridge) -> None:
-    assert get(home, "/healthz") == (200, '{"status":"ok"}')
+    status, body = get(home, "/healthz")
+    assert (status, json.loads(body)) == (200, {"status": "ok"})
 
 
 def test_with_an_account_no_set_up_code_is_shown(bridge: Bridge) -> None:
@@ -204,22 +200,12 @@ def test_a_port_of_another_program_is_told_with_the_setting(home: Home, bridge: 
     assert "FLASK_PORT" in message
 
 
-def test_a_wrong_password_does_not_switch_to_auto(home: Home, bridge: Bridge) -> None:
-    assert home.run("mode", "semi_auto").returncode == 0
+def test_semi_auto_needs_no_password_and_auto_the_right_one(home: Home, bridge: Bridge) -> None:
+    assert home.run("mode", "semi_auto").stdout.startswith("semi_auto:")
     assert "Wrong password" in refused(home.run("mode", "auto", "--password-stdin", typed="wrong wrong wrong\n"))
-    assert home.mode() == "semi_auto"
-
-
-def test_no_password_at_all_does_not_switch_to_auto(home: Home, bridge: Bridge) -> None:
-    assert home.run("mode", "semi_auto").returncode == 0
-    refused(home.run("mode", "auto", "--password-stdin"))
-    assert home.mode() == "semi_auto"
-
-
-def test_the_right_password_switches_to_auto(home: Home, bridge: Bridge) -> None:
-    assert home.run("mode", "semi_auto").returncode == 0
-    assert home.run("mode", "auto", "--password-stdin", typed=f"{PASSWORD}\n").returncode == 0
-    assert home.mode() == "auto"
+    assert "no password" in refused(home.run("mode", "auto", "--password-stdin"))
+    assert home.run("mode").stdout.startswith("semi_auto:")
+    assert home.run("mode", "auto", "--password-stdin", typed=f"{PASSWORD}\n").stdout.startswith("auto:")
 
 
 def test_doctor_finds_a_running_bridge_healthy(home: Home, bridge: Bridge) -> None:

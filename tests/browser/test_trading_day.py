@@ -1,0 +1,150 @@
+"""The main job, as the trader does it: a script places, a person decides, the log shows."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.order import OrderMode
+from tests.browser.conftest import Script, Watch, sign_in
+from tests.conftest import PASSWORD, Live
+
+pytestmark = pytest.mark.browser
+
+PATIENCE_MS = 20_000
+
+
+def trades(desk: Desk) -> int:
+    row = desk.store.files[0].read_one("SELECT count(*) AS n FROM paper_trade")
+    assert row is not None
+    return int(row["n"])
+
+
+def choose_semi_auto(page: Page) -> None:
+    page.goto("/apikey")
+    page.get_by_label("Semi-Auto").check()
+    page.get_by_role("button", name="Save the order mode").click()
+    expect(page.get_by_text("every new order waits for you")).to_be_visible()
+
+
+def test_a_held_order_is_approved_in_the_browser_and_fills_once(page: Page, script: Script, live: Live) -> None:
+    choose_semi_auto(page)
+    assert live.desk.store.preferences.order_mode() is OrderMode.SEMI_AUTO
+    badge = page.locator("[data-pending]")
+    expect(badge).to_be_hidden()
+
+    answer = script.place(price_type="MARKET", strategy="breakout")
+    assert answer["mode"] == "semi_auto"
+    # The page was not loaded again.
+    expect(badge).to_be_visible(timeout=PATIENCE_MS)
+    expect(badge).to_contain_text("1")
+    expect(page).to_have_title("(1) API key · OpenAlgo Bridge")
+    assert trades(live.desk) == 0
+
+    page.get_by_role("link", name="Action Center").click()
+    page.get_by_role("button", name="Approve: buy 10 RELIANCE").click()
+    expect(page.get_by_text("Filled: BUY 10 RELIANCE on NSE at market")).to_be_visible()
+    assert trades(live.desk) == 1
+
+    page.get_by_role("link", name="Orders").click()
+    expect(page.get_by_role("row").filter(has_text="BUY 10 RELIANCE")).to_contain_text("10 of 10")
+    page.get_by_role("link", name="Positions").click()
+    expect(page.get_by_role("row").filter(has_text="RELIANCE")).to_contain_text("10")
+    page.get_by_role("link", name="Traffic log").click()
+    call = page.get_by_role("row").filter(has_text="/api/v1/placeorder")
+    expect(call).to_have_count(1)
+    expect(call).to_contain_text("200")
+    expect(call).to_contain_text("127.0.0.1")
+
+
+def test_two_tabs_approve_and_one_order_leaves(page: Page, script: Script, live: Live, watch: Watch) -> None:
+    choose_semi_auto(page)
+    script.place(price_type="MARKET")
+    other = page.context.new_page()
+    watch.over(other)
+    watch.expected.append("409 (CONFLICT)")
+    for tab in (page, other):
+        tab.goto("/action-center")
+    for tab in (page, other):
+        tab.get_by_role("button", name="Approve: buy 10 RELIANCE").click()
+    expect(page.get_by_text("Filled:")).to_be_visible()
+    expect(other.get_by_role("heading", name="Too late")).to_be_visible()
+    assert trades(live.desk) == 1
+
+
+def test_a_page_of_waiting_orders_never_moves_under_the_hand(page: Page, script: Script) -> None:
+    choose_semi_auto(page)
+    script.place(price_type="MARKET")
+    page.goto("/action-center")
+    expect(page.locator("[data-expires]")).to_contain_text("min")
+    script.place(price_type="MARKET", symbol="INFY")
+    expect(page.get_by_text("The list has changed")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Approve: buy 10 INFY")).to_have_count(0)
+    page.get_by_role("link", name="Show it").click()
+    expect(page.get_by_role("button", name="Approve: buy 10 INFY")).to_be_visible()
+
+
+def test_a_lost_connection_is_said_and_taken_back(page: Page, watch: Watch) -> None:
+    watch.expected.append("ERR_INTERNET_DISCONNECTED")
+    lost = page.get_by_text("Connection lost")
+    expect(lost).to_be_hidden()
+    page.context.set_offline(True)
+    expect(lost).to_be_visible(timeout=PATIENCE_MS)
+    page.context.set_offline(False)
+    expect(lost).to_be_hidden(timeout=PATIENCE_MS)
+
+
+def test_a_shown_key_is_hidden_again_after_thirty_seconds(page: Page, script: Script) -> None:
+    page.clock.install()
+    page.goto("/apikey")
+    page.locator("#view-password").fill(PASSWORD)
+    page.get_by_role("button", name="View the key").click()
+    expect(page.locator("#key")).to_have_value(script.key)
+    page.clock.fast_forward("00:31")
+    expect(page.locator("#key")).to_have_value("")
+    assert script.key not in page.content()
+
+
+def test_everything_but_the_live_parts_works_without_scripts(
+    browser: Browser, live: Live, script: Script, watch: Watch
+) -> None:
+    context = browser.new_context(base_url=live.url, java_script_enabled=False)
+    page = context.new_page()
+    watch.over(page)
+    sign_in(page)
+    choose_semi_auto(page)
+    script.place(price_type="MARKET")
+    page.goto("/action-center")
+    page.get_by_role("button", name="Approve: buy 10 RELIANCE").click()
+    expect(page.get_by_text("Filled: BUY 10 RELIANCE")).to_be_visible()
+    assert trades(live.desk) == 1
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_scrolls_sideways_on_a_phone(page: Page, script: Script, scheme: str) -> None:
+    script.place(price_type="MARKET", strategy="a" * 64)
+    choose_semi_auto(page)
+    script.place(price_type="LIMIT", price=1000, strategy="b" * 64)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for path in ("/", "/action-center", "/action-center/2", "/orders", "/positions", "/traffic", "/apikey"):
+        page.goto(path)
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+        width = page.evaluate("() => document.documentElement.scrollWidth")
+        assert width <= 390, f"{path} is {width} wide"
+
+
+def test_the_keyboard_reaches_the_content_and_the_decision(page: Page, script: Script, live: Live) -> None:
+    choose_semi_auto(page)
+    script.place(price_type="MARKET")
+    page.goto("/action-center")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Approve: buy 10 RELIANCE")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Filled:")).to_be_visible()
+    assert trades(live.desk) == 1
