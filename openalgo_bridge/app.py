@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import mimetypes
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask
 
 from openalgo_bridge import web
 from openalgo_bridge.account.password import Argon2Cost
@@ -19,14 +19,15 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.guard import MAX_BODY_BYTES, Guard
 from openalgo_bridge.market.simulated import SimulatedMarket
 from openalgo_bridge.model.order import TradingMode
-from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.settings import PROJECT_FOLDER, Settings
 from openalgo_bridge.store.machine_key import FLASK_SECRET
 from openalgo_bridge.store.store import Store
-from openalgo_bridge.traffic import NOTE, TrafficRecorder
+from openalgo_bridge.traffic import TrafficRecorder
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SEED = 20261121
-_log = logging.getLogger(__name__)
 
 
 def open_desk(settings: Settings, clock: Clock | None = None, argon2: Argon2Cost | None = None) -> Desk:
@@ -60,22 +61,19 @@ def create_app(desk: Desk, setup_code: SetupCode) -> Flask:
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(hours=1),
     )
-    app.extensions["desk"] = desk
-    api = routes.register(app, desk)
-    web.register(app, desk, setup_code, keyed=api)
-    app.register_error_handler(HTTPException, _http_error)
-    guarded = Guard(app.wsgi_app, desk.settings)
+    web.register(app, desk, setup_code)
+    api = routes.create_api(desk)
+    app.extensions["api"] = api
+    guarded = Guard(_doors(api.wsgi_app, pages=app.wsgi_app), desk.settings)
     app.wsgi_app = TrafficRecorder(guarded, desk.store.traffic, desk.clock)  # type: ignore[method-assign]
     return app
 
 
-def _http_error(error: HTTPException) -> Response | HTTPException:
-    """What Flask itself refuses, in the shape of the door it came through (contract 1.1)."""
-    request.environ[NOTE].outcome = error.name
-    if not request.path.startswith("/api/"):
-        return web.error_page(error)
-    if error.code in {404, 405}:
-        return routes.answer({"status": "error", "message": "Not found", "path": scrub(request.path)}, 404)
-    if error.code == 500:
-        return routes.answer({"status": "error", "message": "An unexpected error occurred"}, 500)
-    return routes.answer({"status": "error", "message": error.description or error.name}, error.code or 500)
+def _doors(api: WSGIApplication, *, pages: WSGIApplication) -> WSGIApplication:
+    """Calls with a key go to one app, the browser to the other."""
+
+    def choose(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_call = environ.get("PATH_INFO", "").startswith("/api/")
+        return (api if is_call else pages)(environ, start_response)
+
+    return choose

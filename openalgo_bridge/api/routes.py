@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Blueprint, Flask, Response, g, request
-from flask_limiter import Limiter, RateLimitExceeded
+from flask import Flask, Request, Response, request
+from flask.sessions import NullSession, SessionInterface, SessionMixin
+from werkzeug.exceptions import HTTPException
 
 from openalgo_bridge.api import account, answers, market, orders
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.auth import authenticate
 from openalgo_bridge.api.body import read_fields, without_keys
 from openalgo_bridge.api.call import Call
-from openalgo_bridge.api.limits import Bucket, create_limiter
+from openalgo_bridge.api.limits import Bucket, Limits
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, RateLimited, StorageError
-from openalgo_bridge.settings import Settings
+from openalgo_bridge.guard import MAX_BODY_BYTES
+from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.traffic import NOTE, Note
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,26 +52,27 @@ ENDPOINTS = (
 )
 
 
-def register(app: Flask, desk: Desk) -> Blueprint:
-    """Add every endpoint under ``/api/v1``; returns the blueprint, which needs no CSRF token: it needs a key."""
-    limiter = create_limiter()
-    limiter.init_app(app)
-    blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
-    blueprint.before_request(lambda: _admit(desk))
-    blueprint.register_error_handler(BridgeError, answer_error)
-    blueprint.register_error_handler(RateLimitExceeded, _too_many)
+def create_api(desk: Desk) -> Flask:
+    """Every endpoint under ``/api/v1``, as a Flask app of its own: it has no sessions, cookies, forms or templates,
+    so nothing of the pages can be reached with a key, and nothing of the API without one.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.session_interface = _NoSession()
+    limits = Limits(orders=desk.settings.order_rate_limit, reads=desk.settings.api_rate_limit)
     for endpoint in ENDPOINTS:
         # No automatic OPTIONS: a preflight is refused by not being answered. No redirect for a trailing slash.
-        blueprint.add_url_rule(
-            endpoint.path,
+        app.add_url_rule(
+            f"/api/v1{endpoint.path}",
             endpoint=endpoint.path.strip("/").replace("/", "_"),
-            view_func=_limited(limiter, endpoint, desk.settings),
+            view_func=_served(desk, limits, endpoint),
             methods=["POST"],
             strict_slashes=False,
             provide_automatic_options=False,
         )
-    app.register_blueprint(blueprint)
-    return blueprint
+    app.register_error_handler(BridgeError, _bridge_error)
+    app.register_error_handler(HTTPException, _http_error)
+    return app
 
 
 def answer(content: Json, status: int = 200) -> Response:
@@ -80,9 +80,25 @@ def answer(content: Json, status: int = 200) -> Response:
     return Response(json.dumps(content, separators=(",", ":")), status, mimetype="application/json")
 
 
-def answer_error(error: BridgeError) -> Response:
-    """The one error shape, noted on the traffic row."""
-    note = _note()
+def _served(desk: Desk, limits: Limits, endpoint: Endpoint) -> Callable[[], Response]:
+    def serve() -> Response:
+        note: Note = request.environ[NOTE]
+        fields = read_fields(request.get_data(cache=False))
+        caller = authenticate(desk, fields, request.headers)
+        note.key_fingerprint = caller.fingerprint
+        # Counted after the key was checked, per key: a wrong key never uses up the right key's limit.
+        limits.count(endpoint.bucket, caller.fingerprint)
+        if endpoint.must_be_recorded and not note.recorded:
+            raise StorageError("The traffic log cannot be written, so nothing was done.")
+        content = endpoint.view(Call(desk=desk, caller=caller, fields=without_keys(fields), note=note))
+        note.outcome = note.outcome or "ok"
+        return answer(content)
+
+    return serve
+
+
+def _bridge_error(error: BridgeError) -> Response:
+    note: Note = request.environ[NOTE]
     note.outcome, note.message = type(error).__name__, error.message
     response = answer(answers.failed(error), error.status)
     if isinstance(error, RateLimited):
@@ -90,38 +106,27 @@ def answer_error(error: BridgeError) -> Response:
     return response
 
 
-def _admit(desk: Desk) -> None:
-    """Steps that every call takes before its own limit is counted: body, key."""
-    fields = read_fields(request.get_data(cache=False))
-    caller = authenticate(desk, fields, request.headers)
-    note = _note()
-    note.key_fingerprint = caller.fingerprint
-    g.call = Call(desk=desk, caller=caller, fields=without_keys(fields), note=note)
+def _http_error(error: HTTPException) -> Response:
+    """What Flask itself refuses, in the one error shape (contract 1.1)."""
+    request.environ[NOTE].outcome = error.name
+    if error.code in {404, 405}:
+        return answer({"status": "error", "message": "Not found", "path": scrub(request.path)}, 404)
+    if error.code == 500:
+        return answer({"status": "error", "message": "An unexpected error occurred"}, 500)
+    return answer({"status": "error", "message": error.description or error.name}, error.code or 500)
 
 
-def _limited(limiter: Limiter, endpoint: Endpoint, settings: Settings) -> Callable[[], Response]:
-    def serve() -> Response:
-        call: Call = g.call
-        if endpoint.must_be_recorded and not call.note.recorded:
-            raise StorageError("The traffic log cannot be written, so nothing was done.")
-        content = endpoint.view(call)
-        call.note.outcome = call.note.outcome or "ok"
-        return answer(content)
+class _NoSession(SessionInterface):
+    """Cookies mean nothing here."""
 
-    serve.__name__ = f"serve_{endpoint.path}"
-    rate = settings.api_rate_limit if endpoint.bucket is Bucket.READS else settings.order_rate_limit
-    # Counted after the key was checked, per key: a wrong key never uses up the right key's limit.
-    limited = limiter.shared_limit(rate, scope=endpoint.bucket.value, key_func=lambda: g.call.caller.fingerprint)
-    wrapped: Callable[[], Response] = limited(serve)
-    return wrapped
+    def open_session(self, app: Flask, request: Request) -> None:
+        return None
+
+    def make_null_session(self, app: Flask) -> NullSession:
+        return _NULL
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        return None
 
 
-def _too_many(error: RateLimitExceeded) -> Response:
-    limit = error.limit.limit
-    message = f"Rate limit exceeded: {limit}. Is a script calling in a loop?"
-    return answer_error(RateLimited(message, retry_after=max(1, limit.get_expiry())))
-
-
-def _note() -> Note:
-    note: Note = request.environ[NOTE]
-    return note
+_NULL = NullSession()

@@ -190,6 +190,22 @@ def test_a_change_may_use_the_money_the_order_itself_had_blocked(floor: Floor) -
     assert floor.exchange.funds().available == Decimal(50_000)
 
 
+def test_a_change_may_sell_the_shares_the_order_itself_had_promised(floor: Floor) -> None:
+    floor.buy(10, Product.CNC)
+    order_id = floor.sell(6, Product.CNC, limit="1100.00")
+    floor.modify(order_id, order(Action.SELL, 10, Product.CNC, "1050.00"))
+    assert floor.order(order_id).request.quantity == 10
+    with pytest.raises(Rejected, match="0 are free"):
+        floor.sell(1, Product.CNC)
+
+
+def test_a_changed_closing_order_still_blocks_nothing(floor: Floor) -> None:
+    floor.buy()
+    order_id, before = floor.sell(limit="1100.00"), floor.exchange.funds().used
+    floor.modify(order_id, order(Action.SELL, 10, limit="1090.00"))
+    assert floor.exchange.funds().used == before
+
+
 def test_a_change_that_reaches_the_market_fills_at_the_market(floor: Floor) -> None:
     order_id = floor.buy(limit="980.00")
     floor.modify(order_id, order(Action.BUY, 10, limit="1010.00"))

@@ -192,8 +192,8 @@ def test_an_instrument_without_a_reference_price_has_no_price() -> None:
         SimulatedMarket(13).quote(replace(SBIN, reference_price=Decimal(0)), MIDNIGHT)
 
 
-@settings(max_examples=20, deadline=None)
-@given(first=st.integers(0, 80_000), length=st.integers(0, 3_000))
+@settings(max_examples=25, deadline=None)
+@given(first=st.integers(0, 80_000), length=st.integers(0, 40) | st.integers(0, 3_000))
 def test_the_range_of_any_stretch_is_exact(first: int, length: int) -> None:
     """What bars of every interval will be made of."""
     path = Path.of(14, "SBIN", "NSE")
@@ -201,6 +201,16 @@ def test_the_range_of_any_stretch_is_exact(first: int, length: int) -> None:
     values = [path.value(start + second) for second in range(first, first + length + 1)]
     ends = min(values[0], values[-1]), max(values[0], values[-1])
     assert path.widen(ends, path.day(start), start + first, start + first + length) == (min(values), max(values))
+
+
+def test_the_range_of_every_short_stretch_is_exact() -> None:
+    path, start = Path.of(15, "SBIN", "NSE"), 20_000 * 86_400
+    day, values = path.day(start), [path.value(start + second) for second in range(330)]
+    for first in range(300):
+        for length in (1, 4, 6, 11, 19, 25):
+            stretch = values[first : first + length + 1]
+            ends = min(stretch[0], stretch[-1]), max(stretch[0], stretch[-1])
+            assert path.widen(ends, day, start + first, start + first + length) == (min(stretch), max(stretch))
 
 
 def changes(market: SimulatedMarket, share: Instrument, step: timedelta, count: int) -> list[float]:
