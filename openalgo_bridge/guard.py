@@ -35,7 +35,8 @@ _TUNNEL_PREFIXES = ("HTTP_X_FORWARDED", "HTTP_CF_", "HTTP_NGROK", "HTTP_TAILSCAL
 
 _ALWAYS = [
     ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
+    # Not no-referrer: Chromium then sends "Origin: null" with our own forms, which is nobody's.
+    ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("X-Frame-Options", "DENY"),

@@ -15,7 +15,8 @@ from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus
 from openalgo_bridge.model.order import Action, OrderRequest, PriceType, TradingMode
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.trading.books import OrderFate
-from openalgo_bridge.trading.orders import Held, InDoubt, Sent, Submitted
+from openalgo_bridge.trading.orders import Held, Submitted
+from openalgo_bridge.trading.sending import InDoubt, Sent
 
 Json = Mapping[str, object]
 

@@ -10,7 +10,8 @@ from openalgo_bridge.api.body import Fields
 from openalgo_bridge.api.schemas.base import ApiModel, parse
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.ticket import Origin
-from openalgo_bridge.trading.orders import Held, InDoubt, Submitted
+from openalgo_bridge.trading.orders import Held, Submitted
+from openalgo_bridge.trading.sending import InDoubt
 from openalgo_bridge.traffic import Note
 
 ModelT = TypeVar("ModelT", bound=ApiModel)

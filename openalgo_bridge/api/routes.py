@@ -59,6 +59,8 @@ def create_api(desk: Desk) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.session_interface = _NoSession()
+    # Never a redirect (contract 1.1), not even for a doubled slash.
+    app.url_map.merge_slashes = False
     limits = Limits(orders=desk.settings.order_rate_limit, reads=desk.settings.api_rate_limit)
     for endpoint in ENDPOINTS:
         # No automatic OPTIONS: a preflight is refused by not being answered. No redirect for a trailing slash.

@@ -51,6 +51,7 @@ def order_fate(desk: Desk, wanted: str) -> OrderFate:
     there = connected(desk).broker.order(BrokerOrderId(wanted))
     if there is not None:
         return _at_broker(there)
+    desk.store.journal.expire_held()
     ticket = desk.store.journal.ticket_by_ref(wanted)
     if ticket is None or ticket.order is None:
         raise NotFound(f"Order {wanted} not found")

@@ -1,4 +1,4 @@
-"""Submit and approve: the one path of an order (design 4). Every front door joins here."""
+"""Submit: the one path of an order (design 4). Every front door joins here."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from datetime import timedelta
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Invalid, NotFound, OutcomeUnknown
-from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, ModifyRequest
-from openalgo_bridge.model.permit import SendPermit
-from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, new_ref, operation_of, order_of
+from openalgo_bridge.errors import Invalid, NotFound
+from openalgo_bridge.model.order import BrokerRequest, ModifyRequest
+from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, new_ref, operation_of
 from openalgo_bridge.trading import routing, validation
-from openalgo_bridge.trading.sending import send
+from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out
 
 HELD_FOR = timedelta(minutes=5)
 """How long a held ticket may wait for the person before it expires."""
@@ -26,22 +25,6 @@ class Held:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """The broker took it under this id."""
-
-    ticket: Ticket
-    broker_order_id: BrokerOrderId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InDoubt:
-    """The broker may have it. Nobody must send it again."""
-
-    ticket: Ticket
-    message: str
-
-
 Submitted = Held | Sent | InDoubt
 
 
@@ -51,7 +34,7 @@ def submit(desk: Desk, request: BrokerRequest, origin: Origin) -> Submitted:
     Raises Invalid, NotFound, a provable refusal of the broker, or StorageError when it could not be written
     down. In all of these nothing is at the broker.
     """
-    _check(desk, request)
+    validation.check(desk.store.instruments, request)
     operation = operation_of(request)
     decision = routing.decide(desk.store.preferences, operation)
     broker = desk.broker(decision.trading_mode)
@@ -68,37 +51,13 @@ def submit(desk: Desk, request: BrokerRequest, origin: Origin) -> Submitted:
     if decision.route is routing.Route.HOLD:
         return _hold(desk, draft, decision.reason)
     ticket, permit = desk.store.journal.release(draft)
-    return _carry_out(desk, broker, ticket, permit)
-
-
-def approve(desk: Desk, ticket_id: int, shown: str) -> Sent | InDoubt:
-    """The person lets a held ticket go, once, in the modes it was accepted under.
-
-    ``shown`` is the ticket's fingerprint from the page. Raises NotFound, Conflict, Invalid, or a provable
-    refusal of the broker.
-    """
-    waiting = desk.store.journal.ticket(ticket_id)
-    _check(desk, waiting.request)
-    broker = desk.broker(waiting.trading_mode)
-    ticket, permit = desk.store.journal.approve(ticket_id, shown)
-    return _carry_out(desk, broker, ticket, permit)
-
-
-def reject(desk: Desk, ticket_id: int, shown: str, reason: str) -> Ticket:
-    """The person turns a held ticket down. Raises NotFound or Conflict."""
-    return desk.store.journal.reject(ticket_id, shown, reason.strip()[:200] or "Rejected by the trader.")
+    return carry_out(desk, broker, ticket, permit)
 
 
 def _hold(desk: Desk, draft: TicketDraft, reason: str) -> Held:
     expires_at = desk.clock.now() + HELD_FOR
     ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason)
     return Held(ticket=ticket, reason=reason)
-
-
-def _check(desk: Desk, request: BrokerRequest) -> None:
-    order = order_of(request)
-    if order is not None:
-        validation.check(desk.store.instruments, order)
 
 
 def _check_target(broker: Broker, request: ModifyRequest) -> None:
@@ -111,11 +70,3 @@ def _check_target(broker: Broker, request: ModifyRequest) -> None:
         raise Invalid(f"Order {there.id} is {there.request.action} {there.request.symbol} on {there.request.exchange}.")
     if not there.status.is_working:
         raise Invalid(f"Cannot modify order in {there.status} status")
-
-
-def _carry_out(desk: Desk, broker: Broker, ticket: Ticket, permit: SendPermit[BrokerRequest]) -> Sent | InDoubt:
-    try:
-        broker_order_id = send(desk, broker, permit)
-    except OutcomeUnknown as doubt:
-        return InDoubt(ticket=ticket, message=doubt.message)
-    return Sent(ticket=ticket, broker_order_id=broker_order_id)

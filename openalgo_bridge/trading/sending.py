@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import cast
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, NotFound, NotSent, OutcomeUnknown, Rejected, SessionExpired
+from openalgo_bridge.errors import BridgeError, BrokerError, NotFound, NotSent, Rejected, SessionExpired
 from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, CancelRequest, ModifyRequest, OrderRequest
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
+from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.store.journal import Settlement
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The broker took it under this id."""
+
+    ticket: Ticket
+    broker_order_id: BrokerOrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDoubt:
+    """The broker may have it. Nobody must send it again."""
+
+    ticket: Ticket
+    message: str
+
 
 _PROVABLY_NOT_THERE = (Rejected, NotSent, SessionExpired, NotFound)
 """Only a parsed refusal, or a failure before the first byte left (design 4). All else is unknown."""
 
 
-def send(desk: Desk, broker: Broker, permit: SendPermit[BrokerRequest]) -> BrokerOrderId:
+def carry_out(desk: Desk, broker: Broker, ticket: Ticket, permit: SendPermit[BrokerRequest]) -> Sent | InDoubt:
     """Send one message once, and write down how it ended before telling anybody.
 
-    Raises what the broker raised: a provable refusal as it is, anything else as OutcomeUnknown.
+    Raises what the broker raised where that proves that nothing is there. Anything else is in doubt.
     """
     try:
         broker_order_id = _call(broker, permit)
@@ -33,11 +52,11 @@ def send(desk: Desk, broker: Broker, permit: SendPermit[BrokerRequest]) -> Broke
         # Listed in tests/test_architecture.py. Whatever an adapter raises here, the order may be at the
         # broker: it is never called failed, because a caller who hears "failed" sends it again.
         _log.exception("order %s: the outcome is unknown", permit.ref)
-        unknown = OutcomeUnknown(_doubt(broker, fault))
-        _settle(desk, permit, Settlement(state=OrderState.UNKNOWN, message=unknown.message))
-        raise unknown from fault
+        message = _doubt(broker, fault)
+        _settle(desk, permit, Settlement(state=OrderState.UNKNOWN, message=message))
+        return InDoubt(ticket=ticket, message=message)
     _settle(desk, permit, Settlement(state=OrderState.SENT, broker_order_id=broker_order_id))
-    return broker_order_id
+    return Sent(ticket=ticket, broker_order_id=broker_order_id)
 
 
 def _call(broker: Broker, permit: SendPermit[BrokerRequest]) -> BrokerOrderId:

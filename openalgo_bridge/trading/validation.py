@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import OrderRequest, PriceType
+from openalgo_bridge.model.order import BrokerRequest, OrderRequest, PriceType
+from openalgo_bridge.model.ticket import order_of
 from openalgo_bridge.store.instruments import Instruments
 
 _WANTS_PRICE = {PriceType.LIMIT, PriceType.SL}
 _WANTS_TRIGGER = {PriceType.SL, PriceType.SL_M}
 
 
-def check(instruments: Instruments, order: OrderRequest) -> Instrument:
-    """The order's instrument. Raises Invalid naming every fault at once."""
+def check(instruments: Instruments, request: BrokerRequest) -> None:
+    """Raises Invalid naming every fault at once. A cancel names only an order and is always taken."""
+    order = order_of(request)
+    if order is None:
+        return
     instrument = instruments.find(order.exchange, order.symbol)
     if instrument is None:
         raise Invalid.of({"symbol": [f"Symbol {order.symbol} not found on {order.exchange}."]})
@@ -26,7 +30,6 @@ def check(instruments: Instruments, order: OrderRequest) -> Instrument:
     faults |= _price_faults(order, instrument)
     if faults:
         raise Invalid.of(faults)
-    return instrument
 
 
 def _price_faults(order: OrderRequest, instrument: Instrument) -> dict[str, list[str]]:

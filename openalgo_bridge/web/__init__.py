@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Flask
 from flask_bootstrap import Bootstrap5
+from werkzeug.exceptions import HTTPException
 
 from openalgo_bridge import __version__
 from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model.order import OrderMode, TradingMode
+from openalgo_bridge.trading import approvals
 from openalgo_bridge.web import (
     action_center,
     apikey,
@@ -29,8 +31,6 @@ from openalgo_bridge.web import (
     words,
 )
 from openalgo_bridge.web.sessions import RowSessionInterface
-
-error_page = errors.http_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,8 @@ PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
 )
 
 
-def register(app: Flask, desk: Desk, setup_code: SetupCode, *, keyed: Blueprint) -> None:
-    """Add the pages to ``app``. ``keyed`` is the API: it needs a key instead of a sign-in and a CSRF token."""
+def register(app: Flask, desk: Desk, setup_code: SetupCode) -> None:
+    """Add the pages to ``app``."""
     app.config.update(
         SESSION_COOKIE_NAME=f"bridge_{desk.settings.flask_port}",
         BOOTSTRAP_SERVE_LOCAL=True,
@@ -77,8 +77,9 @@ def register(app: Flask, desk: Desk, setup_code: SetupCode, *, keyed: Blueprint)
     app.session_interface = RowSessionInterface(desk.store.sessions, desk.store.machine_key)
     current.attach(app, desk, setup_code)
     Bootstrap5(app)  # type: ignore[no-untyped-call]
-    gate.close(app, keyed=keyed)
+    gate.close(app)
     app.register_error_handler(BridgeError, errors.bridge_error)
+    app.register_error_handler(HTTPException, errors.http_error)
     app.url_defaults(_with_version)
     app.jinja_env.filters.update(formats.FILTERS | words.FILTERS)
     app.jinja_env.globals.update(frame=_frame, menu=[entry for _, entry in PAGES if entry is not None])
@@ -89,7 +90,7 @@ def register(app: Flask, desk: Desk, setup_code: SetupCode, *, keyed: Blueprint)
 def _frame() -> Frame:
     """Called by the templates that have a menu, not by the error page, which must work without a database."""
     desk = current.current_desk()
-    waiting = current.waiting(desk)
+    waiting = approvals.waiting(desk)
     return Frame(
         waiting=len(waiting),
         latest=waiting[-1].id if waiting else 0,

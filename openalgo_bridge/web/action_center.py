@@ -10,14 +10,15 @@ from flask import Blueprint, flash, jsonify, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotFound, NotSent, SessionExpired
+from openalgo_bridge.errors import BridgeError, Invalid, NotFound, NotSent, Rejected, SessionExpired
 from openalgo_bridge.model.order import OrderRequest, PriceType
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.store.journal import Event, JournalOrder
-from openalgo_bridge.trading import books, market, orders
+from openalgo_bridge.trading import approvals, books, market
+from openalgo_bridge.trading.sending import InDoubt, Sent
 from openalgo_bridge.web import sessions
-from openalgo_bridge.web.current import current_desk, may_decide, waiting
+from openalgo_bridge.web.current import current_desk
 from openalgo_bridge.web.formats import money
 from openalgo_bridge.web.orders import book_or_fault, lines_of
 from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of
@@ -52,7 +53,7 @@ def action_center() -> ResponseReturnValue:
     book, _ = book_or_fault(desk)
     return render_template(
         "action_center.html",
-        waiting=[_with_price(desk, ticket) for ticket in waiting(desk)] if before is None else [],
+        waiting=[_with_price(desk, ticket) for ticket in approvals.waiting(desk)] if before is None else [],
         history=decided,
         lines=lines_of(desk, decided.rows, book),
         now=desk.clock.now(),
@@ -63,7 +64,7 @@ def action_center() -> ResponseReturnValue:
 def pending() -> ResponseReturnValue:
     """``{count, latest}`` for the badge, polled by every open page. Not a sign of a person at the keyboard."""
     sessions.mark_background()
-    tickets = waiting(current_desk())
+    tickets = approvals.waiting(current_desk())
     return jsonify(count=len(tickets), latest=tickets[-1].id if tickets else 0)
 
 
@@ -71,8 +72,8 @@ def pending() -> ResponseReturnValue:
 def ticket(ticket_id: int) -> ResponseReturnValue:
     """One ticket with everything that happened to it."""
     desk = current_desk()
-    found = desk.store.journal.ticket(_row_id(ticket_id))
-    is_open = may_decide(desk, found)
+    found = approvals.ticket(desk, _row_id(ticket_id))
+    is_open = found.state is TicketState.HELD
     book, _ = book_or_fault(desk)
     return render_template(
         "ticket.html",
@@ -89,12 +90,10 @@ def approve(ticket_id: int) -> ResponseReturnValue:
     """Let a ticket go, once, as it was shown. 409 when it was decided, expired or changed meanwhile."""
     desk = current_desk()
     try:
-        result = orders.approve(desk, _row_id(ticket_id), _shown())
-    except (Conflict, NotFound):
-        raise
+        result = approvals.approve(desk, _row_id(ticket_id), _shown())
     except (Invalid, NotSent, SessionExpired) as refusal:
         flash(f"Not sent: {refusal.message}", "danger")
-    except BridgeError as refusal:
+    except Rejected as refusal:
         flash(f"The broker refused it: {refusal.message}", "danger")
     else:
         flash(*_outcome(desk, result))
@@ -104,7 +103,7 @@ def approve(ticket_id: int) -> ResponseReturnValue:
 @blueprint.post("/<int:ticket_id>/reject")
 def reject(ticket_id: int) -> ResponseReturnValue:
     """Turn a ticket down for good."""
-    rejected = orders.reject(current_desk(), _row_id(ticket_id), _shown(), request.form.get("reason", ""))
+    rejected = approvals.reject(current_desk(), _row_id(ticket_id), _shown(), request.form.get("reason", ""))
     flash(f"Rejected: {sentence(rejected.request)}. Nothing was sent.", "secondary")
     return redirect(url_for("action_center.action_center"))
 
@@ -149,10 +148,10 @@ def _value(order: OrderRequest, price: Decimal | None) -> Decimal | None:
     return None if at is None else at * order.quantity
 
 
-def _outcome(desk: Desk, result: orders.Sent | orders.InDoubt) -> tuple[str, str]:
+def _outcome(desk: Desk, result: Sent | InDoubt) -> tuple[str, str]:
     """The true outcome, with its colour: taken by the broker is not yet filled."""
     what = sentence(result.ticket.request)
-    if isinstance(result, orders.InDoubt):
+    if isinstance(result, InDoubt):
         return f"In doubt: {what}. {result.message}", "warning"
     try:
         fate = books.order_fate(desk, result.broker_order_id)

@@ -11,8 +11,6 @@ from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.order import OrderMode
-from openalgo_bridge.model.states import TicketState
-from openalgo_bridge.model.ticket import Ticket
 
 _NAME = "openalgo_bridge"
 
@@ -44,17 +42,6 @@ def order_mode(desk: Desk) -> OrderMode | None:
         return desk.store.preferences.order_mode()
     except StorageError:
         return None
-
-
-def waiting(desk: Desk) -> list[Ticket]:
-    """The held tickets that may still be approved, in the order they arrived. Raises StorageError."""
-    return [ticket for ticket in desk.store.journal.held() if may_decide(desk, ticket)]
-
-
-def may_decide(desk: Desk, ticket: Ticket) -> bool:
-    """True while the ticket is held and its time is not over, whether or not it was marked expired yet."""
-    in_time = ticket.expires_at is None or ticket.expires_at > desk.clock.now()
-    return ticket.state is TicketState.HELD and in_time
 
 
 def _bridge() -> _Bridge:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Flask, jsonify, make_response, redirect, request, url_for
+from flask import Flask, jsonify, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFProtect
@@ -39,20 +39,18 @@ class SignedIn(UserMixin):  # type: ignore[misc, unused-ignore]
         self.id = user.username
 
 
-def close(app: Flask, *, keyed: Blueprint) -> None:
-    """Ask for a sign-in and a CSRF token everywhere but in ``keyed``, which asks for the API key instead."""
+def close(app: Flask) -> None:
+    """Ask for a sign-in everywhere that is not listed as open, and for a CSRF token on every form."""
     manager = LoginManager()
     # A session is a row of ours with its own life; flask-login's check of address and browser adds nothing.
     manager.session_protection = None  # type: ignore[assignment]
     manager.user_loader(_load_user)
     manager.unauthorized_handler(_ask_to_sign_in)
     manager.init_app(app)
-    app.before_request(_closed_to_strangers(manager, keyed))
+    app.before_request(_closed_to_strangers(manager))
     # The token lives as long as its session: a page left open over lunch must still work.
     app.config["WTF_CSRF_TIME_LIMIT"] = None
-    csrf = CSRFProtect()
-    csrf.init_app(app)
-    csrf.exempt(keyed)
+    CSRFProtect(app)
 
 
 def sign_in(user: User) -> None:
@@ -96,9 +94,9 @@ def remember_device(response: Response) -> None:
     )
 
 
-def _closed_to_strangers(manager: LoginManager, keyed: Blueprint) -> Callable[[], ResponseReturnValue | None]:
+def _closed_to_strangers(manager: LoginManager) -> Callable[[], ResponseReturnValue | None]:
     def admit() -> ResponseReturnValue | None:
-        if request.endpoint is None or request.endpoint in _OPEN or request.blueprint == keyed.name:
+        if request.endpoint is None or request.endpoint in _OPEN:
             return None
         if is_signed_in():
             return None

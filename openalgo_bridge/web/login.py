@@ -9,8 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.account.login import sign_in
 from openalgo_bridge.errors import BridgeError, Denied, RateLimited
+from openalgo_bridge.trading import approvals
 from openalgo_bridge.web import gate
-from openalgo_bridge.web.current import current_desk, order_mode, waiting
+from openalgo_bridge.web.current import current_desk, order_mode
 from openalgo_bridge.web.forms import LoginForm
 
 blueprint = Blueprint("login", __name__)
@@ -64,5 +65,5 @@ def _refused(form: LoginForm, refusal: BridgeError, headers: dict[str, str] | No
 
 def _form(form: LoginForm, status: int) -> tuple[str, int]:
     desk = current_desk()
-    text = render_template("login.html", form=form, waiting=len(waiting(desk)), mode=order_mode(desk))
+    text = render_template("login.html", form=form, waiting=len(approvals.waiting(desk)), mode=order_mode(desk))
     return text, status

@@ -19,7 +19,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from openalgo_bridge.store.machine_key import SESSION_HASH, MachineKey
 from openalgo_bridge.store.sessions import NewSession, Session, Sessions
 
-_WITHOUT_SESSION = ("/api/", "/static/", "/bootstrap/", "/healthz")
+_WITHOUT_SESSION = ("/static/", "/bootstrap/", "/healthz")
 _ID_BYTES = 32
 _LONGEST_COOKIE = 100
 

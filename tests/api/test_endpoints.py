@@ -286,7 +286,7 @@ def test_a_fault_of_ours_is_500_in_the_error_shape_and_in_the_log(desk: Desk, ac
     def broken() -> None:
         raise ZeroDivisionError("a bug")
 
-    app.view_functions["api.ping"] = broken
+    app.extensions["api"].view_functions["ping"] = broken
     answer = client_of(app).post("/api/v1/ping", json={"apikey": account.key})
     assert answer.status_code == 500
     assert answer.get_json() == {"status": "error", "message": "An unexpected error occurred"}

@@ -13,7 +13,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.settings import PROJECT_FOLDER, Settings
-from openalgo_bridge.trading import orders
+from openalgo_bridge.trading import approvals
 from openalgo_bridge.trading.recovery import recover
 from tests.conftest import CHEAP
 
@@ -68,7 +68,7 @@ def test_what_was_held_is_still_held_and_goes_once(folder: Path) -> None:
     run_to_its_death(folder, "while_held", "approved")
     desk = restarted(folder)
     (held,) = desk.store.journal.held()
-    orders.approve(desk, held.id, held.shown)
+    approvals.approve(desk, held.id, held.shown)
     assert orders_at_the_exchange(desk) == 1
     desk.close()
     desk = restarted(folder)

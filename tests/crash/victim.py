@@ -20,7 +20,7 @@ from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.journal import Journal, Settlement
-from openalgo_bridge.trading import orders
+from openalgo_bridge.trading import approvals, orders
 
 ORDER = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
 
@@ -79,7 +79,7 @@ def main() -> None:
     held = orders.submit(desk, ORDER, origin).ticket
     if moment == "while_held":
         die()
-    orders.approve(desk, held.id, held.shown)
+    approvals.approve(desk, held.id, held.shown)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from openalgo_bridge.desk import Desk
 from openalgo_bridge.guard import MAX_BODY_BYTES
 from tests.conftest import Account
 
@@ -75,7 +76,7 @@ TUNNEL_HEADERS = [
 def every_route(app: Flask) -> list[tuple[str, str]]:
     """One (method, path) per rule of the URL map, with its holes filled in, and two paths that do not exist."""
     routes = []
-    for rule in app.url_map.iter_rules():
+    for rule in [*app.url_map.iter_rules(), *app.extensions["api"].url_map.iter_rules()]:
         path = re.sub(r"<[^>]+>", "1", rule.rule)
         routes += [(method, path) for method in sorted(rule.methods or ()) if method != "OPTIONS"]
     return [*routes, ("GET", "/nothing/here"), ("OPTIONS", "/api/v1/placeorder")]
@@ -108,10 +109,9 @@ def test_a_sign_of_a_tunnel_closes_every_route(app: Flask, client: FlaskClient, 
         assert client.open(path, method=method, headers={header: "1"}).status_code == 421, (method, path)
 
 
-def test_what_was_turned_away_is_in_the_log(client: FlaskClient, app: Flask) -> None:
+def test_what_was_turned_away_is_in_the_log(client: FlaskClient, desk: Desk) -> None:
     client.get("/login", headers={"X-Forwarded-For": "52.89.214.238"})
-    log = app.extensions["desk"].store.traffic
-    (call,) = log.page()
+    (call,) = desk.store.traffic.page()
     assert (call.endpoint, call.status, call.outcome) == ("/login", 421, "refused")
 
 
@@ -164,6 +164,6 @@ def test_every_answer_carries_the_security_headers(app: Flask, client: FlaskClie
         assert "frame-ancestors 'none'" in policy, path
         assert "unsafe" not in policy, path
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
         assert "Access-Control-Allow-Origin" not in answer.headers
         assert answer.status_code not in {301, 308}, path

@@ -31,8 +31,9 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin
-from openalgo_bridge.trading import orders
-from openalgo_bridge.trading.orders import Held, InDoubt, Sent
+from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.trading.sending import InDoubt, Sent
 from tests.conftest import FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 
@@ -86,19 +87,19 @@ def test_semi_auto_holds_and_sends_nothing(scripted: Desk, broker: ScriptedBroke
 def test_an_approval_sends_what_was_held_once(scripted: Desk, broker: ScriptedBroker) -> None:
     scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
     held = orders.submit(scripted, BUY, ORIGIN).ticket
-    result = orders.approve(scripted, held.id, held.shown)
+    result = approvals.approve(scripted, held.id, held.shown)
     assert isinstance(result, Sent)
     with pytest.raises(Conflict):
-        orders.approve(scripted, held.id, held.shown)
+        approvals.approve(scripted, held.id, held.shown)
     assert broker.calls == [held.ref]
 
 
 def test_a_rejected_ticket_never_leaves(scripted: Desk, broker: ScriptedBroker) -> None:
     scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
     held = orders.submit(scripted, BUY, ORIGIN).ticket
-    orders.reject(scripted, held.id, held.shown, "")
+    approvals.reject(scripted, held.id, held.shown, "")
     with pytest.raises(Conflict):
-        orders.approve(scripted, held.id, held.shown)
+        approvals.approve(scripted, held.id, held.shown)
     assert broker.calls == []
 
 
@@ -199,7 +200,7 @@ def test_a_ticket_held_in_analyze_goes_to_analyze_after_a_switch_to_live(
     scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
     held = orders.submit(scripted, BUY, ORIGIN).ticket
     scripted.store.files[0].write("UPDATE preference SET value = 'live' WHERE name = 'trading_mode'")
-    result = orders.approve(scripted, held.id, held.shown)
+    result = approvals.approve(scripted, held.id, held.shown)
     assert result.ticket.trading_mode is TradingMode.ANALYZE
     assert broker.calls == [held.ref]
 
@@ -275,7 +276,7 @@ def test_a_change_is_held_in_semi_auto_and_done_when_approved(scripted: Desk, br
     change = ModifyRequest(broker_order_id=placed.broker_order_id, order=a_limit("1001"))
     held = orders.submit(scripted, change, ORIGIN)
     assert isinstance(held, Held)
-    orders.approve(scripted, held.ticket.id, held.ticket.shown)
+    approvals.approve(scripted, held.ticket.id, held.ticket.shown)
     there = broker.order(placed.broker_order_id)
     assert there is not None
     assert there.request.price == 1001
@@ -309,7 +310,7 @@ def test_a_ticket_nobody_decided_expires(scripted: Desk, broker: ScriptedBroker,
     held = orders.submit(scripted, BUY, ORIGIN).ticket
     clock.move(minutes=6)
     with pytest.raises(Conflict, match="expired"):
-        orders.approve(scripted, held.id, held.shown)
+        approvals.approve(scripted, held.id, held.shown)
     assert broker.calls == []
 
 
@@ -317,6 +318,6 @@ def test_eight_threads_approve_at_once_and_one_order_fills(desk: Desk) -> None:
     desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
     for number in range(1, 6):
         held = orders.submit(desk, BUY, ORIGIN).ticket
-        results = in_threads(8, lambda held=held: orders.approve(desk, held.id, held.shown))
+        results = in_threads(8, lambda held=held: approvals.approve(desk, held.id, held.shown))
         assert sorted(type(result).__name__ for result in results) == ["Conflict"] * 7 + ["Sent"]
         assert len(desk.broker(TradingMode.ANALYZE).trade_book()) == number
