@@ -33,6 +33,9 @@ class BridgeError(Exception):
     """Base of the tree. ``message`` is a sentence that may be shown to a caller."""
 
     status = 500
+    ticket_id: int | None = None
+    trading_mode: str = ""
+    """The ticket it ended and the mode of that ticket, where there is one; set by whoever carries it out."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError
+from openalgo_bridge.errors import BridgeError, Rejected
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref, TradingMode
@@ -20,16 +20,23 @@ class ScriptedBroker:
     """Takes every order, unless ``fault`` raises first. ``accepts_before_fault`` keeps it all the same."""
 
     desk: Desk
-    fault: Callable[[], Exception] | None = None
+    fault: Callable[[], BaseException] | None = None
     accepts_before_fault: bool = False
     reread_after: float | None = 0.0
     book: dict[Ref, BrokerOrder] = field(default_factory=dict)
     calls: list[Ref] = field(default_factory=list)
+    asked_for: list[BrokerOrderId] = field(default_factory=list)
+    before_answering: Callable[[], None] = lambda: None
+    refuses: str = ""
     name: str = "scripted"
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(reread_after=self.reread_after)
+
+    def check(self, order: OrderRequest) -> None:
+        if self.refuses:
+            raise Rejected(self.refuses)
 
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         self.calls.append(permit.ref)
@@ -63,6 +70,8 @@ class ScriptedBroker:
             raise self.fault()
 
     def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
+        self.asked_for.append(order_id)
+        self.before_answering()
         return next((order for order in self.book.values() if order.id == order_id), None)
 
     def find(self, tag: Ref) -> BrokerOrder | None:

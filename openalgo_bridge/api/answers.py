@@ -12,8 +12,9 @@ from decimal import Decimal
 from openalgo_bridge.clock import ist_text
 from openalgo_bridge.errors import BridgeError, Invalid, RateLimited
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
-from openalgo_bridge.model.order import Action, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, PriceType, TradingMode
 from openalgo_bridge.model.redaction import scrub
+from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading.books import OrderFate
 from openalgo_bridge.trading.orders import Held, Submitted
 from openalgo_bridge.trading.sending import InDoubt, Sent
@@ -39,7 +40,8 @@ def submitted(result: Submitted) -> Json:
         case InDoubt(ticket=ticket, message=message):
             return {
                 "status": "success",
-                "orderid": ticket.ref,
+                "orderid": _target(ticket) or ticket.ref,
+                "reference": ticket.ref,
                 "order_status": "unknown",
                 "message": message,
                 **_marker(ticket.trading_mode),
@@ -52,6 +54,12 @@ def changed(result: Submitted, message: str) -> Json:
     return {**answer, "message": message} if isinstance(result, Sent) else answer
 
 
+def withdrawn(ticket: Ticket) -> Json:
+    """A held order that its own program took back."""
+    message = "Withdrawn before it was approved. Nothing was sent."
+    return {"status": "success", "orderid": ticket.ref, "message": message, **_marker(ticket.trading_mode)}
+
+
 def done(content: object, mode: TradingMode) -> Json:
     """A read's answer, marked in analyze mode (contract 4.2)."""
     return {"status": "success", "data": content, **_marker(mode)}
@@ -60,6 +68,8 @@ def done(content: object, mode: TradingMode) -> Json:
 def failed(error: BridgeError) -> Json:
     """The one error shape: ``status`` and ``message``, plus what a program can use."""
     answer: dict[str, object] = {"status": "error", "message": scrub(error.message)}
+    if error.trading_mode == TradingMode.ANALYZE:
+        answer["mode"] = "analyze"
     if isinstance(error, Invalid) and error.faults:
         answer["errors"] = error.faults
     if isinstance(error, RateLimited):
@@ -67,8 +77,13 @@ def failed(error: BridgeError) -> Json:
     return answer
 
 
-def order_status(fate: OrderFate) -> Json:
-    """``orderstatus`` data: an order-book row and what filled (contract 2.2.1)."""
+def order_status(fate: OrderFate, mode: TradingMode) -> Json:
+    """``orderstatus``: an order-book row and what filled (contract 2.2.1); a sentence where a change was named."""
+    answer = done(_fate(fate), mode)
+    return {**answer, "message": fate.remark} if fate.remark else answer
+
+
+def _fate(fate: OrderFate) -> Json:
     return {
         **_order(fate.request),
         "orderid": fate.id,
@@ -174,6 +189,11 @@ def analyzer(mode: TradingMode, total_logs: int, message: str | None = None) -> 
         "total_logs": total_logs,
     }
     return state if message is None else {**state, "message": message}
+
+
+def _target(ticket: Ticket) -> BrokerOrderId | None:
+    """The order that a change or a cancel is about."""
+    return None if isinstance(ticket.request, OrderRequest) else ticket.request.broker_order_id
 
 
 def _marker(mode: TradingMode) -> Json:

@@ -6,34 +6,35 @@ from openalgo_bridge.api import answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.orders import ModifyOrder, NamedOrder, PlaceOrder
-from openalgo_bridge.model.order import CancelRequest
 from openalgo_bridge.trading import books, orders
+from openalgo_bridge.trading.orders import Withdrawn
 
 
 def place_order(call: Call) -> Json:
     """``POST /placeorder``"""
     asked = call.parsed(PlaceOrder)
-    return answers.submitted(call.noted(orders.submit(call.desk, asked.request(), call.origin(asked.strategy))))
+    return answers.submitted(call.noted(orders.place(call.desk, asked.order(), call.origin(asked.strategy))))
 
 
 def modify_order(call: Call) -> Json:
     """``POST /modifyorder``"""
     asked = call.parsed(ModifyOrder)
-    request = asked.request(books.broker_order_id(call.desk, asked.orderid))
-    result = call.noted(orders.submit(call.desk, request, call.origin(asked.strategy)))
-    return answers.changed(result, "Order modified successfully")
+    result = orders.modify(call.desk, asked.orderid, asked.order(), call.origin(asked.strategy))
+    return answers.changed(call.noted(result), "Order modified successfully")
 
 
 def cancel_order(call: Call) -> Json:
     """``POST /cancelorder``"""
     asked = call.parsed(NamedOrder)
-    request = CancelRequest(broker_order_id=books.broker_order_id(call.desk, asked.orderid))
-    result = call.noted(orders.submit(call.desk, request, call.origin(asked.strategy)))
-    return answers.changed(result, "Order cancelled successfully")
+    result = orders.cancel(call.desk, asked.orderid, call.origin(asked.strategy))
+    if isinstance(result, Withdrawn):
+        call.note.ticket_id, call.note.outcome = result.ticket.id, "withdrawn"
+        return answers.withdrawn(result.ticket)
+    return answers.changed(call.noted(result), "Order cancelled successfully")
 
 
 def order_status(call: Call) -> Json:
     """``POST /orderstatus``, by the broker's id or by our reference"""
     asked = call.parsed(NamedOrder)
     fate = books.order_fate(call.desk, asked.orderid)
-    return answers.done(answers.order_status(fate), books.connected(call.desk).mode)
+    return answers.order_status(fate, books.connected(call.desk).mode)

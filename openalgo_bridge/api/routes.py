@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, Request, Response, request
-from flask.sessions import NullSession, SessionInterface, SessionMixin
+from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 
 from openalgo_bridge.api import account, answers, market, orders
@@ -18,7 +18,6 @@ from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.limits import Bucket, Limits
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, RateLimited, StorageError
-from openalgo_bridge.guard import MAX_BODY_BYTES
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.traffic import NOTE, Note
 
@@ -57,7 +56,6 @@ def create_api(desk: Desk) -> Flask:
     so nothing of the pages can be reached with a key, and nothing of the API without one.
     """
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.session_interface = _NoSession()
     # Never a redirect (contract 1.1), not even for a doubled slash.
     app.url_map.merge_slashes = False
@@ -101,7 +99,7 @@ def _served(desk: Desk, limits: Limits, endpoint: Endpoint) -> Callable[[], Resp
 
 def _bridge_error(error: BridgeError) -> Response:
     note: Note = request.environ[NOTE]
-    note.outcome, note.message = type(error).__name__, error.message
+    note.outcome, note.message, note.ticket_id = type(error).__name__, error.message, error.ticket_id
     response = answer(answers.failed(error), error.status)
     if isinstance(error, RateLimited):
         response.headers["Retry-After"] = str(error.retry_after)
@@ -121,14 +119,8 @@ def _http_error(error: HTTPException) -> Response:
 class _NoSession(SessionInterface):
     """Cookies mean nothing here."""
 
-    def open_session(self, app: Flask, request: Request) -> None:
+    def open_session(self, app: Flask, request: Request) -> None:  # noqa: ARG002
         return None
 
-    def make_null_session(self, app: Flask) -> NullSession:
-        return _NULL
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:  # noqa: ARG002
         return None
-
-
-_NULL = NullSession()

@@ -42,6 +42,9 @@ class Broker(Protocol):
     def capabilities(self) -> Capabilities:
         """What this broker can do."""
 
+    def check(self, order: OrderRequest) -> None:
+        """Raises Rejected for what this broker refuses whatever the account holds. Sends nothing."""
+
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         """Send one order, tagged with ``permit.ref``; return the broker's id of it."""
 

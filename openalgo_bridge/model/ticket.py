@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -113,7 +114,7 @@ def order_of(request: BrokerRequest) -> OrderRequest | None:
 
 def new_ref() -> Ref:
     """A fresh reference of 65 random bits: short enough for every broker's tag (15 characters)."""
-    return Ref("".join(secrets.choice(_BASE32) for _ in range(_REF_LENGTH)))
+    return Ref(base64.b32encode(secrets.token_bytes(10)).decode("ascii")[:_REF_LENGTH])
 
 
 def child_ref(ref: Ref, sequence: int) -> Ref:
@@ -126,7 +127,7 @@ def child_ref(ref: Ref, sequence: int) -> Ref:
 
 def to_json(request: BrokerRequest) -> str:
     """The request as canonical JSON, as the journal keeps it."""
-    return json.dumps(asdict(request), default=str, sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(request)
 
 
 def from_json(operation: Operation, text: str) -> BrokerRequest:
@@ -138,6 +139,18 @@ def from_json(operation: Operation, text: str) -> BrokerRequest:
     if operation is Operation.MODIFY:
         return ModifyRequest(broker_order_id=target, order=_order(fields["order"]))
     return CancelRequest(broker_order_id=target)
+
+
+def _fields(value: object) -> object:
+    """A request as its fields, a price as its digits. ``dataclasses.asdict`` copies deeply: five times as slow."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, OrderRequest | ModifyRequest | CancelRequest):
+        return {name: getattr(value, name) for name in value.__slots__}
+    raise TypeError(f"{type(value).__name__} has no form in the journal")
+
+
+_ENCODER = json.JSONEncoder(default=_fields, sort_keys=True, separators=(",", ":"))
 
 
 def _order(fields: dict[str, Any]) -> OrderRequest:

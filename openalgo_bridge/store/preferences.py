@@ -35,6 +35,7 @@ class Preferences:
 
     def _read(self, name: str, choice: type[_Choice]) -> _Choice:
         row = self._db.read_one("SELECT value FROM preference WHERE name = ?", (name,))
-        if row is None or row["value"] not in set(choice):
-            raise StorageError(f"The setting {name} cannot be read.")
-        return choice(row["value"])
+        try:
+            return choice(row["value"] if row is not None else "")
+        except ValueError as error:
+            raise StorageError(f"The setting {name} cannot be read.") from error

@@ -81,7 +81,6 @@ def m002_journal(db: sqlite_utils.Database) -> None:
             decided_at INTEGER
         ) STRICT"""
     )
-    db.execute("CREATE INDEX ticket_open ON ticket (state, id) WHERE state IN ('held', 'approved')")
     db.execute("CREATE INDEX ticket_by_state ON ticket (state, id)")
     db.execute(
         """CREATE TABLE orders (
@@ -99,7 +98,7 @@ def m002_journal(db: sqlite_utils.Database) -> None:
         ) STRICT"""
     )
     db.execute("CREATE INDEX orders_by_ticket ON orders (ticket_id)")
-    db.execute("CREATE INDEX orders_by_broker_id ON orders (broker_order_id)")
+    db.execute("CREATE INDEX orders_by_broker_id ON orders (broker_order_id) WHERE broker_order_id IS NOT NULL")
     db.execute("CREATE INDEX orders_open ON orders (state) WHERE state IN ('planned', 'sending', 'unknown', 'parked')")
     db.execute(
         """CREATE TABLE order_event (
@@ -195,7 +194,7 @@ def t001_call(db: sqlite_utils.Database) -> None:
     """One row per API call. Written by ``store/traffic.py`` alone."""
     db.execute(
         """CREATE TABLE call (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            id INTEGER PRIMARY KEY,
             request_id TEXT NOT NULL,
             at INTEGER NOT NULL,
             method TEXT NOT NULL,
@@ -211,7 +210,7 @@ def t001_call(db: sqlite_utils.Database) -> None:
         ) STRICT"""
     )
     db.execute("CREATE INDEX call_by_endpoint ON call (endpoint, id)")
-    db.execute("CREATE INDEX call_by_status ON call (status, id)")
+    db.execute("CREATE INDEX call_by_status ON call (status, id) WHERE status IS NOT NULL")
     db.execute("CREATE INDEX call_open ON call (id) WHERE status IS NULL")
 
 

@@ -137,8 +137,10 @@ class TrafficLog:
 
 def _clean(text: str) -> str:
     """Keys out by their shape (security T8), control characters out, and no more than fits a screen."""
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: 2 * _LONGEST])
-    return scrub(printable)[:_LONGEST]
+    text = scrub(text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text[:_LONGEST]
 
 
 def _call(row: Row) -> Call:

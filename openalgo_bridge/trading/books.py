@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,7 +13,8 @@ from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.order import BrokerOrderId, Exchange, OrderRequest, Product, TradingMode
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.store.journal import JournalOrder
+from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.trading.recovery import look_again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class OrderFate:
     """One order as a caller may ask for it, by the broker's id or by our reference.
 
     ``status`` is the broker's word, or ours while the broker has none: ``held``, ``unknown``, ``expired`` ...
+    ``remark`` is a sentence where the question was about a change of the order.
     """
 
     id: str
@@ -38,6 +40,7 @@ class OrderFate:
     average_price: Decimal
     at: datetime
     reason: str
+    remark: str = ""
 
 
 def connected(desk: Desk) -> Connected:
@@ -48,27 +51,20 @@ def connected(desk: Desk) -> Connected:
 
 def order_fate(desk: Desk, wanted: str) -> OrderFate:
     """What became of an order. Raises NotFound when neither the broker nor the journal knows ``wanted``."""
-    there = connected(desk).broker.order(BrokerOrderId(wanted))
-    if there is not None:
-        return _at_broker(there)
     desk.store.journal.expire_held()
     ticket = desk.store.journal.ticket_by_ref(wanted)
-    if ticket is None or ticket.order is None:
-        raise NotFound(f"Order {wanted} not found")
+    if ticket is None:
+        return _fate_by_broker_id(desk, BrokerOrderId(wanted))
     placed = next(iter(desk.store.journal.orders_of([ticket.id])), None)
+    if placed is not None and placed.state is OrderState.UNKNOWN:
+        placed = look_again(desk, placed)
+    if not isinstance(ticket.request, OrderRequest):
+        return _fate_of_change(desk, ticket, ticket.request.broker_order_id, placed)
     if placed is not None and placed.broker_order_id is not None:
-        at_broker = desk.broker(ticket.trading_mode).order(placed.broker_order_id)
-        if at_broker is not None:
-            return _at_broker(at_broker)
-    return _in_journal(ticket, ticket.order, placed)
-
-
-def broker_order_id(desk: Desk, wanted: str) -> BrokerOrderId:
-    """The broker's id of an order that was named by that id or by our reference."""
-    ticket = desk.store.journal.ticket_by_ref(wanted)
-    orders = [] if ticket is None else desk.store.journal.orders_of([ticket.id])
-    known = (order.broker_order_id for order in orders if order.broker_order_id is not None)
-    return next(known, BrokerOrderId(wanted))
+        there = desk.broker(ticket.trading_mode).order(placed.broker_order_id)
+        if there is not None:
+            return _at_broker(there)
+    return _in_journal(ticket, ticket.request, placed)
 
 
 def open_quantity(broker: Broker, symbol: str, exchange: Exchange, product: Product) -> int:
@@ -79,6 +75,24 @@ def open_quantity(broker: Broker, symbol: str, exchange: Exchange, product: Prod
         if (position.symbol, position.exchange, position.product) == (symbol, exchange, product)
     )
     return next(held, 0)
+
+
+def _fate_by_broker_id(desk: Desk, wanted: BrokerOrderId) -> OrderFate:
+    placed = desk.store.journal.order_by_broker_id(wanted)
+    mode = desk.store.preferences.trading_mode() if placed is None else placed.trading_mode
+    there = desk.broker(mode).order(wanted)
+    if there is None:
+        raise NotFound(f"Order {wanted} not found")
+    return _at_broker(there)
+
+
+def _fate_of_change(desk: Desk, ticket: Ticket, target: BrokerOrderId, sent: JournalOrder | None) -> OrderFate:
+    """The order that was to be changed, as it is now, and what became of the change."""
+    there = desk.broker(ticket.trading_mode).order(target)
+    if there is None:
+        raise NotFound(f"Order {target} not found")
+    state, why = (ticket.state, ticket.reason) if sent is None else (sent.state, sent.message)
+    return replace(_at_broker(there), remark=f"{ticket.operation} {ticket.ref} is {state}. {why}".strip())
 
 
 def _at_broker(order: BrokerOrder) -> OrderFate:

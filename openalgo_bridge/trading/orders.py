@@ -1,16 +1,23 @@
-"""Submit: the one path of an order (design 4). Every front door joins here."""
+"""Place, modify, cancel: the one path of an order (design 4). Every front door joins here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Invalid, NotFound
-from openalgo_bridge.model.order import BrokerRequest, ModifyRequest
-from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, new_ref, operation_of
-from openalgo_bridge.trading import routing, validation
+from openalgo_bridge.errors import Conflict, Invalid, NotFound
+from openalgo_bridge.model.order import (
+    BrokerRequest,
+    CancelRequest,
+    ModifyRequest,
+    OrderMode,
+    OrderRequest,
+    TradingMode,
+)
+from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, new_ref, operation_of, order_of
+from openalgo_bridge.trading import routing, targets, validation
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out
 
 HELD_FOR = timedelta(minutes=5)
@@ -25,39 +32,85 @@ class Held:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """A ticket that was held was taken back by whoever asked for it. Nothing was at a broker."""
+
+    ticket: Ticket
+
+
 Submitted = Held | Sent | InDoubt
 
 
-def submit(desk: Desk, request: BrokerRequest, origin: Origin) -> Submitted:
-    """Check, route, write down, and carry out or hold what was asked for.
+def place(desk: Desk, order: OrderRequest, origin: Origin) -> Submitted:
+    """Place one order in the current trading mode.
 
-    Raises Invalid, NotFound, a provable refusal of the broker, or StorageError when it could not be written
-    down. In all of these nothing is at the broker.
+    Raises Invalid, a provable refusal of the broker, or StorageError when it could not be written down. In all
+    of these nothing is at the broker.
     """
+    return _submit(desk, order, origin, desk.store.preferences.trading_mode())
+
+
+def modify(desk: Desk, wanted: str, order: OrderRequest, origin: Origin) -> Submitted:
+    """Change one order so that it becomes ``order``. Raises as :func:`place`, NotFound and Conflict."""
+    target = targets.find(desk, wanted)
+    request = ModifyRequest(broker_order_id=target.broker_order_id, order=order)
+    return _submit(desk, request, origin, target.trading_mode)
+
+
+def cancel(desk: Desk, wanted: str, origin: Origin) -> Submitted | Withdrawn:
+    """Withdraw one order: from the queue while it is held, else from the broker. Raises as :func:`modify`."""
+    held = targets.held(desk, wanted)
+    if held is not None and _withdrawn(desk, held):
+        return Withdrawn(ticket=held)
+    target = targets.find(desk, wanted)
+    request = CancelRequest(broker_order_id=target.broker_order_id)
+    return _submit(desk, request, origin, target.trading_mode)
+
+
+def _submit(desk: Desk, request: BrokerRequest, origin: Origin, trading_mode: TradingMode) -> Submitted:
+    """Check, route, write down, and carry out or hold."""
     validation.check(desk.store.instruments, request)
-    operation = operation_of(request)
-    decision = routing.decide(desk.store.preferences, operation)
-    broker = desk.broker(decision.trading_mode)
+    broker = desk.broker(trading_mode)
     if isinstance(request, ModifyRequest):
         _check_target(broker, request)
+    operation = operation_of(request)
+    decision = routing.decide(desk.store.preferences, operation)
     draft = TicketDraft(
         ref=new_ref(),
         operation=operation,
         request=request,
         order_mode=decision.order_mode,
-        trading_mode=decision.trading_mode,
+        trading_mode=trading_mode,
         origin=origin,
     )
     if decision.route is routing.Route.HOLD:
-        return _hold(desk, draft, decision.reason)
-    ticket, permit = desk.store.journal.release(draft)
+        return _hold(desk, broker, draft, decision.reason)
+    try:
+        ticket, permit = desk.store.journal.release(draft)
+    except Conflict:
+        # The person saved Semi-Auto while this was on its way.
+        return _hold(desk, broker, replace(draft, order_mode=OrderMode.SEMI_AUTO), "")
     return carry_out(desk, broker, ticket, permit)
 
 
-def _hold(desk: Desk, draft: TicketDraft, reason: str) -> Held:
+def _hold(desk: Desk, broker: Broker, draft: TicketDraft, reason: str) -> Held:
+    """Only what the broker would take, as far as that can be known, is worth the person's time."""
+    order = order_of(draft.request)
+    if order is not None:
+        broker.check(order)
     expires_at = desk.clock.now() + HELD_FOR
     ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason)
     return Held(ticket=ticket, reason=reason)
+
+
+def _withdrawn(desk: Desk, held: Ticket) -> bool:
+    try:
+        desk.store.journal.withdraw(held.id)
+    except Conflict:
+        # Approved a moment ago: it is at the broker now, and is cancelled there.
+        return False
+    return True
 
 
 def _check_target(broker: Broker, request: ModifyRequest) -> None:

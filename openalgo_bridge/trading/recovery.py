@@ -12,7 +12,8 @@ from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.order import CancelRequest, ModifyRequest, OrderRequest
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.store.journal import JournalOrder, Settlement
+from openalgo_bridge.store.journal import Settlement
+from openalgo_bridge.store.journal_reads import JournalOrder
 
 _log = logging.getLogger(__name__)
 
@@ -60,10 +61,26 @@ def recover(desk: Desk) -> Recovery:
     )
 
 
+def look_again(desk: Desk, order: JournalOrder) -> JournalOrder:
+    """An unknown order, looked up once more because somebody asks for it; as it then stands in the journal.
+
+    One read can show that it is there, never that it is not.
+    """
+    try:
+        there = _evidence(desk.broker(order.trading_mode), order)
+        if there is not None:
+            desk.store.journal.settle(order.id, _found(there), was=OrderState.UNKNOWN)
+    except BridgeError:
+        _log.exception("order %s could not be looked up", order.ref)
+    fresh = desk.store.journal.orders_of([order.ticket_id])
+    return next((each for each in fresh if each.id == order.id), order)
+
+
 def _resolve(desk: Desk, order: JournalOrder) -> OrderState:
     try:
         outcome = _look_up(desk.broker(order.trading_mode), order)
-    except BridgeError:
+    except Exception:  # noqa: BLE001 - listed in tests/test_architecture.py
+        # An adapter's own exception must not keep the whole bridge, cancels and pages included, from starting.
         _log.exception("order %s could not be looked up", order.ref)
         return OrderState.UNKNOWN
     desk.store.journal.settle(order.id, outcome, was=OrderState.UNKNOWN)
@@ -78,9 +95,14 @@ def _look_up(broker: Broker, order: JournalOrder) -> Settlement:
     if there is None:
         time.sleep(broker.capabilities.reread_after or 0)
         there = _evidence(broker, order)
-    if there is None:
-        return Settlement(state=OrderState.NOT_PLACED, message=_ABSENT)
-    return Settlement(state=OrderState.SENT, broker_order_id=there.id, message=_FOUND)
+    return Settlement(state=OrderState.NOT_PLACED, message=_ABSENT) if there is None else _found(there)
+
+
+def _found(there: BrokerOrder) -> Settlement:
+    """It arrived. What the broker made of it is in the broker's book, a refusal included."""
+    refused = there.status is OrderStatus.REJECTED
+    message = f"The broker refused it: {there.rejection_reason}" if refused else _FOUND
+    return Settlement(state=OrderState.SENT, broker_order_id=there.id, message=message)
 
 
 def _evidence(broker: Broker, order: JournalOrder) -> BrokerOrder | None:
@@ -90,11 +112,12 @@ def _evidence(broker: Broker, order: JournalOrder) -> BrokerOrder | None:
             return broker.find(order.ref)
         case ModifyRequest(broker_order_id=target, order=wanted):
             there = broker.order(target)
-            return there if there is not None and _carries(there.request, wanted) else None
+            return there if there is not None and _changeable(there.request) == _changeable(wanted) else None
         case CancelRequest(broker_order_id=target):
             there = broker.order(target)
             return there if there is not None and there.status is OrderStatus.CANCELLED else None
 
 
-def _carries(there: OrderRequest, wanted: OrderRequest) -> bool:
-    return (there.quantity, there.price, there.trigger_price) == (wanted.quantity, wanted.price, wanted.trigger_price)
+def _changeable(order: OrderRequest) -> tuple[object, ...]:
+    """Everything a change of an order may change."""
+    return (order.quantity, order.price_type, order.price, order.trigger_price, order.disclosed_quantity)

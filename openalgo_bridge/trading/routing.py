@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from openalgo_bridge.errors import StorageError
-from openalgo_bridge.model.order import OrderMode, TradingMode
+from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.ticket import Operation
 from openalgo_bridge.store.preferences import Preferences
 
@@ -20,11 +20,10 @@ class Route(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The route and the modes stamped on the ticket. ``reason`` is set where a hold was not asked for."""
+    """The route and the order mode stamped on the ticket. ``reason`` is set where a hold was not asked for."""
 
     route: Route
     order_mode: OrderMode
-    trading_mode: TradingMode
     reason: str = ""
 
 
@@ -40,20 +39,16 @@ ROUTES: dict[tuple[Operation, OrderMode], Route] = {
 
 
 def decide(preferences: Preferences, operation: Operation) -> Decision:
-    """Read both modes from disk and look the route up; the same in analyze and live.
+    """Read the order mode from disk and look the route up; the same in analyze and live.
 
-    When the order mode cannot be read the request is held with the reason. Raises StorageError when the
-    trading mode cannot be read: then nobody knows which account it would go to.
+    When the mode cannot be read the request is held, with the reason.
     """
-    trading_mode = preferences.trading_mode()
     try:
         order_mode = preferences.order_mode()
     except StorageError:
         return Decision(
             route=ROUTES[operation, OrderMode.SEMI_AUTO],
             order_mode=OrderMode.SEMI_AUTO,
-            trading_mode=trading_mode,
             reason="Held because the order mode cannot be read.",
         )
-    route = ROUTES[operation, order_mode]
-    return Decision(route=route, order_mode=order_mode, trading_mode=trading_mode)
+    return Decision(route=ROUTES[operation, order_mode], order_mode=order_mode)

@@ -47,10 +47,11 @@ def carry_out(desk: Desk, broker: Broker, ticket: Ticket, permit: SendPermit[Bro
         broker_order_id = _call(broker, permit)
     except _PROVABLY_NOT_THERE as refusal:
         _settle(desk, permit, Settlement(state=OrderState.REJECTED, message=refusal.message))
+        refusal.ticket_id, refusal.trading_mode = ticket.id, ticket.trading_mode
         raise
-    except Exception as fault:
-        # Listed in tests/test_architecture.py. Whatever an adapter raises here, the order may be at the
-        # broker: it is never called failed, because a caller who hears "failed" sends it again.
+    except BaseException as fault:  # noqa: BLE001 - listed in tests/test_architecture.py
+        # Whatever an adapter raises here, a panic of a compiled SDK included, the order may be at the broker.
+        # It is never called failed, and the caller gets an answer: who hears "failed" or nothing sends it again.
         _log.exception("order %s: the outcome is unknown", permit.ref)
         message = _doubt(broker, fault)
         _settle(desk, permit, Settlement(state=OrderState.UNKNOWN, message=message))
@@ -83,6 +84,6 @@ def _settle(desk: Desk, permit: SendPermit[BrokerRequest], outcome: Settlement) 
         _log.exception("order %s: %s could not be written down", permit.ref, outcome.state)
 
 
-def _doubt(broker: Broker, fault: Exception) -> str:
+def _doubt(broker: Broker, fault: BaseException) -> str:
     said = fault.message if isinstance(fault, BrokerError) else "No clear answer came back."
-    return f"Outcome unknown at {broker.name}: {said} Do not send it again; the bridge looks it up."
+    return f"Outcome unknown at {broker.name}: {said} Do not send it again: ask orderstatus what became of it."

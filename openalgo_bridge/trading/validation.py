@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import BrokerRequest, OrderRequest, PriceType
+from openalgo_bridge.model.order import BrokerRequest, ModifyRequest, OrderRequest, PriceType
 from openalgo_bridge.model.ticket import order_of
 from openalgo_bridge.store.instruments import Instruments
 
@@ -28,6 +28,8 @@ def check(instruments: Instruments, request: BrokerRequest) -> None:
     if order.disclosed_quantity > order.quantity:
         faults["disclosed_quantity"] = ["Disclosed quantity must not be larger than quantity."]
     faults |= _price_faults(order, instrument)
+    if isinstance(request, ModifyRequest):
+        faults |= _left_over_faults(order)
     if faults:
         raise Invalid.of(faults)
 
@@ -42,4 +44,14 @@ def _price_faults(order: OrderRequest, instrument: Instrument) -> dict[str, list
             faults[name] = [f"{order.price_type} orders require {name}."]
         elif is_wanted and value % instrument.tick:
             faults[name] = [f"{value} is not a multiple of the tick size {instrument.tick}."]
+    return faults
+
+
+def _left_over_faults(order: OrderRequest) -> dict[str, list[str]]:
+    """A price that the wanted price type does not use shows a wrong price type (contract 2.1.5)."""
+    faults: dict[str, list[str]] = {}
+    if order.price and order.price_type not in _WANTS_PRICE:
+        faults["price"] = [f"{order.price_type} orders do not accept a price."]
+    if order.trigger_price and order.price_type not in _WANTS_TRIGGER:
+        faults["trigger_price"] = [f"{order.price_type} orders do not accept a trigger_price."]
     return faults

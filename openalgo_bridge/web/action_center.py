@@ -14,7 +14,7 @@ from openalgo_bridge.errors import BridgeError, Invalid, NotFound, NotSent, Reje
 from openalgo_bridge.model.order import OrderRequest, PriceType
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.store.journal import Event, JournalOrder
+from openalgo_bridge.store.journal_reads import Event, JournalOrder
 from openalgo_bridge.trading import approvals, books, market
 from openalgo_bridge.trading.sending import InDoubt, Sent
 from openalgo_bridge.web import sessions
@@ -89,11 +89,12 @@ def ticket(ticket_id: int) -> ResponseReturnValue:
 def approve(ticket_id: int) -> ResponseReturnValue:
     """Let a ticket go, once, as it was shown. 409 when it was decided, expired or changed meanwhile."""
     desk = current_desk()
+    approvals.ticket(desk, _row_id(ticket_id))
     try:
-        result = approvals.approve(desk, _row_id(ticket_id), _shown())
+        result = approvals.approve(desk, ticket_id, _shown())
     except (Invalid, NotSent, SessionExpired) as refusal:
         flash(f"Not sent: {refusal.message}", "danger")
-    except Rejected as refusal:
+    except (Rejected, NotFound) as refusal:
         flash(f"The broker refused it: {refusal.message}", "danger")
     else:
         flash(*_outcome(desk, result))

@@ -50,7 +50,7 @@ def dashboard() -> ResponseReturnValue:
         "dashboard.html",
         today=today,
         fault=fault,
-        in_doubt=len(desk.store.journal.unresolved()),
+        in_doubt=desk.store.journal.in_doubt_count(),
         key=key,
         last_call=_last_call(desk, key),
         is_new=not desk.store.journal.tickets(limit=1),

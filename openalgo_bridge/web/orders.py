@@ -15,7 +15,7 @@ from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.store.journal import JournalOrder
+from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.books import connected
 from openalgo_bridge.web.current import current_desk
 from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of

@@ -237,7 +237,28 @@ def test_a_refusal_by_the_exchange_is_400_with_its_words(post: Post, desk: Desk)
     assert "fund" in answer["message"].lower()
     (ticket,) = desk.store.journal.tickets()
     (order,) = desk.store.journal.orders_of([ticket.id])
-    assert order.state == "rejected"
+    assert (order.state, answer["mode"]) == ("rejected", "analyze")
+    assert desk.store.traffic.page()[0].ticket_id == ticket.id
+
+
+def test_a_held_order_is_withdrawn_by_its_reference(post: Post, desk: Desk) -> None:
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    reference = post("placeorder", **ORDER)[1]["reference"]
+    status, answer = post("cancelorder", orderid=reference)
+    assert (status, answer["status"], answer["orderid"]) == (200, "success", reference)
+    assert desk.store.journal.held() == []
+    assert post("orderstatus", orderid=reference)[1]["data"]["order_status"] == "rejected"
+
+
+def test_an_order_that_semi_auto_could_never_send_is_refused_at_once(post: Post, desk: Desk) -> None:
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    assert post("placeorder", **{**ORDER, "product": "NRML"})[0] == 400
+    assert desk.store.journal.held() == []
+
+
+@pytest.mark.parametrize("path", ["//placeorder", "/./placeorder", "/placeorder//", "/PLACEORDER"])
+def test_an_odd_path_is_never_redirected(client: FlaskClient, path: str) -> None:
+    assert client.post(f"/api/v1{path}", json={}).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openalgo_bridge.api.schemas.base import parse
 from openalgo_bridge.api.schemas.orders import ModifyOrder, NamedOrder, PlaceOrder
 from openalgo_bridge.errors import Invalid
-from openalgo_bridge.model.order import Action, BrokerOrderId, PriceType, Product
+from openalgo_bridge.model.order import Action, PriceType, Product
 
 GOOD: dict[str, Any] = {
     "strategy": "Python",
@@ -31,7 +31,7 @@ def faults(**changes: Any) -> dict[str, list[str]]:
 
 
 def test_the_smallest_order_gets_the_dialects_defaults() -> None:
-    order = parse(PlaceOrder, GOOD).request()
+    order = parse(PlaceOrder, GOOD).order()
     assert (order.price_type, order.product, order.price, order.quantity) == (
         PriceType.MARKET,
         Product.MIS,
@@ -88,7 +88,7 @@ def test_unknown_fields_are_ignored() -> None:
 
 @pytest.mark.parametrize("name", ["price_type", "priceType", "pricetype"])
 def test_the_price_type_is_taken_under_each_published_name(name: str) -> None:
-    order = parse(PlaceOrder, {**GOOD, name: "LIMIT", "price": "10"}).request()
+    order = parse(PlaceOrder, {**GOOD, name: "LIMIT", "price": "10"}).order()
     assert order.price_type is PriceType.LIMIT
 
 
@@ -99,7 +99,7 @@ def test_one_field_under_two_names_with_two_values_is_refused() -> None:
 def test_node_may_leave_out_what_it_never_sends() -> None:
     fields = {**GOOD, "orderid": 26112100000001, "pricetype": "LIMIT", "product": "MIS", "price": "10"}
     change = parse(ModifyOrder, fields)
-    assert change.request(BrokerOrderId(change.orderid)).order.trigger_price == 0
+    assert change.order().trigger_price == 0
 
 
 def test_an_order_id_may_be_a_number_and_needs_no_strategy() -> None:
@@ -113,7 +113,7 @@ _ANYTHING = st.none() | st.booleans() | st.integers() | _FINITE | st.text() | st
 @given(st.dictionaries(st.sampled_from([*GOOD, "price", "pricetype", "product", "disclosed_quantity"]), _ANYTHING))
 def test_no_field_raises_anything_but_invalid(changes: dict[str, Any]) -> None:
     try:
-        order = parse(PlaceOrder, {**GOOD, **changes}).request()
+        order = parse(PlaceOrder, {**GOOD, **changes}).order()
     except Invalid as refused:
         assert refused.faults
     else:

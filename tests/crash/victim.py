@@ -73,10 +73,10 @@ def main() -> None:
     desk = desk_in(folder, moment)
     origin = Origin(source="api", strategy="crash", request_id="r1")
     if route == "auto":
-        orders.submit(desk, ORDER, origin)
+        orders.place(desk, ORDER, origin)
         return
     desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
-    held = orders.submit(desk, ORDER, origin).ticket
+    held = orders.place(desk, ORDER, origin).ticket
     if moment == "while_held":
         die()
     approvals.approve(desk, held.id, held.shown)

@@ -66,7 +66,7 @@ def test_a_released_ticket_is_sending_before_anybody_holds_a_permit(journal: Jou
     ticket, permit = journal.release(a_draft())
     (order,) = journal.orders_of([ticket.id])
     assert (ticket.state, order.state, order.id) == (TicketState.RELEASED, OrderState.SENDING, permit.order_id)
-    assert [event.state for event in journal.events(ticket.id)] == ["accepted", "released", "sending"]
+    assert [event.state for event in journal.events(ticket.id)] == ["accepted", "released", "planned", "sending"]
 
 
 def test_what_was_committed_is_what_is_read_back(journal: Journal) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import OutcomeUnknown, SessionExpired
-from openalgo_bridge.model.order import Action, Exchange, OrderRequest
+from openalgo_bridge.model.order import Action, Exchange, ModifyRequest, OrderRequest, PriceType
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, new_ref
 from openalgo_bridge.trading import orders
 from openalgo_bridge.trading.recovery import recover
+from openalgo_bridge.trading.sending import Sent
 from tests.fakes import ScriptedBroker, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
@@ -21,7 +25,7 @@ def after_an_unclear_answer(desk: Desk, broker: ScriptedBroker) -> tuple[Desk, O
     """A desk whose only order is unknown, recovered; and the state it ended in."""
     broker.fault = lambda: OutcomeUnknown("timed out")
     scripted = with_broker(desk, broker)
-    orders.submit(scripted, BUY, ORIGIN)
+    orders.place(scripted, BUY, ORIGIN)
     broker.fault = None
     recover(scripted)
     (order,) = scripted.store.journal.orders_of([1])
@@ -68,3 +72,37 @@ def test_recovering_again_changes_nothing(desk: Desk, times: int) -> None:
     for _ in range(times):
         assert str(recover(scripted)) == ""
     assert (state, len(broker.calls)) == (OrderState.SENT, 1)
+
+
+def test_a_change_that_never_left_is_not_found_by_an_equal_price(desk: Desk) -> None:
+    broker = ScriptedBroker(desk)
+    scripted = with_broker(desk, broker)
+    limit = replace(BUY, price_type=PriceType.LIMIT, price=Decimal(1000))
+    placed = orders.place(scripted, limit, ORIGIN)
+    assert isinstance(placed, Sent)
+    to_market = replace(limit, price_type=PriceType.MARKET)
+    change = ModifyRequest(broker_order_id=placed.broker_order_id, order=to_market)
+    draft = replace(as_draft(placed.ticket), ref=new_ref(), operation=Operation.MODIFY, request=change)
+    scripted.store.journal.release(draft)
+    recovered = recover(scripted)
+    assert (recovered.found, recovered.absent) == (0, 1)
+
+
+def test_an_adapters_own_exception_does_not_keep_the_bridge_from_starting(desk: Desk) -> None:
+    class Broken(ScriptedBroker):
+        def find(self, tag: object) -> None:
+            raise ConnectionResetError("proxy")
+
+    _, state = after_an_unclear_answer(desk, Broken(desk))
+    assert state is OrderState.UNKNOWN
+
+
+def as_draft(ticket: Ticket) -> TicketDraft:
+    return TicketDraft(
+        ref=ticket.ref,
+        operation=ticket.operation,
+        request=ticket.request,
+        order_mode=ticket.order_mode,
+        trading_mode=ticket.trading_mode,
+        origin=ticket.origin,
+    )

@@ -111,7 +111,7 @@ def an_order(symbol: str = "RELIANCE", quantity: int = 10, price: str = "0") -> 
 def hold(desk: Desk, request: OrderRequest | None = None, strategy: str = "breakout") -> Ticket:
     """A ticket that waits, as a program's order does in Semi-Auto."""
     desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
-    result = orders.submit(desk, request or an_order(), Origin(source="api", strategy=strategy, request_id="r1"))
+    result = orders.place(desk, request or an_order(), Origin(source="api", strategy=strategy, request_id="r1"))
     assert isinstance(result, orders.Held)
     return result.ticket
 
@@ -119,4 +119,4 @@ def hold(desk: Desk, request: OrderRequest | None = None, strategy: str = "break
 def send(desk: Desk, request: OrderRequest | None = None, strategy: str = "breakout") -> None:
     """An order that left at once, as in Auto."""
     desk.store.preferences.set_order_mode(OrderMode.AUTO)
-    orders.submit(desk, request or an_order(), Origin(source="api", strategy=strategy, request_id="r1"))
+    orders.place(desk, request or an_order(), Origin(source="api", strategy=strategy, request_id="r1"))

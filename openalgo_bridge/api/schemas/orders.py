@@ -17,7 +17,7 @@ from openalgo_bridge.api.schemas.fields import (
     Strategy,
     Symbol,
 )
-from openalgo_bridge.model.order import BrokerOrderId, ModifyRequest, OrderRequest, PriceType, Product
+from openalgo_bridge.model.order import OrderRequest, PriceType, Product
 
 
 class _OrderFields(ApiModel):
@@ -50,7 +50,7 @@ class PlaceOrder(_OrderFields):
     pricetype: PriceTypeField = PriceType.MARKET
     product: ProductField = Product.MIS
 
-    def request(self) -> OrderRequest:
+    def order(self) -> OrderRequest:
         """The order that is asked for."""
         return self._order(self.pricetype, self.product)
 
@@ -64,9 +64,9 @@ class ModifyOrder(_OrderFields):
     price: Price
     strategy: Strategy = "-"
 
-    def request(self, target: BrokerOrderId) -> ModifyRequest:
-        """The change that is asked for."""
-        return ModifyRequest(broker_order_id=target, order=self._order(self.pricetype, self.product))
+    def order(self) -> OrderRequest:
+        """What the order shall be afterwards."""
+        return self._order(self.pricetype, self.product)
 
 
 class NamedOrder(ApiModel):

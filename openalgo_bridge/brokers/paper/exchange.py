@@ -48,6 +48,12 @@ class PaperExchange:
 
     # -- orders --------------------------------------------------------------------------------------
 
+    def check(self, order: OrderRequest) -> None:
+        """What the rules of the exchange refuse, whoever asks. Raises Rejected."""
+        refusal = rules.refusal(order, self._accepted(order))
+        if refusal is not None:
+            raise Rejected(refusal)
+
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         """Fill, rest or refuse an order. Raises Rejected.
 

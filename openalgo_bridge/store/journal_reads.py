@@ -1,0 +1,171 @@
+"""What the journal says: tickets, their orders, every move. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from openalgo_bridge.clock import Clock, from_ms, to_ms
+from openalgo_bridge.errors import NotFound
+from openalgo_bridge.model import ticket as tickets
+from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, OrderMode, Ref, TradingMode
+from openalgo_bridge.model.states import OrderState, TicketState
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket
+from openalgo_bridge.store.database import Database, Row
+
+# A call of a broker ends long before; what is still sending then was interrupted.
+_LONGEST_SENDING = timedelta(minutes=2)
+
+_ORDERS = "SELECT orders.*, ticket.trading_mode FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+_WAITING = "state = 'held' AND (expires_at IS NULL OR expires_at > ?)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalOrder:
+    """One message to a broker and what we know of it."""
+
+    id: int
+    ticket_id: int
+    ref: Ref
+    operation: Operation
+    request: BrokerRequest
+    trading_mode: TradingMode
+    state: OrderState
+    broker_order_id: BrokerOrderId | None
+    message: str
+    created_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One move of a ticket (``order_id`` None) or of one of its orders."""
+
+    at: datetime
+    state: str
+    reason: str
+    order_id: int | None
+
+
+class JournalReads:
+    """The reading half of :class:`~openalgo_bridge.store.journal.Journal`. Every method may raise StorageError."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def ticket(self, ticket_id: int) -> Ticket:
+        """One ticket. Raises NotFound."""
+        row = self._db.read_one("SELECT * FROM ticket WHERE id = ?", (ticket_id,))
+        if row is None:
+            raise NotFound(f"There is no ticket {ticket_id}.")
+        return ticket_of(row)
+
+    def tickets(
+        self, *, states: Sequence[TicketState] = (), before: int | None = None, limit: int = 50
+    ) -> list[Ticket]:
+        """Newest first, paged by key: pass the last id as ``before``."""
+        wanted = list(states) or list(TicketState)
+        rows = self._db.read(
+            f"SELECT * FROM ticket WHERE state IN ({_marks(wanted)}) AND id < ? ORDER BY id DESC LIMIT ?",
+            (*wanted, before if before is not None else 1 << 62, limit),
+        )
+        return [ticket_of(row) for row in rows]
+
+    def held(self, limit: int = 200) -> list[Ticket]:
+        """What waits for the person and may still be decided, in the order it arrived."""
+        rows = self._db.read(
+            f"SELECT * FROM ticket WHERE {_WAITING} ORDER BY id LIMIT ?", (self._clock.now_ms(), limit)
+        )
+        return [ticket_of(row) for row in rows]
+
+    def held_count(self) -> int:
+        """How many tickets wait for the person."""
+        row = self._db.read_one(f"SELECT count(*) AS n FROM ticket WHERE {_WAITING}", (self._clock.now_ms(),))
+        return int(row["n"]) if row else 0
+
+    def count_since(self, moment: datetime, trading_mode: TradingMode) -> int:
+        """How many tickets arrived since ``moment``."""
+        sql = "SELECT count(*) AS n FROM ticket WHERE created_at >= ? AND trading_mode = ?"
+        row = self._db.read_one(sql, (to_ms(moment), trading_mode))
+        return int(row["n"]) if row else 0
+
+    def ticket_by_ref(self, ref: str) -> Ticket | None:
+        """The ticket of one of our references, or None."""
+        row = self._db.read_one("SELECT * FROM ticket WHERE ref = ?", (ref,))
+        return None if row is None else ticket_of(row)
+
+    def orders_of(self, ticket_ids: Sequence[int]) -> list[JournalOrder]:
+        """The orders of these tickets, in the order they were made."""
+        wanted = list(ticket_ids)
+        sql = f"{_ORDERS} WHERE orders.ticket_id IN ({_marks(wanted)}) ORDER BY orders.id"
+        return [_order_of(row) for row in self._db.read(sql, wanted)]
+
+    def order_by_broker_id(self, broker_order_id: BrokerOrderId) -> JournalOrder | None:
+        """Our record of a placed order, or None when it was not placed through us."""
+        sql = f"{_ORDERS} WHERE orders.broker_order_id = ? AND orders.operation = 'placeorder'"
+        row = self._db.read_one(sql, (broker_order_id,))
+        return None if row is None else _order_of(row)
+
+    def unresolved(self) -> list[JournalOrder]:
+        """Orders whose outcome is not known and can be looked up, oldest first."""
+        rows = self._db.read(f"{_ORDERS} WHERE orders.state = 'unknown' ORDER BY orders.id")
+        return [_order_of(row) for row in rows]
+
+    def in_doubt_count(self) -> int:
+        """How many orders the person should know about: unknown, parked, or sending for far too long."""
+        row = self._db.read_one(
+            "SELECT count(*) AS n FROM orders WHERE state IN ('unknown', 'parked')"
+            " OR (state = 'sending' AND changed_at < ?)",
+            (to_ms(self._clock.now() - _LONGEST_SENDING),),
+        )
+        return int(row["n"]) if row else 0
+
+    def events(self, ticket_id: int) -> list[Event]:
+        """Every move of a ticket and its orders, oldest first."""
+        rows = self._db.read("SELECT * FROM order_event WHERE ticket_id = ? ORDER BY id", (ticket_id,))
+        return [
+            Event(at=from_ms(row["at"]), state=row["state"], reason=row["reason"], order_id=row["order_id"])
+            for row in rows
+        ]
+
+
+def ticket_of(row: Row) -> Ticket:
+    """A row of the ticket table."""
+    operation = Operation(row["operation"])
+    return Ticket(
+        id=row["id"],
+        ref=Ref(row["ref"]),
+        operation=operation,
+        request=tickets.from_json(operation, row["request"]),
+        order_mode=OrderMode(row["order_mode"]),
+        trading_mode=TradingMode(row["trading_mode"]),
+        origin=Origin(source=row["source"], strategy=row["strategy"], request_id=row["request_id"]),
+        state=TicketState(row["state"]),
+        reason=row["reason"],
+        created_at=from_ms(row["created_at"]),
+        expires_at=None if row["expires_at"] is None else from_ms(row["expires_at"]),
+        decided_at=None if row["decided_at"] is None else from_ms(row["decided_at"]),
+    )
+
+
+def _order_of(row: Row) -> JournalOrder:
+    operation = Operation(row["operation"])
+    return JournalOrder(
+        id=row["id"],
+        ticket_id=row["ticket_id"],
+        ref=Ref(row["ref"]),
+        operation=operation,
+        request=tickets.from_json(operation, row["request"]),
+        trading_mode=TradingMode(row["trading_mode"]),
+        state=OrderState(row["state"]),
+        broker_order_id=None if row["broker_order_id"] is None else BrokerOrderId(row["broker_order_id"]),
+        message=row["message"],
+        created_at=from_ms(row["created_at"]),
+        changed_at=from_ms(row["changed_at"]),
+    )
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
