@@ -31,6 +31,15 @@ _TUNNEL_HEADERS = {
     "HTTP_X_ORIGINAL_PROTO",
     "HTTP_X_ORIGINAL_HOST",
 }
+# What every local program sends: looked through first, so that the search below usually has nothing to do.
+_INNOCENT = {
+    "REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "REQUEST_URI", "SERVER_NAME", "SERVER_PORT",
+    "SERVER_PROTOCOL", "SERVER_SOFTWARE", "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "CONTENT_TYPE",
+    "CONTENT_LENGTH", "HTTP_HOST", "HTTP_USER_AGENT", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING",
+    "HTTP_CONNECTION", "HTTP_COOKIE", "HTTP_ORIGIN", "wsgi.version", "wsgi.url_scheme", "wsgi.input",
+    "wsgi.errors", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once", "wsgi.file_wrapper",
+    "wsgi.input_terminated", "waitress.client_disconnected", NOTE,
+}  # fmt: skip
 _TUNNEL_PREFIXES = ("HTTP_X_FORWARDED", "HTTP_CF_", "HTTP_NGROK", "HTTP_TAILSCALE_")
 
 _ALWAYS = [
@@ -70,7 +79,7 @@ class Guard:
     def _refusal(self, environ: WSGIEnvironment) -> tuple[HTTPStatus, str] | None:
         if environ.get("HTTP_HOST", "") not in self._hosts:
             return HTTPStatus.MISDIRECTED_REQUEST, "This address is not served here."
-        if any(name in _TUNNEL_HEADERS or name.startswith(_TUNNEL_PREFIXES) for name in environ):
+        if any(name in _TUNNEL_HEADERS or name.startswith(_TUNNEL_PREFIXES) for name in environ.keys() - _INNOCENT):
             return HTTPStatus.MISDIRECTED_REQUEST, "This port is not served through a tunnel or a proxy."
         if _body_bytes(environ) > MAX_BODY_BYTES:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is larger than 256 KiB."

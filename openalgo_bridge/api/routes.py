@@ -77,7 +77,10 @@ def create_api(desk: Desk) -> Flask:
 
 def answer(content: Json, status: int = 200) -> Response:
     """Compact JSON: the AmiBroker plugin looks for the literal text ``"status":"success"`` (contract 1.4)."""
-    return Response(json.dumps(content, separators=(",", ":")), status, mimetype="application/json")
+    return Response(_COMPACT.encode(content), status, content_type="application/json")
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 def _served(desk: Desk, limits: Limits, endpoint: Endpoint) -> Callable[[], Response]:

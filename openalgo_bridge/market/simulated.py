@@ -57,15 +57,31 @@ class SimulatedMarket:
         self._seed = seed
         self._days: dict[tuple[str, str], _Day] = {}
         self._days_lock = threading.Lock()
+        self._latest: dict[tuple[str, str], tuple[int, Instrument, Quote]] = {}
 
     def price(self, instrument: Instrument, at: datetime) -> Decimal:
         """The last traded price in rupees at the second of ``at``, a multiple of the tick and above 0."""
+        second = _ist_second(at)
+        known = self._latest.get((instrument.exchange, instrument.symbol))
+        if known is not None and known[:2] == (second, instrument):
+            return known[2].ltp
         path = self._path(instrument)
-        return _Scale.of(instrument, path).price(path.value(_ist_second(at)))
+        return _Scale.of(instrument, path).price(path.value(second))
 
     def quote(self, instrument: Instrument, at: datetime) -> Quote:
         """The whole market of one instrument at the second of ``at``."""
         second = _ist_second(at)
+        known = self._latest.get((instrument.exchange, instrument.symbol))
+        if known is not None and known[:2] == (second, instrument):
+            return known[2]
+        quote = self._quote(instrument, second)
+        # Within a second nothing moves, so whoever asks again gets the same object. At most _MAX_DAYS of them.
+        if len(self._latest) >= _MAX_DAYS:
+            self._latest.clear()
+        self._latest[instrument.exchange, instrument.symbol] = (second, instrument, quote)
+        return quote
+
+    def _quote(self, instrument: Instrument, second: int) -> Quote:
         day = self._today(instrument, second)
         value = day.path.value(second, day.cell)
         day = self._watched(instrument, day, second, value)
