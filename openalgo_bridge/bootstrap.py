@@ -121,8 +121,7 @@ def main(arguments: Sequence[str]) -> int:
                 return run_example(rest)
             case rest:
                 write_env_file(PROJECT_FOLDER)
-                respect_running_bridge(settings.load().db_dir, BRIDGE, rest)
-                return become(ensure(BRIDGE), rest)
+                return become(python_for(rest, settings.load().db_dir, BRIDGE), rest)
     except (SetupFailed, BridgeError, OSError) as error:
         _say(str(error))
         return 1
@@ -148,16 +147,21 @@ def ensure(environment: Environment) -> Path:
     return environment.python
 
 
-def respect_running_bridge(data: Path, environment: Environment, arguments: Sequence[str]) -> None:
-    """Refuse to serve twice, at once rather than after a second of imports, and to take a running bridge's
-    packages away from under it. Raises Conflict."""
+def python_for(arguments: Sequence[str], data: Path, environment: Environment) -> Path:
+    """The Python that is to run ``arguments``. Raises Conflict, SetupFailed.
+
+    A running bridge keeps its packages: beside it the environment is taken as it is, also after an update, because
+    switching to Semi-Auto must always be possible. A second bridge is refused at once, rather than after a second
+    of imports.
+    """
     running = lock.holder(data / lock.INSTANCE_LOCK)
     if running is None:
-        return
+        return ensure(environment)
     if list(arguments) in ([], ["serve"]):
         raise Conflict(f"Already running: {running}.")
-    if not is_ready(environment, stamp_text(environment.requirements)):
+    if arguments[0] == "setup" and not is_ready(environment, stamp_text(environment.requirements)):
         raise Conflict(f"The bridge's packages must be renewed, and {running} uses them. Stop it first.")
+    return environment.python if environment.python.exists() else ensure(environment)
 
 
 def stamp_text(requirements: Path) -> str:

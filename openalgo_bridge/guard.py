@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 256 * 1024
 
+_OTHER_SITES = {"cross-site", "same-site"}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _TUNNEL_HEADERS = {
     "HTTP_FORWARDED",
@@ -71,7 +72,7 @@ class Guard:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None) -> Write:
-            return start_response(status, _hardened(headers), exc_info)
+            return start_response(status, hardened(headers), exc_info)
 
         refusal = self._refusal(environ)
         return self._app(environ, start) if refusal is None else _refuse(environ, start, *refusal)
@@ -85,6 +86,8 @@ class Guard:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is larger than 256 KiB."
         if environ["REQUEST_METHOD"] not in _SAFE_METHODS and not self._is_same_origin(environ):
             return HTTPStatus.FORBIDDEN, "This form was not sent from a page of this bridge."
+        if environ.get("HTTP_SEC_FETCH_SITE") in _OTHER_SITES and not _is_link_or_call(environ):
+            return HTTPStatus.FORBIDDEN, "A page of another site asked for this. Open the address yourself."
         return None
 
     def _is_same_origin(self, environ: WSGIEnvironment) -> bool:
@@ -95,6 +98,17 @@ class Guard:
         if site is not None and site != "same-origin":
             return False
         return origin == f"http://{environ['HTTP_HOST']}" if origin is not None else site is not None
+
+
+def _is_link_or_call(environ: WSGIEnvironment) -> bool:
+    """What another site's page may do: lead the person here. Not load, embed, count or time what is here (T2).
+
+    API calls carry a key and no cookie, so they keep their rule.
+    """
+    if environ.get("PATH_INFO", "").startswith("/api/"):
+        return True
+    fetch = (environ["REQUEST_METHOD"], environ.get("HTTP_SEC_FETCH_MODE"), environ.get("HTTP_SEC_FETCH_DEST"))
+    return fetch == ("GET", "navigate", "document")
 
 
 def _body_bytes(environ: WSGIEnvironment) -> int:
@@ -115,7 +129,8 @@ def _refuse(
     return [body]
 
 
-def _hardened(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def hardened(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """``headers`` and, after them, those that every answer of the bridge carries (security 4.7)."""
     given = {name.lower(): value for name, value in headers}
     is_json = given.get("content-type", "").startswith("application/json")
     added = [*_ALWAYS, ("Content-Security-Policy", _JSON_POLICY if is_json else _PAGE_POLICY)]

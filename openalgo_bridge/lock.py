@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -73,11 +74,14 @@ def holder(path: Path) -> Holder | None:
 
 
 def _open(path: Path, flags: int) -> int:
+    # A link planted here would have its target overwritten with our name.
     try:
-        return os.open(path, flags, 0o600)
+        return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except FileNotFoundError:
         raise
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise StorageError(f"{path} is a link to another file. Remove it and start again.") from error
         raise StorageError(f"{path} cannot be opened: {error.strerror}.") from error
 
 

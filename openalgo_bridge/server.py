@@ -5,46 +5,78 @@
 
 from __future__ import annotations
 
-import errno
+import json
+import re
 import select
 import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.trigger import trigger
+from waitress.utilities import InternalServerError, RequestHeaderFieldsTooLarge
 
-from openalgo_bridge.errors import Conflict
+from openalgo_bridge.guard import hardened
+from openalgo_bridge.ports import listen
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 THREADS = 12
+# Windows selects over at most 512 sockets.
+CONNECTIONS = 100 if sys.platform == "win32" else 200
+"""How many connections may be open at once."""
 
-_BACKLOG = 128
+_CROWDED = CONNECTIONS * 4 // 5
 _LOOP_S = 1.0
 _DRAIN_S = 8.0
 _REQUEST_DEADLINE_S = 10.0
-_IPV6_MISSING = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
-_WINDOWS_RESERVED = 10013
-_PORT_PAIR_TRIES = 20
+_FIRST_REQUEST_S = 10.0
+_FIRST_LINE = re.compile(rb"([A-Z]{1,20}) ([^ ?#]+)")
+# In words of ours, because waitress repeats parts of the request.
+_REFUSALS = {
+    400: "This is not a valid HTTP request.",
+    413: "The request is larger than 256 KiB.",
+    431: "The headers of the request are larger than 16 KiB.",
+    500: "Something unexpected happened inside the bridge. It is in the log of the console.",
+    501: "Of the transfer encodings only chunked is understood.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A request that never reached the app. ``method`` and ``path`` are empty where they could not be read."""
+
+    status: int
+    method: str
+    path: str
+    address: str
+    message: str
+
+
+def _tell_nobody(_: Refusal) -> None:
+    pass
 
 
 class Server:
     """Serves one WSGI app on 127.0.0.1 and, where this PC has IPv6, on ::1.
 
     It listens as soon as it is made, and answers once :meth:`run` or :meth:`start` was called. Port 0 takes
-    any free one; :attr:`port` tells which. ``sockets`` are those of :func:`listen`, for who must have the port
-    before there is an app. A request must arrive within ``request_deadline_s``; when the server
-    stops, running requests get ``drain_s``. Raises Conflict, in words, when the port cannot be had.
+    any free one; :attr:`port` tells which. ``sockets`` are those of :func:`ports.listen`, for who must have the port
+    before there is an app. ``refused`` learns, in a request's thread, of what never reaches the app; it must not
+    raise. A connection's first request must begin within ``first_request_s``, and every request must arrive
+    within ``request_deadline_s``; when the server stops, running requests get ``drain_s``. Raises Conflict, in
+    words, when the port cannot be had.
     """
 
     def __init__(
@@ -53,14 +85,20 @@ class Server:
         *,
         port: int = 0,
         sockets: Sequence[socket.socket] = (),
+        refused: Callable[[Refusal], None] = _tell_nobody,
         request_deadline_s: float = _REQUEST_DEADLINE_S,
+        first_request_s: float = _FIRST_REQUEST_S,
         drain_s: float = _DRAIN_S,
     ) -> None:
         listening = sockets or listen(port)
         self.port: int = listening[0].getsockname()[1]
         self._map: dict[int, Any] = {}
         self._threads = ThreadedTaskDispatcher()
-        self._doors = _open_doors(app, listening, self._threads, self._map, request_deadline_s)
+        self._doors = _open_doors(app, listening, self._threads, self._map)
+        for door in self._doors:
+            door.refused = refused
+            door.request_deadline_s = request_deadline_s
+            door.first_request_s = first_request_s
         self._wake = trigger(self._map)
         self._drain_s = drain_s
         self._stopping = threading.Event()
@@ -119,9 +157,9 @@ class Server:
         return True
 
     def _busy_channels(self) -> list[_Channel]:
-        channels = [channel for channel in self._map.values() if isinstance(channel, _Channel)]
+        channels = _channels(self._map)
         for channel in channels:
-            if not channel.requests and not channel.total_outbufs_len:
+            if channel.is_idle:
                 channel.will_close = True
         return channels
 
@@ -135,18 +173,64 @@ class Server:
 class _Parser(HTTPRequestParser):
     """Refuses Content-Length together with Transfer-Encoding, which hides a second request (security M6)."""
 
+    first_line = b""
+
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
         has_encoding = self.chunked or "TRANSFER_ENCODING" in self.headers
         if has_encoding and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("Content-Length and Transfer-Encoding together")
 
+    def received(self, data: bytes) -> int:
+        consumed: int = super().received(data)
+        if isinstance(self.error, RequestHeaderFieldsTooLarge):
+            # waitress has put "GET /" in its place.
+            self.first_line = (self.header_plus + data).lstrip().partition(b"\r\n")[0]
+        return consumed
+
+
+class _ErrorTask(ErrorTask):
+    """Answers what waitress refuses as the bridge answers everything else, and tells the server's owner."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        message = _REFUSALS[error.code]
+        if not isinstance(error, InternalServerError):  # that one reached the app, and was logged there
+            self.channel.server.refused(self._refusal(error.code, message))
+        body = json.dumps({"status": "error", "message": message}, separators=(",", ":")).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers = hardened([("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        self.set_close_on_finish()
+        self.write(body)
+
+    def _refusal(self, status: int, message: str) -> Refusal:
+        # Not waitress's own command and path: most faults are found before it has them.
+        found = _FIRST_LINE.match(self.request.first_line)
+        return Refusal(
+            status=status,
+            method=found[1].decode("ascii") if found else "",
+            path=unquote_to_bytes(found[2]).decode("latin-1") if found else "",
+            address=self.channel.addr[0],
+            message=message,
+        )
+
 
 class _Channel(HTTPChannel):
-    """Ends a connection whose request takes too long to arrive, whatever trickles in (security M5)."""
+    """Ends a connection that asks nothing, or whose request takes too long, whatever trickles in (security M5)."""
 
     parser_class = _Parser
+    error_task_class = _ErrorTask
     began: float | None = None
+    has_asked = False
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.opened = time.monotonic()
+        super().__init__(*arguments, **named)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is asked and nothing is left to say. The requests first: their answers come before they go."""
+        return not self.requests and not self.total_outbufs_len
 
     def received(self, data: bytes) -> bool:
         went_on: bool = super().received(data)
@@ -158,10 +242,16 @@ class _Channel(HTTPChannel):
 
     def readable(self) -> bool:
         # The loop asks at least once a second.
-        if self.began is not None and time.monotonic() - self.began > self.server.request_deadline_s:
+        if self._is_overdue():
             self.will_close = True
         readable: bool = super().readable()
         return readable
+
+    def _is_overdue(self) -> bool:
+        now = time.monotonic()
+        if self.began is not None:
+            return bool(now - self.began > self.server.request_deadline_s)
+        return bool(not self.has_asked and now - self.opened > self.server.first_request_s)
 
 
 class _Door(TcpWSGIServer):
@@ -169,6 +259,31 @@ class _Door(TcpWSGIServer):
 
     channel_class = _Channel
     request_deadline_s = _REQUEST_DEADLINE_S
+    first_request_s = _FIRST_REQUEST_S
+    refused: Callable[[Refusal], None] = staticmethod(_tell_nobody)
+
+    def handle_accept(self) -> None:
+        super().handle_accept()
+        if len(self._map) > _CROWDED:
+            self._make_room()
+
+    def add_task(self, task: _Channel) -> None:
+        task.has_asked = True
+        super().add_task(task)
+
+    def _make_room(self) -> None:
+        """Close the connection that has been idle longest. At its limit waitress accepts nobody, so a program that
+        only opens connections would shut the trader out. Whoever came last always stays: by age alone, because any
+        other rank can be earned by whoever wants to keep the trader from coming back.
+        """
+        staying = [channel for channel in _channels(self._map) if not channel.will_close]
+        idle = [channel for channel in staying if channel.is_idle]
+        if len(staying) > _CROWDED and idle:
+            min(idle, key=lambda channel: channel.last_activity).will_close = True
+
+
+def _channels(loop_map: dict[int, Any]) -> list[_Channel]:
+    return [each for each in loop_map.values() if isinstance(each, _Channel)]
 
 
 def _open_doors(
@@ -176,7 +291,6 @@ def _open_doors(
     sockets: Sequence[socket.socket],
     threads: ThreadedTaskDispatcher,
     loop_map: dict[int, Any],
-    request_deadline_s: float,
 ) -> list[_Door]:
     settings = _adjustments(sockets)
     threads.set_thread_count(settings.threads)
@@ -192,7 +306,6 @@ def _open_doors(
             bind_socket=False,
             sockinfo=where,
         )
-        door.request_deadline_s = request_deadline_s
         doors.append(door)
     return doors
 
@@ -201,8 +314,7 @@ def _adjustments(sockets: Sequence[socket.socket]) -> Adjustments:
     return Adjustments(
         sockets=list(sockets),
         threads=THREADS,
-        # Windows selects over at most 512 sockets.
-        connection_limit=100 if sys.platform == "win32" else 200,
+        connection_limit=CONNECTIONS,
         # WinINet sends a POST again when the server closed the connection first (callers 0): be patient.
         channel_timeout=120,
         cleanup_interval=2,
@@ -214,72 +326,3 @@ def _adjustments(sockets: Sequence[socket.socket]) -> Adjustments:
         # Otherwise the evidence of a tunnel is deleted before the guard can see it (security M1).
         clear_untrusted_proxy_headers=False,
     )
-
-
-def listen(port: int) -> list[socket.socket]:
-    """Sockets that listen on ``port`` of 127.0.0.1 and, where it exists, of ::1. Raises Conflict."""
-    if port:
-        return _listen_on_both(port)
-    for _ in range(_PORT_PAIR_TRIES):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            free: int = probe.getsockname()[1]
-        try:
-            return _listen_on_both(free)
-        except Conflict:
-            continue
-    raise Conflict("No free port was found.")
-
-
-def _listen_on_both(port: int) -> list[socket.socket]:
-    first = _listen_on(socket.AF_INET, "127.0.0.1", port)
-    try:
-        return [first, _listen_on(socket.AF_INET6, "::1", port)]
-    except _NoIPv6:
-        return [first]
-    except Conflict:
-        first.close()
-        raise
-
-
-class _NoIPv6(Exception):
-    pass
-
-
-def _listen_on(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    listener: socket.socket | None = None
-    try:
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        _make_exclusive(listener)
-        listener.bind((address, port))
-        # At once: on Linux a second socket may bind a port that is bound but not yet listened on.
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        if listener is not None:
-            listener.close()
-        if family == socket.AF_INET6 and error.errno in _IPV6_MISSING:
-            raise _NoIPv6 from error
-        raise Conflict(why_not(port, error)) from error
-    return listener
-
-
-def _make_exclusive(listener: socket.socket) -> None:
-    """On Windows SO_REUSEADDR would let a second program share the port (security M21); elsewhere it is needed
-    to take the port again right after a stop."""
-    if sys.platform == "win32":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-    else:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if listener.family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-
-
-def why_not(port: int, error: OSError) -> str:
-    """Why ``port`` cannot be had, and what to do about it, in words."""
-    other = f"Set another one, for example FLASK_PORT={port + 10}, in the file .env."
-    if getattr(error, "winerror", None) == _WINDOWS_RESERVED:
-        return f"Windows keeps port {port} for itself (often for Hyper-V or WSL). {other}"
-    if error.errno in {errno.EADDRINUSE, 10048}:
-        return f"Port {port} is in use by another program. Stop that program, or: {other}"
-    if error.errno == errno.EACCES:
-        return f"Port {port} is not open to this user. {other}"
-    return f"Port {port} cannot be used: {error.strerror or error}. {other}"

@@ -5,9 +5,10 @@ What a user changes while the bridge runs (order mode, guards, permissions) is i
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,16 @@ from typing import Any
 from openalgo_bridge.errors import Invalid
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+DEFAULT_FOLDER = PROJECT_FOLDER / "db"
+
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_RATE = re.compile(r"\s*\d+\s*(per|/)\s*\d*\s*(second|minute|hour|day)s?\s*")
+_HTTP_PORT = 80
+# No zero: a limit of nothing, or over no time at all, would lock the trader out.
+_RATE = re.compile(r"\s*0*[1-9]\d{0,5}\s*(per|/)\s*(0*[1-9]\d{0,3})?\s*(second|minute|hour|day)s?\s*", re.ASCII)
+# PowerShell 5 writes UTF-16 with `echo x > .env`.
+_NOT_UTF8 = "{} is not UTF-8 text. Save it again as UTF-8."
+# As a shell would read it too, so that a file written for one works here.
+_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=(.*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +36,7 @@ class Settings:
     flask_port: int = 5000
     webhook_port: int = 5001
     websocket_port: int = 8765
-    db_dir: Path = PROJECT_FOLDER / "db"
+    db_dir: Path = DEFAULT_FOLDER
     order_rate_limit: str = "10 per second"
     api_rate_limit: str = "30 per second"
     webhook_rate_limit: str = "20 per minute"
@@ -41,8 +50,10 @@ class Settings:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """The only values of a Host header that are ours (security T1)."""
-        return frozenset(f"{name}:{self.flask_port}" for name in ("127.0.0.1", "localhost", "[::1]"))
+        """The only values of a Host header that are ours (security T1). Clients leave port 80 out of it."""
+        names = ("127.0.0.1", "localhost", "[::1]")
+        with_port = frozenset(f"{name}:{self.flask_port}" for name in names)
+        return with_port.union(names) if self.flask_port == _HTTP_PORT else with_port
 
     @property
     def url(self) -> str:
@@ -68,16 +79,55 @@ def load(env_file: Path = PROJECT_FOLDER / ".env", environ: Mapping[str, str] | 
     return Settings(**values)
 
 
+def without_effect(env_file: Path = PROJECT_FOLDER / ".env") -> list[str]:
+    """One sentence naming what in ``.env`` sets nothing, such as a mistyped name; none when all of it does.
+
+    A line that is not NAME=value is named by its number: what stands in it may be a secret. Raises Invalid when
+    the file cannot be read.
+    """
+    known = _names()
+    found = [
+        _named(name, known) if name else f"line {number}"
+        for number, name, _ in _lines(_text_of(env_file))
+        if name not in known
+    ]
+    return [f"In {env_file} this sets nothing: {', '.join(found)}."] if found else []
+
+
+def _named(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name.upper(), known, n=1)
+    return f"{name} (did you mean {near[0]}?)" if near else name
+
+
+def _names() -> list[str]:
+    return [spec.name.upper() for spec in fields(Settings)]
+
+
 def _read_env_file(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
+    return {name: value.strip().strip("\"'") for _, name, value in _lines(_text_of(path)) if name}
+
+
+def _text_of(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
-        # PowerShell 5 writes UTF-16 with `echo x > .env`.
-        raise Invalid(f"{path} is not UTF-8 text. Save it again as UTF-8.") from error
-    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.lstrip().startswith("#"))
-    return {name.strip(): value.strip().strip("\"'") for name, value in pairs}
+        raise Invalid(_NOT_UTF8.format(path)) from error
+    # UTF-16 without a byte order mark is valid UTF-8: every second character is a NUL.
+    if "\0" in text:
+        raise Invalid(_NOT_UTF8.format(path))
+    return text
+
+
+def _lines(text: str) -> Iterator[tuple[int, str, str]]:
+    """Number, name and value of each line that is not empty or a comment. The name of a strange line is empty."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            found = _LINE.fullmatch(line)
+            yield (number, found[1], found[2]) if found else (number, "", "")
 
 
 def _loopback(text: str) -> str:
@@ -117,7 +167,10 @@ def _rate(text: str) -> str:
 def _folder(text: str) -> Path:
     if not text.strip():
         raise ValueError("The folder must not be empty.")
-    path = Path(text.strip()).expanduser()
+    try:
+        path = Path(text.strip()).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{text.strip()!r} begins with a user whose home folder is not known.") from error
     return path if path.is_absolute() else PROJECT_FOLDER / path
 
 

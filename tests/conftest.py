@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from openalgo_bridge.account.password import Argon2Cost
 from openalgo_bridge.account.setup import SetupCode, create_account
 from openalgo_bridge.app import create_app, open_desk
 from openalgo_bridge.clock import Clock
+from openalgo_bridge.commands.serve import record_refusal
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
@@ -136,7 +138,8 @@ def live(settings: Settings) -> Iterator[Live]:
     """A whole bridge on a real socket, with the real clock."""
     port = free_port()
     opened = open_desk(replace(settings, flask_port=port), Clock(), CHEAP)
-    server = Server(create_app(opened, SetupCode(announce=lambda code: None)), port=port)
+    app = create_app(opened, SetupCode(announce=lambda code: None))
+    server = Server(app, port=port, refused=partial(record_refusal, opened))
     server.start()
     yield Live(f"http://127.0.0.1:{port}", port, opened)
     server.close()

@@ -18,7 +18,7 @@ STANDARD = set(sys.stdlib_module_names) | {"__future__"}
 STANDARD_ONLY: set[str] = set()
 STORE_LIBRARIES = {"sqlite_utils", "cryptography"}
 FRONT_LIBRARIES = {"flask", "werkzeug", "flask_limiter", "limits", "pydantic", "flask_login", "flask_wtf", "wtforms"}
-FRONT = {"api", "web", "trading", "account", "model", "store", "errors", "clock", "settings", "desk", "traffic"}
+FRONT = {"trading", "account", "model", "store", "errors", "clock", "settings", "desk", "traffic", "moving_window"}
 
 # layer -> (our layers it may import, libraries it may import). The longest matching layer counts.
 MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
@@ -36,14 +36,16 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "account": ({"account", "model", "store", "errors", "clock", "desk", "settings"}, {"cryptography", "limits"}),
     "trading": ({"trading", "model", "store", "brokers.base", "errors", "clock", "desk", "market"}, STANDARD_ONLY),
     "traffic": ({"settings", "store", "errors", "model", "clock"}, STANDARD_ONLY),
+    "moving_window": (set(), {"limits"}),
     "guard": ({"settings", "store", "errors", "model", "traffic"}, STANDARD_ONLY),
-    "api": (FRONT - {"web"}, FRONT_LIBRARIES),
-    "web": (FRONT - {"api"}, FRONT_LIBRARIES | {"flask_bootstrap", "markupsafe", "segno"}),
+    "api": (FRONT | {"api"}, FRONT_LIBRARIES),
+    "web": (FRONT | {"web"}, FRONT_LIBRARIES | {"flask_bootstrap", "markupsafe", "segno"}),
     "console": ({"model", "settings", "errors"}, STANDARD_ONLY),
     "lock": ({"errors"}, STANDARD_ONLY),
     "folder": ({"errors", "settings"}, STANDARD_ONLY),
     "bootstrap": ({"lock", "errors", "settings"}, STANDARD_ONLY),
-    "server": ({"errors", "settings"}, {"waitress"}),
+    "ports": ({"errors"}, STANDARD_ONLY),
+    "server": ({"guard", "ports"}, {"waitress"}),
 }
 EVERYTHING = {"app", "commands", "__main__", "__init__"}
 

@@ -15,9 +15,10 @@ import click
 
 from openalgo_bridge import folder, lock
 from openalgo_bridge.errors import Conflict, StorageError
-from openalgo_bridge.server import listen
+from openalgo_bridge.ports import listen
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store import integrity
+from openalgo_bridge.store.machine_key import MachineKey
 
 _NEEDED_MB = 200
 
@@ -37,7 +38,7 @@ class Finding:
 @click.command()
 @click.pass_obj
 def doctor(settings: Settings) -> None:
-    """Check Python, the data folder, the port, the databases and the disk."""
+    """Check Python, the data folder, the port, the machine's key, the databases and the disk."""
     findings = list(examine(settings))
     for finding in findings:
         print(finding)
@@ -57,8 +58,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
         words = f"{place} cannot be written. Give it to this user, or choose another with DB_DIR in .env."
         yield Finding(ok=False, what="folder", words=words)
         return
+    refusal = folder.why_not(place)
+    if refusal:
+        yield Finding(ok=False, what="folder", words=refusal)
+        return
     yield from _folder(place)
     yield _port(settings)
+    yield _machine_key(place)
     yield from _databases(settings)
     yield _disk(settings)
 
@@ -89,6 +95,23 @@ def _port(settings: Settings) -> Finding:
     except Conflict as error:
         return Finding(ok=False, what="port", words=error.message)
     return Finding(ok=True, what="port", words=f"{settings.flask_port} is free.")
+
+
+def _machine_key(place: Path) -> Finding:
+    """Without the key that the account was made with, no API key and no login of it is valid."""
+    path = place / "machine.key"
+    if not os.path.lexists(path):
+        if not (place / "bridge.db").exists():
+            return Finding(ok=True, what=path.name, words="not made yet; the first start makes it.")
+        words = "it is gone. Stop the bridge and put back your copy of it. Without one, the next start makes a new "
+        return Finding(ok=False, what=path.name, words=f"{words}one, and the API key must be generated again.")
+    try:
+        MachineKey.load_or_create(path)
+    except StorageError as error:
+        return Finding(ok=False, what=path.name, words=error.message)
+    return Finding(
+        ok=True, what=path.name, words="there, whole and private." if os.name == "posix" else "there and whole."
+    )
 
 
 def _databases(settings: Settings) -> Iterator[Finding]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from openalgo_bridge import folder
@@ -9,10 +12,12 @@ from openalgo_bridge.account.login import confirm_password
 from openalgo_bridge.app import open_desk
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.commands.password import ask_password
-from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.settings import Settings
+from openalgo_bridge.store import schema
+from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.preferences import Preferences
 
 _MEANING = {
     OrderMode.AUTO: "auto: orders are sent at once.",
@@ -30,19 +35,37 @@ _MEANING = {
 def mode(settings: Settings, wanted: str | None, *, password_stdin: bool, code: str) -> None:  # noqa: ARG001 - for 2FA
     """Show the order mode, or set it. ``auto`` asks for your password; ``semi_auto`` never does."""
     folder.prepare(settings.db_dir)
+    # What makes things less safe needs the password (design 5); what makes them safer must never be hindered.
+    if wanted == OrderMode.AUTO:
+        _confirm(settings, password_stdin=password_stdin)
+    with _preferences(settings) as preferences:
+        if wanted is not None:
+            preferences.set_order_mode(OrderMode(wanted))
+        print(_MEANING[preferences.order_mode()])
+
+
+def _confirm(settings: Settings, *, password_stdin: bool) -> None:
     desk = open_desk(settings, Clock())
     try:
-        if wanted is not None:
-            _set(desk, OrderMode(wanted), password_stdin=password_stdin)
-        print(_MEANING[desk.store.preferences.order_mode()])
+        if desk.store.users.get() is None:
+            raise Conflict("There is no account yet. Make one with run.py setup, or on the set-up page.")
+        confirm_password(desk, ask_password(from_stdin=password_stdin))
     finally:
         desk.close()
 
 
-def _set(desk: Desk, wanted: OrderMode, *, password_stdin: bool) -> None:
-    """What makes things less safe needs the password (design 5); what makes them safer must never be hindered."""
-    if wanted is OrderMode.AUTO:
-        if desk.store.users.get() is None:
-            raise Conflict("There is no account yet. Make one with run.py setup, or on the set-up page.")
-        confirm_password(desk, ask_password(from_stdin=password_stdin))
-    desk.store.preferences.set_order_mode(wanted)
+@contextmanager
+def _preferences(settings: Settings) -> Iterator[Preferences]:
+    """Only the file in which the mode stands: damage to another must not keep orders from being held.
+
+    A file that is there is not migrated, because a running bridge of an older version may be using it.
+    """
+    path = settings.db_dir / "bridge.db"
+    is_new = not path.exists()
+    database = Database(path, synchronous="FULL")
+    try:
+        if is_new:
+            database.migrate(schema.bridge)
+        yield Preferences(database)
+    finally:
+        database.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import signal
 import threading
 import webbrowser
@@ -17,9 +18,13 @@ from openalgo_bridge.app import create_app, open_desk
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.console import Console, open_console
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.server import Server, listen
-from openalgo_bridge.settings import Settings
+from openalgo_bridge.errors import StorageError
+from openalgo_bridge.ports import listen
+from openalgo_bridge.server import Refusal, Server
+from openalgo_bridge.settings import Settings, without_effect
+from openalgo_bridge.store.traffic import Arrival, Ending
 from openalgo_bridge.trading.recovery import recover
+from openalgo_bridge.traffic import REFUSED
 
 _STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
 _log = logging.getLogger(__name__)
@@ -29,7 +34,7 @@ _log = logging.getLogger(__name__)
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Serve until Ctrl+C."""
-    warnings = folder.prepare(settings.db_dir)
+    warnings = [*folder.prepare(settings.db_dir), *without_effect()]
     with lock.hold(settings.db_dir / lock.INSTANCE_LOCK, lock.bridge_at(settings.url)), ExitStack() as closing:
         console = open_console(settings.log_level)
         closing.callback(console.close)
@@ -49,7 +54,7 @@ def _serve(settings: Settings, console: Console, closing: ExitStack) -> None:
     if found:
         console.say(found)
     app = create_app(desk, SetupCode(announce=partial(_tell_code, desk, console)))
-    server = Server(app, sockets=sockets)
+    server = Server(app, sockets=sockets, refused=partial(record_refusal, desk))
     closing.callback(server.close)
     _stop_on_signals(server)
     console.say(f"The bridge is at {settings.url} (Ctrl+C stops it). Its data is in {settings.db_dir.resolve()}")
@@ -67,6 +72,23 @@ def _tell_code(desk: Desk, console: Console, code: str) -> None:
     """Only while there is no account; afterwards the code opens nothing."""
     if desk.store.users.get() is None:
         console.say(f"There is no account yet. Open {desk.settings.url}/setup and enter the set-up code {code}")
+
+
+def record_refusal(desk: Desk, refusal: Refusal) -> None:
+    """A row in the traffic log for what the web server turned away. The answer leaves whether or not it is written."""
+    arrival = Arrival(
+        request_id=secrets.token_hex(8),
+        at=desk.clock.now_ms(),
+        method=refusal.method or "?",
+        endpoint=refusal.path or "(not readable)",
+        address=refusal.address,
+        program="",
+    )
+    ending = Ending(status=refusal.status, duration_us=0, outcome=REFUSED, message=refusal.message)
+    try:
+        desk.store.traffic.close(desk.store.traffic.open(arrival), ending)
+    except StorageError:
+        _log.exception("a refused request could not be recorded")
 
 
 def _stop_on_signals(server: Server) -> None:

@@ -6,6 +6,7 @@ import ast
 import platform
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,10 @@ def environment(finished: Environment) -> Environment:
     finished.requirements.write_text("# nothing\n", encoding="utf-8")
     finished.stamp.write_text(bootstrap.stamp_text(finished.requirements), encoding="utf-8")
     return finished
+
+
+def running_bridge(data: Path) -> AbstractContextManager[None]:
+    return lock.hold(data / lock.INSTANCE_LOCK, lock.bridge_at("http://127.0.0.1:5000"))
 
 
 def is_ready(environment: Environment) -> bool:
@@ -109,21 +114,38 @@ def test_two_installations_at_once_do_not_tear_down_each_other(environment: Envi
 
 
 def test_a_second_bridge_is_refused_before_anything_is_loaded(tmp_path: Path, environment: Environment) -> None:
-    with lock.hold(tmp_path / lock.INSTANCE_LOCK, lock.bridge_at("http://127.0.0.1:5000")):
-        with pytest.raises(Conflict, match="Already running"):
-            bootstrap.respect_running_bridge(tmp_path, environment, [])
-        bootstrap.respect_running_bridge(tmp_path, environment, ["mode"])
-    bootstrap.respect_running_bridge(tmp_path, environment, [])
+    with running_bridge(tmp_path):
+        for arguments in ([], ["serve"]):
+            with pytest.raises(Conflict, match="Already running"):
+                bootstrap.python_for(arguments, tmp_path, environment)
+    assert bootstrap.python_for([], tmp_path, environment) == environment.python
 
 
-def test_the_packages_of_a_running_bridge_are_not_renewed(tmp_path: Path, environment: Environment) -> None:
+@pytest.mark.parametrize("arguments", [["mode", "semi_auto"], ["doctor"], ["--help"]])
+def test_beside_a_running_bridge_its_packages_are_used_as_they_are(
+    tmp_path: Path, environment: Environment, arguments: list[str]
+) -> None:
+    (environment.folder / "mark").touch()
     environment.requirements.write_text("# newer\n", encoding="utf-8")
-    bootstrap.respect_running_bridge(tmp_path, environment, ["mode"])
-    with (
-        lock.hold(tmp_path / lock.INSTANCE_LOCK, lock.bridge_at("http://127.0.0.1:5000")),
-        pytest.raises(Conflict, match="Stop it first"),
-    ):
-        bootstrap.respect_running_bridge(tmp_path, environment, ["mode"])
+    with running_bridge(tmp_path):
+        assert bootstrap.python_for(arguments, tmp_path, environment) == environment.python
+    assert (environment.folder / "mark").exists()
+    bootstrap.python_for(arguments, tmp_path, environment)
+    assert not (environment.folder / "mark").exists()
+
+
+def test_setup_does_not_take_the_packages_of_a_running_bridge_away(tmp_path: Path, environment: Environment) -> None:
+    environment.requirements.write_text("# newer\n", encoding="utf-8")
+    with running_bridge(tmp_path), pytest.raises(Conflict, match="Stop it first"):
+        bootstrap.python_for(["setup", "--username", "trader"], tmp_path, environment)
+
+
+def test_a_missing_environment_is_made_also_beside_a_running_bridge(tmp_path: Path, environment: Environment) -> None:
+    # That bridge cannot be using it.
+    missing = replace(environment, folder=tmp_path / "other" / ".venv")
+    (tmp_path / "other").mkdir()
+    with running_bridge(tmp_path):
+        assert bootstrap.python_for(["doctor"], tmp_path, missing).exists()
 
 
 def test_a_failed_installation_leaves_no_stamp_and_says_why(environment: Environment) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ class Home:
     folder: Path
     port: int
     packages: Path
+    project: Path = PROJECT_FOLDER
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -46,7 +48,7 @@ class Home:
     @property
     def environment(self) -> dict[str, str]:
         own = {"DB_DIR": str(self.folder), "FLASK_PORT": str(self.port), "OPEN_BROWSER": "false"}
-        search = os.pathsep.join([str(self.packages), str(PROJECT_FOLDER)])
+        search = os.pathsep.join([str(self.packages), str(self.project)])
         return {**os.environ, **own, **self.settings, "PYTHONPATH": search}
 
     def run(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
@@ -225,6 +227,43 @@ def test_doctor_names_a_damaged_database_and_a_taken_port(home: Home, bridge: Br
     assert done.returncode == 1
 
 
+def failures(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """What doctor found wrong, by its name."""
+    lines = [line.removeprefix("FAIL ") for line in done.stdout.splitlines() if line.startswith("FAIL ")]
+    return {what: words for what, _, words in (line.partition(": ") for line in lines)}
+
+
+def test_doctor_names_a_machine_key_that_is_gone_damaged_or_open(home: Home, bridge: Bridge, tmp_path: Path) -> None:
+    elsewhere = replace(home, folder=tmp_path)
+    key = tmp_path / "machine.key"
+    (tmp_path / "bridge.db").touch()
+    assert "put back your copy" in failures(elsewhere.run("doctor"))["machine.key"]
+    assert not key.exists()
+    key.write_bytes(b"x" * 31)
+    key.chmod(0o600)
+    assert "damaged" in failures(elsewhere.run("doctor"))["machine.key"]
+    key.write_bytes(b"x" * 32)
+    assert "machine.key" not in failures(elsewhere.run("doctor"))
+    if os.name == "posix":
+        key.chmod(0o644)
+        assert "chmod 600" in failures(elsewhere.run("doctor"))["machine.key"]
+
+
+@pytest.mark.parametrize("arguments", [["mode"], ["serve"], ["setup", "--username", "a", "--password-stdin"]])
+def test_a_folder_full_of_other_things_is_not_touched(home: Home, tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "thesis.txt").touch()
+    elsewhere = replace(home, folder=tmp_path)
+    assert "thesis.txt" in refused(elsewhere.run(*arguments))
+    assert "thesis.txt" in failures(elsewhere.run("doctor"))["folder"]
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_orders_can_be_held_although_another_file_is_damaged(home: Home, tmp_path: Path) -> None:
+    for name in ("instruments.db", "traffic.db", "machine.key"):
+        (tmp_path / name).write_bytes(b"this was something once" * 1000)
+    assert replace(home, folder=tmp_path).run("mode", "semi_auto").stdout.startswith("semi_auto:")
+
+
 def test_ctrl_c_ends_the_bridge_in_order(home: Home, bridge: Bridge) -> None:
     # The last test that uses the shared bridge.
     bridge.process.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
@@ -244,3 +283,13 @@ def test_a_first_start_shows_the_set_up_code_and_sigterm_ends_it_in_order(home: 
     finally:
         fresh.process.kill()
         fresh.process.communicate()
+
+
+def test_a_mistyped_setting_is_told_at_the_start(home: Home, tmp_path: Path) -> None:
+    shutil.copytree(PROJECT_FOLDER / "openalgo_bridge", tmp_path / "openalgo_bridge")
+    (tmp_path / ".env").write_text("FLASK_PROT=6000\n", encoding="utf-8")
+    fresh = serve(replace(home, folder=tmp_path / "db", project=tmp_path))
+    fresh.process.kill()
+    complaints = fresh.process.communicate()[1]
+    assert complaints.count("\n") == 1
+    assert "FLASK_PROT (did you mean FLASK_PORT?)" in complaints

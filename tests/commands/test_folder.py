@@ -11,6 +11,7 @@ import pytest
 
 from openalgo_bridge import folder
 from openalgo_bridge.errors import StorageError
+from openalgo_bridge.settings import DEFAULT_FOLDER
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
 
@@ -26,15 +27,42 @@ def test_a_new_folder_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 @posix
-def test_an_open_folder_and_the_files_in_it_are_tightened(tmp_path: Path) -> None:
+def test_an_open_folder_and_our_files_in_it_are_tightened_and_nothing_else(tmp_path: Path) -> None:
     place = tmp_path / "db"
     place.mkdir()
     place.chmod(0o777)
-    (place / "bridge.db").touch()
-    (place / "bridge.db").chmod(0o664)
+    for name in ("bridge.db", "bridge.db-wal", "traffic.db", "machine.key", "bridge.lock", "report.html"):
+        (place / name).touch()
+        (place / name).chmod(0o664)
     assert folder.open_to_others(place) != []
     assert folder.prepare(place) == []
-    assert (mode_of(place), mode_of(place / "bridge.db")) == (0o700, 0o600)
+    assert mode_of(place) == 0o700
+    open_still = [path.name for path in place.iterdir() if mode_of(path) != 0o600]
+    assert open_still == ["report.html"]
+
+
+def test_a_folder_with_other_things_in_it_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "report.html").touch()
+    tmp_path.chmod(0o755)
+    with pytest.raises(StorageError, match=r"report\.html.*DB_DIR"):
+        folder.prepare(tmp_path)
+    if os.name == "posix":
+        assert mode_of(tmp_path) == 0o755
+
+
+@pytest.mark.parametrize("name", [".gitkeep", "bridge.lock", "traffic.db-wal", ".machine.key.0123456789abcdef.tmp"])
+def test_a_folder_in_which_a_first_start_failed_is_taken_again(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    tmp_path.chmod(0o700)
+    assert folder.prepare(tmp_path) == []
+
+
+def test_the_folder_that_came_with_the_bridge_is_taken_whatever_is_in_it() -> None:
+    assert folder.why_not(DEFAULT_FOLDER) == ""
+
+
+def test_a_whole_drive_is_refused() -> None:
+    assert "whole drive" in folder.why_not(Path(Path.cwd().anchor))
 
 
 @posix
@@ -44,7 +72,7 @@ def test_a_link_in_the_folder_does_not_change_what_it_points_at(tmp_path: Path) 
     outside.chmod(0o644)
     place = tmp_path / "db"
     place.mkdir()
-    (place / "link").symlink_to(outside)
+    (place / "bridge.lock").symlink_to(outside)
     folder.prepare(place)
     assert mode_of(outside) == 0o644
 

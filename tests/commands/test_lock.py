@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from openalgo_bridge import lock
-from openalgo_bridge.errors import Conflict
+from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.settings import PROJECT_FOLDER
 
 _HOLD = """
@@ -84,3 +84,13 @@ def test_a_holder_that_has_not_written_its_name_is_still_a_holder(path: Path, ot
     holder = lock.holder(path)
     assert holder is not None
     assert str(holder) == "another bridge"
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="only POSIX can refuse to follow a link")
+def test_a_link_in_its_place_is_refused_and_its_target_left_alone(path: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("precious", encoding="utf-8")
+    path.symlink_to(outside)
+    with pytest.raises(StorageError, match="is a link"), lock.hold(path, "me"):
+        pass
+    assert outside.read_text(encoding="utf-8") == "precious"

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from openalgo_bridge import server
+from openalgo_bridge import ports, server
 from openalgo_bridge.errors import Conflict
-from openalgo_bridge.server import Server
+from openalgo_bridge.model import apikey
+from openalgo_bridge.server import Refusal, Server
+from tests.conftest import Live
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 class Echo:
-    """Answers with one value of the WSGI environment, named by the path; ``/wait`` answers when it is let go."""
+    """Answers with one value of the WSGI environment, named by the path. ``/wait`` answers when it is let go,
+    ``/fail`` never."""
 
     def __init__(self) -> None:
         self.waiting = threading.Event()
@@ -29,6 +33,8 @@ class Echo:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self.calls.append(environ["PATH_INFO"])
+        if environ["PATH_INFO"] == "/fail":
+            raise LookupError
         if environ["PATH_INFO"] == "/wait":
             self.waiting.set()
             self.let_go.wait(30)
@@ -43,8 +49,13 @@ def echo() -> Echo:
 
 
 @pytest.fixture
-def serving(echo: Echo) -> Iterator[Server]:
-    running = Server(echo, port=0)
+def refusals() -> list[Refusal]:
+    return []
+
+
+@pytest.fixture
+def serving(echo: Echo, refusals: list[Refusal]) -> Iterator[Server]:
+    running = Server(echo, port=0, refused=refusals.append)
     running.start()
     yield running
     echo.let_go.set()
@@ -62,6 +73,22 @@ def exchange(port: int, request: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
+def ask(connection: socket.socket) -> None:
+    """One request on a connection that stays open, and its answer."""
+    connection.sendall(b"GET /none HTTP/1.1\r\n\r\n")
+    read_until(connection, b"none")
+
+
+def crowd(port: int, closing_all: ExitStack) -> None:
+    """More connections than the server takes, all of which say nothing."""
+    for _ in range(server.CONNECTIONS + 20):
+        closing_all.enter_context(connect(port))
 
 
 def read_until(connection: socket.socket, ending: bytes) -> None:
@@ -124,6 +151,107 @@ def test_an_endless_header_is_refused(serving: Server, echo: Echo) -> None:
     assert echo.calls == []
 
 
+_CONTRADICTION = b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+REFUSED = [
+    (b"POST /api/v1/ping?x=1 HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", 413, "POST", "/api/v1/ping"),
+    (b"POST /api/v1/ping HTTP/1.1\r\n" + _CONTRADICTION, 400, "POST", "/api/v1/ping"),
+    (b"POST /api/v1/ping HTTP/1.1\r\nContent-Length: abc\r\n\r\n", 400, "POST", "/api/v1/ping"),
+    (b"POST /api/v1/ping HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "POST", "/api/v1/ping"),
+    (b"GET /api/v1/ping HTTP/1.1\r\nX-Via : 1\r\n\r\n", 400, "GET", "/api/v1/ping"),
+    (b"GET /api/v1/ping HTTP/1.1\r\nX-Long: ".ljust(16 * 1024, b"a"), 431, "GET", "/api/v1/ping"),
+    (b"GET /caf\xe9%20x HTTP/1.1\r\n\r\n", 400, "GET", "/caf\xe9 x"),
+    (b"\x16\x03\x01\x02\r\n\r\n", 400, "", ""),
+]
+
+
+@pytest.mark.parametrize(("request_", "status", "method", "path"), REFUSED)
+def test_a_request_that_never_reaches_the_app_is_answered_like_any_other(
+    serving: Server, echo: Echo, refusals: list[Refusal], request_: bytes, status: int, method: str, path: str
+) -> None:
+    head, _, body = exchange(serving.port, request_).decode().partition("\r\n\r\n")
+    assert f" {status} " in head.splitlines()[0]
+    message = json.loads(body)["message"]
+    assert body == json.dumps({"status": "error", "message": message}, separators=(",", ":"))
+    for header in ("Content-Type: application/json", "X-Content-Type-Options: nosniff", "Cache-Control: no-store"):
+        assert header in head.splitlines()
+    assert "Content-Security-Policy: default-src 'none'" in head
+    assert refusals == [Refusal(status=status, method=method, path=path, address="127.0.0.1", message=message)]
+    assert echo.calls == []
+
+
+def test_a_request_that_never_reaches_the_app_has_a_row_without_its_key(live: Live, key_in_the_path: str) -> None:
+    exchange(live.port, f"POST /api/v1/{key_in_the_path} HTTP/1.1\r\nContent-Length: x\r\n\r\n".encode())
+    exchange(live.port, b"nonsense\r\n\r\n")
+    nonsense, call = live.desk.store.traffic.page()
+    assert (call.method, call.status, call.address, call.outcome) == ("POST", 400, "127.0.0.1", "refused")
+    assert call.endpoint.startswith("/api/v1/")
+    assert key_in_the_path not in call.endpoint
+    assert (nonsense.endpoint, nonsense.status) == ("(not readable)", 400)
+
+
+@pytest.fixture
+def key_in_the_path() -> str:
+    return apikey.new_key()
+
+
+def test_a_fault_of_the_app_is_answered_in_our_words_and_is_no_refusal(
+    serving: Server, refusals: list[Refusal]
+) -> None:
+    answer = exchange(serving.port, b"GET /fail HTTP/1.1\r\nConnection: close\r\n\r\n").decode()
+    assert " 500 " in answer.splitlines()[0]
+    assert "LookupError" not in answer
+    assert json.loads(answer.partition("\r\n\r\n")[2])["status"] == "error"
+    assert refusals == []
+
+
+def test_a_crowd_of_silent_connections_does_not_shut_anybody_out(serving: Server) -> None:
+    with ExitStack() as closing_all:
+        crowd(serving.port, closing_all)
+        assert get(serving.port, "/REMOTE_ADDR") == "127.0.0.1"
+
+
+def test_a_crowd_does_not_cost_a_running_request_its_answer(serving: Server, echo: Echo) -> None:
+    with connect(serving.port) as running, ExitStack() as closing_all:
+        running.sendall(b"GET /wait HTTP/1.1\r\n\r\n")
+        assert echo.waiting.wait(30)
+        crowd(serving.port, closing_all)
+        ask(closing_all.enter_context(connect(serving.port)))
+        echo.let_go.set()
+        read_until(running, b"none")
+
+
+def test_a_crowd_that_asks_does_not_shut_anybody_out(serving: Server) -> None:
+    with ExitStack() as closing_all:
+        for _ in range(server.CONNECTIONS + 20):
+            ask(closing_all.enter_context(connect(serving.port)))
+
+
+def test_a_crowd_of_half_requests_does_not_shut_anybody_out(serving: Server) -> None:
+    with ExitStack() as closing_all:
+        for _ in range(server.CONNECTIONS + 20):
+            closing_all.enter_context(connect(serving.port)).sendall(b"GET /none HTTP/1.1\r\n")
+        assert get(serving.port, "/REMOTE_ADDR") == "127.0.0.1"
+
+
+def test_a_connection_that_asks_nothing_is_closed(echo: Echo) -> None:
+    impatient = Server(echo, port=0, first_request_s=0.0)
+    impatient.start()
+    try:
+        with connect(impatient.port) as connection:
+            assert connection.recv(100) == b""
+    finally:
+        impatient.close()
+
+
+def test_a_connection_that_asked_once_may_be_silent_for_longer(serving: Server) -> None:
+    with connect(serving.port) as connection:
+        ask(connection)
+        for door in serving._doors:
+            door.first_request_s = 0.0
+        ask(connection)
+        ask(connection)
+
+
 def test_the_server_does_not_name_itself(serving: Server) -> None:
     answer = exchange(serving.port, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").lower()
     assert b"server:" not in answer
@@ -174,7 +302,7 @@ def test_a_port_whose_ipv6_half_is_taken_is_refused(echo: Echo) -> None:
 def test_a_port_reserved_by_windows_is_told_apart_from_a_taken_one() -> None:
     reserved = OSError(13, "An attempt was made to access a socket in a way forbidden by its access permissions")
     reserved.winerror = 10013  # type: ignore[attr-defined]
-    assert "Windows keeps port 5000" in server.why_not(5000, reserved)
+    assert "Windows keeps port 5000" in ports.why_not(5000, reserved)
 
 
 def test_the_port_is_free_after_close(echo: Echo) -> None:

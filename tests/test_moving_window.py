@@ -8,7 +8,7 @@ import threading
 from limits import parse
 from limits.strategies import MovingWindowRateLimiter
 
-from openalgo_bridge.api.limits import LockedMemoryStorage
+from openalgo_bridge.moving_window import LockedMemoryStorage
 
 
 def test_eight_threads_get_exactly_the_limit() -> None:
