@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -72,17 +73,30 @@ class BackOff:
         return min(max(earlier[-1] + delay - now, _NOTHING), delay)
 
 
-def count(failed_logins: FailedLogins, bucket: str, policy: Policy) -> None:
-    """Count a try; the caller clears the bucket when the password was right.
+@contextmanager
+def counted(failed_logins: FailedLogins, bucket: str, policy: Policy) -> Iterator[None]:
+    """Count the try that the block makes. Its end without an error means the password was right: all is forgotten.
 
-    Counted first, so that parallel tries cannot outrun the limit. Raises RateLimited, and StorageError when the
-    counters cannot be read or written: then no password is looked at.
+    Counted first, so that parallel tries cannot outrun the limit. RateLimited out of the block means that the
+    bridge was too busy to look at the password; that is nobody's wrong try. Raises RateLimited, and StorageError
+    when the counters cannot be read or written: then the block is not entered.
     """
-    left = failed_logins.admit(bucket, horizon=policy.horizon, wait=policy.wait)
-    if left > _NOTHING:
-        seconds = math.ceil(left.total_seconds())
+    number = _count(failed_logins, bucket, policy)
+    try:
+        yield
+    except RateLimited:
+        failed_logins.forget(number)
+        raise
+    failed_logins.clear(bucket)
+
+
+def _count(failed_logins: FailedLogins, bucket: str, policy: Policy) -> int:
+    admission = failed_logins.admit(bucket, horizon=policy.horizon, wait=policy.wait)
+    if admission.wait > _NOTHING:
+        seconds = math.ceil(admission.wait.total_seconds())
         unit = "second" if seconds == 1 else "seconds"
         raise RateLimited(f"Too many wrong passwords. Try again in {seconds} {unit}.", retry_after=seconds)
+    return admission.number
 
 
 def _until_free(most: int, span: timedelta, earlier: Sequence[datetime], now: datetime) -> timedelta:

@@ -1,15 +1,15 @@
 """The one API key: issued, verified on every call, shown again only to who types the password (security 4.4).
 
 Verifying needs a keyed hash and one indexed read. Showing needs the password: the key is sealed under a random
-key (DEK), and the DEK is wrapped under HKDF(Argon2id(password)) with a salt of its own. Nothing on the disk, the
-machine key included, opens it. There is no cache: a replaced key is refused on the very next call.
+key (DEK), and the DEK is wrapped under HKDF(Argon2id(password)) with a salt and a cost of its own. Nothing on the
+disk, the machine key included, opens it. There is no cache: a replaced key is refused on the very next call.
 """
 
 from __future__ import annotations
 
 import hmac
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -26,6 +26,7 @@ from openalgo_bridge.store.machine_key import APIKEY_LOOKUP, MachineKey
 
 _DEK_LENGTH = 32
 _FINGERPRINT_LENGTH = 12
+_DAMAGED = "The stored copy of the key is damaged. Generate a new key."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,34 +85,52 @@ def view(desk: Desk, password: str) -> str:
     copy = active.key.copy
     if copy is None:
         raise NotFound("No copy of this key was kept, so it cannot be shown. Generate a new one if you lost it.")
-    login.count_confirmation(desk)
-    try:
-        dek = unseal(_kek(password, copy.salt, desk.argon2), copy.wrapped_key, _place("wrapped_key", active.key))
-    except InvalidTag as error:
-        raise Denied("Wrong password.") from error
-    login.clear_confirmations(desk)
+    cost = _cost_of(copy)
+    with login.confirmation(desk):
+        try:
+            dek = unseal(_kek(password, copy.salt, cost), copy.wrapped_key, _place("wrapped_key", active.key))
+        except InvalidTag as error:
+            raise Denied("Wrong password.") from error
     try:
         return unseal(dek, copy.sealed, _place("sealed", active.key)).decode("ascii")
     except InvalidTag as error:
-        raise StorageError("The stored copy of the key is damaged. Generate a new key.") from error
+        raise StorageError(_DAMAGED) from error
+
+
+def machine_key_was_replaced(desk: Desk) -> bool:
+    """True while the newest key was made under another machine key, so that no program can use it.
+
+    ``Store.open`` has retired it. Raises StorageError.
+    """
+    return desk.store.api_keys.is_foreign(desk.store.machine_key.mark)
 
 
 def make(machine_key: MachineKey, password: str, cost: Argon2Cost) -> FreshKey:
     """A new key and the row that keeps it. Writes nothing. Raises RateLimited."""
     text = apikey.new_key()
     lookup = _lookup(machine_key, text)
-    bare = SealedKey(lookup=lookup, fingerprint=lookup.hex()[:_FINGERPRINT_LENGTH], copy=None)
+    fingerprint = lookup.hex()[:_FINGERPRINT_LENGTH]
+    bare = SealedKey(lookup=lookup, fingerprint=fingerprint, machine_mark=machine_key.mark, copy=None)
     dek, salt = os.urandom(_DEK_LENGTH), os.urandom(SALT_LENGTH)
     copy = KeyCopy(
         sealed=seal(dek, text.encode("ascii"), _place("sealed", bare)),
         wrapped_key=seal(_kek(password, salt, cost), dek, _place("wrapped_key", bare)),
         salt=salt,
+        cost=str(cost),
     )
-    return FreshKey(text=text, row=SealedKey(lookup=lookup, fingerprint=bare.fingerprint, copy=copy))
+    return FreshKey(text=text, row=replace(bare, copy=copy))
 
 
 def _lookup(machine_key: MachineKey, key: str) -> bytes:
     return machine_key.digest(APIKEY_LOOKUP, key.encode("ascii"))
+
+
+def _cost_of(copy: KeyCopy) -> Argon2Cost:
+    """What the copy was made with, which need not be what new ones cost."""
+    try:
+        return Argon2Cost.parse(copy.cost)
+    except ValueError as error:
+        raise StorageError(_DAMAGED) from error
 
 
 def _kek(password: str, salt: bytes, cost: Argon2Cost) -> bytes:

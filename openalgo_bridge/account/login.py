@@ -11,21 +11,22 @@ import hmac
 import logging
 import secrets
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from contextlib import AbstractContextManager
+from datetime import timedelta
 
 from openalgo_bridge.account import attempts
 from openalgo_bridge.account.attempts import BackOff, Policy, Windows
 from openalgo_bridge.account.password import matches
+from openalgo_bridge.account.signing import sign, signed_text
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Denied
-from openalgo_bridge.store.machine_key import DEVICE_TOKEN, MachineKey
+from openalgo_bridge.store.machine_key import DEVICE_TOKEN
 from openalgo_bridge.store.users import User
 
 DEVICE_LIFE = timedelta(days=90)
 LONGEST_NAME = 64
 
 _WRONG = "Wrong user name or password."
-_LONGEST_TOKEN = 200
 _log = logging.getLogger(__name__)
 
 
@@ -36,17 +37,16 @@ def sign_in(desk: Desk, username: str, password: str, *, device: str, address: s
     StorageError when the counters cannot be used, before the password is looked at.
     """
     bucket, policy = _limit_of(desk, device)
-    attempts.count(desk.store.failed_logins, bucket, policy)
-    user = desk.store.users.get()
-    if user is None:
-        raise Denied(_WRONG)
-    # Both are always checked: an unknown name must not answer sooner.
-    right_password = matches(password, user.password_hash)
-    right_name = hmac.compare_digest(_folded(username), _folded(user.username))
-    if not (right_password and right_name):
-        _log.warning("A sign-in from %s was refused: wrong user name or password.", address)
-        raise Denied(_WRONG)
-    desk.store.failed_logins.clear(bucket)
+    with attempts.counted(desk.store.failed_logins, bucket, policy):
+        user = desk.store.users.get()
+        if user is None:
+            raise Denied(_WRONG)
+        # Both are always checked: an unknown name must not answer sooner.
+        right_password = matches(password, user.password_hash)
+        right_name = hmac.compare_digest(_folded(username), _folded(user.username))
+        if not (right_password and right_name):
+            _log.warning("A sign-in from %s was refused: wrong user name or password.", address)
+            raise Denied(_WRONG)
     return user
 
 
@@ -56,48 +56,32 @@ def confirm_password(desk: Desk, password: str) -> None:
     Counted apart from :func:`sign_in`, under the same limit: who took over a session cannot guess for ever, nor
     lock the trader out. Raises Denied, RateLimited, StorageError.
     """
-    count_confirmation(desk)
-    user = desk.store.users.get()
-    if user is None or not matches(password, user.password_hash):
-        raise Denied("Wrong password.")
-    clear_confirmations(desk)
+    with confirmation(desk):
+        user = desk.store.users.get()
+        if user is None or not matches(password, user.password_hash):
+            raise Denied("Wrong password.")
 
 
-def count_confirmation(desk: Desk) -> None:
-    """Count a try at the password from an open session. Raises RateLimited, StorageError."""
-    attempts.count(desk.store.failed_logins, "confirm", Windows.parse(desk.settings.login_rate_limit))
-
-
-def clear_confirmations(desk: Desk) -> None:
-    """The password was right. Raises StorageError."""
-    desk.store.failed_logins.clear("confirm")
+def confirmation(desk: Desk) -> AbstractContextManager[None]:
+    """Around one try at the password from an open session; see :func:`attempts.counted`."""
+    return attempts.counted(desk.store.failed_logins, "confirm", Windows.parse(desk.settings.login_rate_limit))
 
 
 def new_device_token(desk: Desk) -> str:
     """What a browser keeps for 90 days after a full login, so that it is known the next time."""
-    expires = int((desk.clock.now() + DEVICE_LIFE).timestamp())
-    body = f"{expires}.{secrets.token_urlsafe(32)}"
-    return f"{body}.{_signature(desk.store.machine_key, body)}"
+    expires = desk.clock.now() + DEVICE_LIFE
+    return sign(desk.store.machine_key, DEVICE_TOKEN, secrets.token_urlsafe(32), expires=expires)
 
 
 def known_device(desk: Desk, token: str) -> bool:
     """True for a token of :func:`new_device_token` that has not expired. Any text is allowed."""
-    body, _, signature = token[:_LONGEST_TOKEN].rpartition(".")
-    expected = _signature(desk.store.machine_key, body)
-    if not hmac.compare_digest(signature.encode("utf-8", "surrogatepass"), expected.encode("ascii")):
-        return False
-    expires = int(body.partition(".")[0])  # signed, so it is ours
-    return desk.clock.now() < datetime.fromtimestamp(expires, UTC)
+    return signed_text(desk.store.machine_key, DEVICE_TOKEN, token, now=desk.clock.now()) is not None
 
 
 def _limit_of(desk: Desk, device: str) -> tuple[str, Policy]:
     if not known_device(desk, device):
         return "sign-in", Windows.parse(desk.settings.login_rate_limit)
     return f"sign-in:{hashlib.sha256(device.encode('ascii')).hexdigest()[:32]}", BackOff()
-
-
-def _signature(machine_key: MachineKey, body: str) -> str:
-    return machine_key.digest(DEVICE_TOKEN, body.encode("utf-8", "surrogatepass")).hex()
 
 
 def _folded(name: str) -> bytes:

@@ -7,6 +7,7 @@ the same accented letter; nothing is cut off. Every text gets an answer, lone su
 from __future__ import annotations
 
 import os
+import re
 import threading
 import unicodedata
 from collections.abc import Iterator
@@ -25,11 +26,14 @@ SALT_LENGTH = 16
 _KEY_LENGTH = 32
 _FEWEST_DIFFERENT = 5
 
-# Eight threads hashing at once would take half a gigabyte: a memory attack (security 4.5). 64 MiB and
-# 0.17 s each, so whoever still waits after a second is in a flood.
-_MOST_AT_ONCE = 2
+# One hash at a time, and one lane in new ones. cryptography 50.0.2 with OpenSSL 4.0.3 hangs for ever when two
+# derivations with more than one lane overlap: their lanes wait for each other's threads. A check takes its lanes from
+# the stored hash, so the single lane would not do without the lock. The lock also keeps a flood of passwords at 64 MiB
+# of memory (security 4.5). A hash takes 0.2 s, so whoever still waits after a second is in that flood.
 _LONGEST_WAIT_S = 1.0
-_slots = threading.BoundedSemaphore(_MOST_AT_ONCE)
+_one_at_a_time = threading.Lock()
+
+_COST = re.compile(r"m=([0-9]{1,7}),t=([0-9]{1,3}),p=([0-9]{1,2})")
 
 # The commonest passwords long enough to pass the length rule, and ours of the day.
 _COMMON_WORDS = """
@@ -50,11 +54,28 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argon2Cost:
-    """What one hash costs: about 0.17 s with the defaults (security M15). At least 8 KiB for each lane."""
+    """What one hash costs: about 0.2 s with the defaults. At least 8 KiB for each lane.
+
+    Its text form is that of a PHC string, ``m=65536,t=3,p=1``.
+    """
 
     memory_kib: int = 65536
     iterations: int = 3
-    lanes: int = 4
+    lanes: int = 1
+
+    def __str__(self) -> str:
+        return f"m={self.memory_kib},t={self.iterations},p={self.lanes}"
+
+    @classmethod
+    def parse(cls, text: str) -> Argon2Cost:
+        """The inverse of ``str``. Raises ValueError where no hash can cost that."""
+        found = _COST.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is not a cost of Argon2id.")
+        memory_kib, iterations, lanes = (int(number) for number in found.groups())
+        if iterations < 1 or lanes < 1 or memory_kib < 8 * lanes:
+            raise ValueError(f"{text!r} is not a cost of Argon2id.")
+        return cls(memory_kib=memory_kib, iterations=iterations, lanes=lanes)
 
 
 def faults_of_new(password: str, username: str) -> list[str]:
@@ -76,13 +97,13 @@ def faults_of_new(password: str, username: str) -> list[str]:
 
 def hash_password(password: str, cost: Argon2Cost) -> str:
     """The Argon2id PHC string of a password, with a salt of its own. Raises RateLimited."""
-    with _slot():
+    with _turn():
         return _argon2id(os.urandom(SALT_LENGTH), cost).derive_phc_encoded(_secret(password))
 
 
 def matches(password: str, phc: str) -> bool:
     """True when ``phc`` was made of this password. A damaged ``phc`` matches nothing. Raises RateLimited."""
-    with _slot():
+    with _turn():
         try:
             Argon2id.verify_phc_encoded(_secret(password), phc)
         except InvalidKey:
@@ -92,18 +113,18 @@ def matches(password: str, phc: str) -> bool:
 
 def derive_key(password: str, salt: bytes, cost: Argon2Cost) -> bytes:
     """32 bytes that only this password and salt give. Raises RateLimited."""
-    with _slot():
+    with _turn():
         return _argon2id(salt, cost).derive(_secret(password))
 
 
 @contextmanager
-def _slot() -> Iterator[None]:
-    if not _slots.acquire(timeout=_LONGEST_WAIT_S):
+def _turn() -> Iterator[None]:
+    if not _one_at_a_time.acquire(timeout=_LONGEST_WAIT_S):
         raise RateLimited("Too many passwords are being checked. Try again in 1 second.", retry_after=1)
     try:
         yield
     finally:
-        _slots.release()
+        _one_at_a_time.release()
 
 
 def _argon2id(salt: bytes, cost: Argon2Cost) -> Argon2id:

@@ -2,7 +2,8 @@
 
 A key is recognised by its checksum, so the key itself need not be known here. Base62 characters mean the same
 in a URL, in JSON and in HTML, so those forms need no decoding. Not recognised: a key that was cut, broken over
-two lines, or turned into hex or base64; nothing of ours writes it in these forms.
+two lines, or turned into hex or base64; nothing of ours writes it in these forms. Nor one with a typing
+mistake, which :func:`redact` takes out too where what is written is somebody else's text.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from openalgo_bridge.model.apikey import LENGTH, SHAPE, is_well_formed
 
 PLACEHOLDER = "[key]"
+LONG_RUN_PLACEHOLDER = "[redacted]"
 
 # The look-behind lets a search skip the inside of a word that is too short, so ordinary text costs one pass.
 _LONG_RUN = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32,}")
@@ -24,6 +26,20 @@ def scrub(text: str) -> str:
     if _LONG_RUN.search(text) is None:
         return text
     return _LONG_RUN.sub(lambda run: _scrub_run(run[0]), text)
+
+
+def redact(text: str) -> str:
+    """Every run of 32 or more letters and digits replaced: by ``[key]`` where a key is in it, else ``[redacted]``.
+
+    For what strangers and confused programs send: a key with one wrong character is 31 characters of a key.
+    """
+    if _LONG_RUN.search(text) is None:
+        return text
+    return _LONG_RUN.sub(lambda run: _name_of_run(run[0]), text)
+
+
+def _name_of_run(run: str) -> str:
+    return LONG_RUN_PLACEHOLDER if next(_key_spans(run), None) is None else PLACEHOLDER
 
 
 def _scrub_run(run: str) -> str:

@@ -1,6 +1,7 @@
 """The API key as a keyed hash and a sealed copy, and the hashes of the keys it replaced. Never a key in clear.
 
-The only writer of its table. The index ``one_active_key`` allows one row that is not retired.
+The only writer of its table. The index ``one_active_key`` allows one row that is not retired. ``machine_mark`` says
+under which machine key the keyed hash was made: under another one it can never be found again.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from openalgo_bridge.clock import Clock, from_ms
-from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.database import Database, Row
+
+_RETIRE = "UPDATE api_key SET retired_at = ?, sealed = NULL, wrapped_key = NULL, salt = NULL, cost = NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyCopy:
     """The key, readable with the password alone: ``sealed`` under a random key, that one ``wrapped`` under the
-    password and ``salt`` (security 4.4)."""
+    password, ``salt`` and ``cost`` of the hash (security 4.4)."""
 
     sealed: bytes = field(repr=False)
     wrapped_key: bytes = field(repr=False)
     salt: bytes = field(repr=False)
+    cost: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,7 @@ class SealedKey:
 
     lookup: bytes
     fingerprint: str
+    machine_mark: bytes = field(repr=False)
     copy: KeyCopy | None
 
 
@@ -61,11 +66,7 @@ class ApiKeys:
         row = self._db.read_one("SELECT * FROM api_key WHERE retired_at IS NULL")
         if row is None:
             return None
-        copy = KeyCopy(sealed=row["sealed"], wrapped_key=row["wrapped_key"], salt=row["salt"])
-        key = SealedKey(
-            lookup=row["lookup"], fingerprint=row["fingerprint"], copy=None if row["sealed"] is None else copy
-        )
-        return ActiveKey(key=key, created_at=from_ms(row["created_at"]))
+        return ActiveKey(key=_sealed_key(row), created_at=from_ms(row["created_at"]))
 
     def find(self, lookup: bytes) -> KeyMatch | None:
         """The active or retired key of this keyed hash, or None."""
@@ -79,18 +80,35 @@ class ApiKeys:
         """Put ``key`` in force. The former one is refused from this commit on, and its copy is gone."""
         now = self._clock.now_ms()
         with self._db.transaction() as db:
-            db.execute(
-                "UPDATE api_key SET retired_at = ?, sealed = NULL, wrapped_key = NULL, salt = NULL"
-                " WHERE retired_at IS NULL",
-                (now,),
-            )
+            db.execute(f"{_RETIRE} WHERE retired_at IS NULL", (now,))
             insert_active(db, key, now)
+
+    def retire_foreign(self, mark: bytes) -> bool:
+        """Retire the active key if it was made under another machine key. True when there was one.
+
+        No program can use it any more; in force it would only be shown as if one could.
+        """
+        sql = f"{_RETIRE} WHERE retired_at IS NULL AND machine_mark <> ?"
+        return self._db.write(sql, (self._clock.now_ms(), mark)) == 1
+
+    def is_foreign(self, mark: bytes) -> bool:
+        """True when the newest key, retired or not, was made under another machine key."""
+        row = self._db.read_one("SELECT machine_mark FROM api_key ORDER BY id DESC LIMIT 1")
+        return row is not None and row["machine_mark"] != mark
 
 
 def insert_active(db: sqlite3.Connection, key: SealedKey, now_ms: int) -> None:
     """Write the active key inside the caller's transaction, so that the user and the first key are one commit."""
-    copy = (key.copy.sealed, key.copy.wrapped_key, key.copy.salt) if key.copy else (None, None, None)
+    copy = (key.copy.sealed, key.copy.wrapped_key, key.copy.salt, key.copy.cost) if key.copy else (None,) * 4
     db.execute(
-        "INSERT INTO api_key (lookup, fingerprint, sealed, wrapped_key, salt, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (key.lookup, key.fingerprint, *copy, now_ms),
+        "INSERT INTO api_key (lookup, fingerprint, machine_mark, sealed, wrapped_key, salt, cost, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (key.lookup, key.fingerprint, key.machine_mark, *copy, now_ms),
     )
+
+
+def _sealed_key(row: Row) -> SealedKey:
+    copy = None
+    if row["sealed"] is not None:
+        copy = KeyCopy(sealed=row["sealed"], wrapped_key=row["wrapped_key"], salt=row["salt"], cost=row["cost"])
+    return SealedKey(lookup=row["lookup"], fingerprint=row["fingerprint"], machine_mark=row["machine_mark"], copy=copy)

@@ -7,6 +7,7 @@ the wrong ones, and tries that run at the same moment are counted too.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from openalgo_bridge.clock import Clock, from_ms, to_ms
@@ -21,6 +22,14 @@ _NOTHING = timedelta(0)
 _CLOCK_SLACK = timedelta(minutes=1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """``wait`` is zero when the try was counted; ``number`` is its own then, never given twice, and else 0."""
+
+    wait: timedelta
+    number: int
+
+
 class FailedLogins:
     """``bucket`` names who is counted together. Every method may raise StorageError: callers then refuse."""
 
@@ -28,8 +37,8 @@ class FailedLogins:
         self._db = db
         self._clock = clock
 
-    def admit(self, bucket: str, *, horizon: timedelta, wait: Wait) -> timedelta:
-        """Count one more try, unless ``wait`` says it is too early. Returns how long to wait; zero when counted.
+    def admit(self, bucket: str, *, horizon: timedelta, wait: Wait) -> Admission:
+        """Count one more try, unless ``wait`` says it is too early.
 
         Reading and counting are one transaction: of tries made at once, no more pass than the limit allows.
         ``wait`` sees the tries of the last ``horizon``; older ones of this bucket are forgotten.
@@ -41,9 +50,13 @@ class FailedLogins:
             rows = db.execute("SELECT at FROM failed_login WHERE bucket = ? ORDER BY at", (bucket,)).fetchall()
             left = wait([from_ms(row["at"]) for row in rows], now)
             if left > _NOTHING:
-                return left
-            db.execute("INSERT INTO failed_login (bucket, at) VALUES (?, ?)", (bucket, to_ms(now)))
-        return _NOTHING
+                return Admission(wait=left, number=0)
+            made = db.execute("INSERT INTO failed_login (bucket, at) VALUES (?, ?)", (bucket, to_ms(now)))
+            return Admission(wait=_NOTHING, number=made.lastrowid or 0)
+
+    def forget(self, number: int) -> None:
+        """Take one try back, because no password was looked at."""
+        self._db.write("DELETE FROM failed_login WHERE id = ?", (number,))
 
     def add(self, bucket: str) -> None:
         """Count one failure, whatever came before."""

@@ -23,6 +23,7 @@ APIKEY_LOOKUP = "apikey-lookup"
 SESSION_HASH = "session-hash"
 CSRF = "csrf"
 FLASK_SECRET = "flask-secret"  # noqa: S105 - a label, not a secret
+MARK = "mark"
 DEVICE_TOKEN = "device-token"  # noqa: S105 - a label, not a secret
 
 _LENGTH = 32
@@ -54,6 +55,11 @@ class MachineKey:
             return cls(_read(path))
         except OSError as error:
             raise StorageError(f"The machine key {path} cannot be used: {error.strerror or error}.") from error
+
+    @property
+    def mark(self) -> bytes:
+        """32 bytes that tell this key from every other and give nothing of it away. It may stand in the database."""
+        return self.derive(MARK)
 
     def derive(self, label: str) -> bytes:
         """32 bytes for one purpose; always the same for the same label."""

@@ -31,12 +31,16 @@ def m001_account(db: sqlite_utils.Database) -> None:
             id INTEGER PRIMARY KEY,
             lookup BLOB NOT NULL UNIQUE,
             fingerprint TEXT NOT NULL,
+            machine_mark BLOB NOT NULL,
             sealed BLOB,
             wrapped_key BLOB,
             salt BLOB,
+            cost TEXT,
             created_at INTEGER NOT NULL,
             retired_at INTEGER,
-            CHECK ((sealed IS NULL) = (wrapped_key IS NULL) AND (sealed IS NULL) = (salt IS NULL))
+            CHECK ((sealed IS NULL) = (wrapped_key IS NULL)
+                AND (sealed IS NULL) = (salt IS NULL)
+                AND (sealed IS NULL) = (cost IS NULL))
         ) STRICT"""
     )
     db.execute("CREATE UNIQUE INDEX one_active_key ON api_key ((1)) WHERE retired_at IS NULL")
@@ -45,7 +49,6 @@ def m001_account(db: sqlite_utils.Database) -> None:
             id INTEGER PRIMARY KEY,
             id_hash BLOB NOT NULL UNIQUE,
             content TEXT NOT NULL,
-            signed_in INTEGER NOT NULL,
             address TEXT NOT NULL,
             program TEXT NOT NULL,
             created_at INTEGER NOT NULL,
@@ -53,7 +56,14 @@ def m001_account(db: sqlite_utils.Database) -> None:
             expires_at INTEGER NOT NULL
         ) STRICT"""
     )
-    db.execute("CREATE TABLE failed_login (id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, at INTEGER NOT NULL) STRICT")
+    # AUTOINCREMENT: a try that is taken back late must not take back another one that got its number.
+    db.execute(
+        """CREATE TABLE failed_login (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            bucket TEXT NOT NULL,
+            at INTEGER NOT NULL
+        ) STRICT"""
+    )
     db.execute("CREATE INDEX failed_login_by_bucket ON failed_login (bucket, at)")
     db.execute("CREATE TABLE preference (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID")
     db.execute("INSERT INTO preference VALUES ('order_mode', 'auto'), ('trading_mode', 'analyze')")

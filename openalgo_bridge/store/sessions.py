@@ -1,8 +1,8 @@
 """Browser sessions as rows, so that one can be ended (security 4.6). The only writer of its table.
 
 A row is found by the HMAC of its id (``MachineKey.digest(SESSION_HASH, ...)``): who steals the database cannot
-make a cookie from it. A session signed in lives 12 hours, whatever it does. One that is not, which a form needs
-for its CSRF token, lives an hour, and only the newest 200 of them are kept: a page cannot fill the disk.
+make a cookie from it. A session lives 12 hours, whatever it does. There is a row for who signed in only: a row
+is a durable write, and any web page can make the trader's browser ask for ours.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from datetime import datetime, timedelta
 from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.store.database import Database
 
-SIGNED_IN_LIFE = timedelta(hours=12)
-ANONYMOUS_LIFE = timedelta(hours=1)
-MOST_ANONYMOUS = 200
+SESSION_LIFE = timedelta(hours=12)
 
 _SEEN_EVERY = timedelta(minutes=1)
 _LONGEST_TEXT = 200
@@ -28,7 +26,6 @@ class NewSession:
 
     id_hash: bytes = field(repr=False)
     content: str = field(repr=False)
-    signed_in: bool
     address: str
     program: str
 
@@ -52,18 +49,12 @@ class Sessions:
     def create(self, session: NewSession, *, replacing: bytes | None = None) -> None:
         """Start a session with its full life. ``replacing`` ends the one before it in the same commit.
 
-        A sign-in must come here with a fresh id: an id planted in the browser before it is dead after
-        (security T21).
+        A sign-in must come here with a fresh id: one planted in the browser before is worth nothing (security T21).
         """
         now = self._clock.now()
         with self._db.transaction() as db:
             db.execute("DELETE FROM session WHERE id_hash = ? OR expires_at <= ?", (replacing, to_ms(now)))
             _insert(db, session, now)
-            db.execute(
-                "DELETE FROM session WHERE signed_in = 0 AND id NOT IN"
-                " (SELECT id FROM session WHERE signed_in = 0 ORDER BY id DESC LIMIT ?)",
-                (MOST_ANONYMOUS,),
-            )
 
     def load(self, id_hash: bytes) -> Session | None:
         """The session while it lives, else None. Reading does not lengthen it."""
@@ -75,7 +66,6 @@ class Sessions:
         return Session(
             id_hash=row["id_hash"],
             content=row["content"],
-            signed_in=bool(row["signed_in"]),
             address=row["address"],
             program=row["program"],
             created_at=from_ms(row["created_at"]),
@@ -108,19 +98,17 @@ class Sessions:
 
 
 def _insert(db: sqlite3.Connection, session: NewSession, now: datetime) -> None:
-    life = SIGNED_IN_LIFE if session.signed_in else ANONYMOUS_LIFE
     db.execute(
-        "INSERT INTO session (id_hash, content, signed_in, address, program, created_at, seen_at, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO session (id_hash, content, address, program, created_at, seen_at, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             session.id_hash,
             session.content,
-            session.signed_in,
             _storable(session.address),
             _storable(session.program),
             to_ms(now),
             to_ms(now),
-            to_ms(now + life),
+            to_ms(now + SESSION_LIFE),
         ),
     )
 

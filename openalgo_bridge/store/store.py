@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,12 @@ from openalgo_bridge.store.preferences import Preferences
 from openalgo_bridge.store.sessions import Sessions
 from openalgo_bridge.store.traffic import TrafficLog
 from openalgo_bridge.store.users import Users
+
+_MACHINE_KEY_REPLACED = (
+    "The file machine.key was lost or replaced, so no program can use the API key any more and every browser is "
+    "signed out. Sign in, generate a new key on the API key page, and put it into your programs."
+)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +48,8 @@ class Store:
         """Open or make the files under ``folder`` (which exists) and bring their tables up to date.
 
         Three files, because SQLite has one writer per file: a night's instrument list or a busy traffic log
-        must not make an order wait. Raises StorageError.
+        must not make an order wait. A key that a lost machine key has made useless is retired, and the log says so.
+        Raises StorageError.
         """
         bridge = Database(folder / "bridge.db", synchronous="FULL")
         traffic = Database(folder / "traffic.db", synchronous="NORMAL")
@@ -51,10 +59,13 @@ class Store:
         instruments.migrate(schema.instruments)
         listed = Instruments(instruments)
         listed.ensure_embedded_list()
+        machine_key, api_keys = MachineKey.load_or_create(folder / "machine.key"), ApiKeys(bridge, clock)
+        if api_keys.retire_foreign(machine_key.mark):
+            _log.warning(_MACHINE_KEY_REPLACED)
         return cls(
-            machine_key=MachineKey.load_or_create(folder / "machine.key"),
+            machine_key=machine_key,
             users=Users(bridge, clock),
-            api_keys=ApiKeys(bridge, clock),
+            api_keys=api_keys,
             sessions=Sessions(bridge, clock),
             failed_logins=FailedLogins(bridge, clock),
             preferences=Preferences(bridge),

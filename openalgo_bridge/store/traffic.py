@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from openalgo_bridge.clock import from_ms
-from openalgo_bridge.model.redaction import scrub
+from openalgo_bridge.model.redaction import redact
 from openalgo_bridge.store.database import Database, Row
 
 CUT_OFF = 0
@@ -118,17 +118,6 @@ class TrafficLog:
         sql = f"SELECT * FROM call WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"
         return [_call(row) for row in self._db.read(sql, (*parameters, limit))]
 
-    def endpoints(self) -> list[str]:
-        """Every endpoint that was ever called, sorted; walks the index, not the rows."""
-        rows = self._db.read(
-            "WITH RECURSIVE found (endpoint) AS ("
-            " SELECT min(endpoint) FROM call"
-            " UNION ALL SELECT (SELECT min(endpoint) FROM call WHERE endpoint > found.endpoint) FROM found"
-            " WHERE found.endpoint IS NOT NULL)"
-            " SELECT endpoint FROM found WHERE endpoint IS NOT NULL LIMIT 200"
-        )
-        return [row["endpoint"] for row in rows]
-
     def latest_id(self) -> int:
         """The id of the newest call, 0 when there is none."""
         row = self._db.read_one("SELECT max(id) AS latest FROM call")
@@ -136,8 +125,8 @@ class TrafficLog:
 
 
 def _clean(text: str) -> str:
-    """Keys out by their shape (security T8), control characters out, and no more than fits a screen."""
-    text = scrub(text)
+    """Keys and what could be one out (security T8), control characters out, and no more than fits a screen."""
+    text = redact(text)
     if not text.isprintable():
         text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return text[:_LONGEST]

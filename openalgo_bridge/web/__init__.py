@@ -30,7 +30,7 @@ from openalgo_bridge.web import (
     traffic,
     words,
 )
-from openalgo_bridge.web.sessions import RowSessionInterface
+from openalgo_bridge.web.sessions import BridgeSessionInterface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def register(app: Flask, desk: Desk, setup_code: SetupCode) -> None:
         SESSION_COOKIE_NAME=f"bridge_{desk.settings.flask_port}",
         BOOTSTRAP_SERVE_LOCAL=True,
     )
-    app.session_interface = RowSessionInterface(desk.store.sessions, desk.store.machine_key)
+    app.session_interface = BridgeSessionInterface(desk.store.sessions, desk.store.machine_key, desk.clock)
     current.attach(app, desk, setup_code)
     Bootstrap5(app)  # type: ignore[no-untyped-call]
     gate.close(app)

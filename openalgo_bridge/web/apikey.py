@@ -110,5 +110,12 @@ def _page(refused: PageForm | None = None, *, shown: ShownKey | None = None, sta
     for name, fresh in forms.items():
         if refused is not None and type(fresh) is type(refused):
             forms[name] = refused
-    text = render_template("apikey.html", key=desk.store.api_keys.active(), shown=shown, mode=mode, **forms)
+    text = render_template(
+        "apikey.html",
+        key=desk.store.api_keys.active(),
+        machine_key_was_replaced=keys.machine_key_was_replaced(desk),
+        shown=shown,
+        mode=mode,
+        **forms,
+    )
     return text, status

@@ -36,6 +36,12 @@ def current_setup_code() -> SetupCode:
     return _bridge().setup_code
 
 
+def api_paths() -> list[str]:
+    """Every address of the API, sorted. From its own map, never from what somebody called."""
+    api = cast("Flask", current_app.extensions["api"])
+    return sorted({rule.rule for rule in api.url_map.iter_rules()})
+
+
 def order_mode(desk: Desk) -> OrderMode | None:
     """The order mode, or None while it cannot be read: orders are held then, and the pages must still work."""
     try:

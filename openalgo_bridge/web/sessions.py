@@ -1,7 +1,11 @@
-"""Flask sessions as rows, so that one can be ended from this side (security 4.6).
+"""Flask sessions: who signed in has a row, so that it can be ended from this side (security 4.6); a visitor has none.
 
-The cookie holds 32 random bytes and nothing else. A row is read when a view first looks into the session and
-written only when something changed; API calls, static files and the health check have no session at all.
+The cookie of a signed-in session holds 32 random bytes and nothing else. A row is read when a view first looks into
+the session and written only when something changed; API calls, static files and the health check have no session.
+
+Any web page can make the trader's browser ask for our sign-in page, so looking at it must cost no write and must
+not push anybody out. A visit is one form token, kept by the browser in a signed cookie of its own name. It can say
+nothing else, so a planted one opens nothing (security T21), and a new one replaces no signed-in session.
 """
 
 from __future__ import annotations
@@ -10,20 +14,25 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, cast
 
 from flask import Flask, Request, Response, request, session
 from flask.sessions import SessionInterface, SessionMixin
 
-from openalgo_bridge.store.machine_key import SESSION_HASH, MachineKey
+from openalgo_bridge.account.signing import sign, signed_text
+from openalgo_bridge.clock import Clock
+from openalgo_bridge.store.machine_key import CSRF, SESSION_HASH, MachineKey
 from openalgo_bridge.store.sessions import NewSession, Session, Sessions
 
+VISIT_LIFE = timedelta(hours=1)
+
+_FORM_TOKEN = "csrf_token"  # noqa: S105 - where Flask-WTF keeps it, not the token
 _WITHOUT_SESSION = ("/static/", "/bootstrap/", "/healthz")
 _ID_BYTES = 32
 _LONGEST_COOKIE = 100
-
-_Load = Callable[[], Session | None]
 
 
 class _Fate(StrEnum):
@@ -35,16 +44,23 @@ class _Fate(StrEnum):
     END = "end"
 
 
-class RowSession(SessionMixin):
-    """The items of one row, read at first sight."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Brought:
+    """What a browser came with: the row of its sign-in, or the items of a visit."""
 
-    def __init__(self, load: _Load) -> None:
+    row: Session | None = None
+    items: dict[str, Any] = field(default_factory=dict)
+
+
+class BridgeSession(SessionMixin):
+    """The items of one session, read at first sight."""
+
+    def __init__(self, load: Callable[[], _Brought]) -> None:
         self.modified = False
         self.is_background = False
         self.fate = _Fate.KEEP
-        self._load: _Load | None = load
-        self._row: Session | None = None
-        self._items: dict[str, Any] = {}
+        self._load: Callable[[], _Brought] | None = load
+        self._brought = _Brought()
 
     @property
     def was_opened(self) -> bool:
@@ -53,9 +69,9 @@ class RowSession(SessionMixin):
 
     @property
     def row(self) -> Session | None:
-        """The row as it was read; None when the browser brought no living session."""
+        """The row as it was read; None for a visitor."""
         self._opened()
-        return self._row
+        return self._brought.row
 
     @property
     def content(self) -> str:
@@ -82,69 +98,90 @@ class RowSession(SessionMixin):
     def _opened(self) -> dict[str, Any]:
         if self._load is not None:
             load, self._load = self._load, None
-            self._row = load()
-            self._items = {} if self._row is None else json.loads(self._row.content)
-        return self._items
+            self._brought = load()
+        return self._brought.items
 
 
-class RowSessionInterface(SessionInterface):
-    """Keeps :class:`RowSession` in ``store.sessions``; a row is found by the HMAC of the cookie."""
+class BridgeSessionInterface(SessionInterface):
+    """Keeps signed-in sessions in ``store.sessions``, found by the HMAC of the cookie, and visits in the browser."""
 
-    def __init__(self, sessions: Sessions, machine_key: MachineKey) -> None:
+    def __init__(self, sessions: Sessions, machine_key: MachineKey, clock: Clock) -> None:
         self._sessions = sessions
         self._machine_key = machine_key
+        self._clock = clock
 
-    def open_session(self, app: Flask, request: Request) -> RowSession:
+    def open_session(self, app: Flask, request: Request) -> BridgeSession:
+        if request.path.startswith(_WITHOUT_SESSION):
+            return BridgeSession(_Brought)
         cookie = request.cookies.get(self.get_cookie_name(app), "")[:_LONGEST_COOKIE]
-        if not cookie or request.path.startswith(_WITHOUT_SESSION):
-            return RowSession(_nothing)
-        return RowSession(lambda: self._sessions.load(self._hash(cookie)))
+        visit = request.cookies.get(self._visit_name(app), "")
+        return BridgeSession(lambda: self._signed_in(cookie) or self._visiting(visit))
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if not isinstance(session, RowSession) or not session.was_opened or _has_no_session():
+        if not isinstance(session, BridgeSession) or not session.was_opened or _has_no_session():
             return
         response.vary.add("Cookie")
         if session.fate is _Fate.END:
             self._end(app, session, response)
-        elif session.fate is _Fate.SIGN_IN or (session.row is None and session):
+        elif session.fate is _Fate.SIGN_IN:
             self._start(app, session, response)
         elif session.row is not None:
             self._keep(app, session, session.row, response)
+        elif session.modified and _FORM_TOKEN in session:
+            self._keep_visit(app, session, response)
 
-    def _start(self, app: Flask, session: RowSession, response: Response) -> None:
+    def _signed_in(self, cookie: str) -> _Brought | None:
+        row = self._sessions.load(self._hash(cookie)) if cookie else None
+        return None if row is None else _Brought(row=row, items=json.loads(row.content))
+
+    def _visiting(self, visit: str) -> _Brought:
+        token = signed_text(self._machine_key, CSRF, visit, now=self._clock.now())
+        return _Brought() if token is None else _Brought(items={_FORM_TOKEN: token})
+
+    def _start(self, app: Flask, session: BridgeSession, response: Response) -> None:
         cookie = _new_id()
         fresh = NewSession(
             id_hash=self._hash(cookie),
             content=session.content,
-            signed_in=session.fate is _Fate.SIGN_IN,
             address=request.remote_addr or "",
             program=request.user_agent.string,
         )
         self._sessions.create(fresh, replacing=None if session.row is None else session.row.id_hash)
         self._set_cookie(app, response, cookie)
+        self._delete_cookie(response, self._visit_name(app))
 
-    def _keep(self, app: Flask, session: RowSession, row: Session, response: Response) -> None:
+    def _keep(self, app: Flask, session: BridgeSession, row: Session, response: Response) -> None:
         is_alive = not session.modified or self._sessions.save(row.id_hash, session.content)
         if is_alive and session.fate is _Fate.NEW_ID:
             cookie = _new_id()
             is_alive = self._sessions.rotate(row.id_hash, self._hash(cookie))
             self._set_cookie(app, response, cookie)
         if not is_alive:
-            self._delete_cookie(app, response)
-        elif row.signed_in and not session.is_background and session.fate is _Fate.KEEP:
+            self._delete_cookie(response, self.get_cookie_name(app))
+        elif not session.is_background and session.fate is _Fate.KEEP:
             self._sessions.touch(row)
 
-    def _end(self, app: Flask, session: RowSession, response: Response) -> None:
+    def _keep_visit(self, app: Flask, session: BridgeSession, response: Response) -> None:
+        expires = self._clock.now() + VISIT_LIFE
+        visit = sign(self._machine_key, CSRF, session[_FORM_TOKEN], expires=expires)
+        response.set_cookie(
+            self._visit_name(app), visit, max_age=VISIT_LIFE, httponly=True, samesite="Strict", path="/"
+        )
+
+    def _end(self, app: Flask, session: BridgeSession, response: Response) -> None:
         if session.row is not None:
             self._sessions.delete(session.row.id_hash)
-        self._delete_cookie(app, response)
+        self._delete_cookie(response, self.get_cookie_name(app))
 
     def _set_cookie(self, app: Flask, response: Response, cookie: str) -> None:
         """For the browser's session only. Not Secure: plain loopback HTTP (security 4.6, recorded deviation)."""
         response.set_cookie(self.get_cookie_name(app), cookie, httponly=True, samesite="Strict", path="/")
 
-    def _delete_cookie(self, app: Flask, response: Response) -> None:
-        response.delete_cookie(self.get_cookie_name(app), httponly=True, samesite="Strict", path="/")
+    def _delete_cookie(self, response: Response, name: str) -> None:
+        response.delete_cookie(name, httponly=True, samesite="Strict", path="/")
+
+    def _visit_name(self, app: Flask) -> str:
+        return f"{self.get_cookie_name(app)}_visit"
 
     def _hash(self, cookie: str) -> bytes:
         # A cookie is any text; the digest gives every one of them an answer.
@@ -175,17 +212,13 @@ def mark_background() -> None:
     _current().is_background = True
 
 
-def _current() -> RowSession:
+def _current() -> BridgeSession:
     # Flask's session is a proxy that types hide.
-    return cast("RowSession", session)
+    return cast("BridgeSession", session)
 
 
 def _has_no_session() -> bool:
     return request.path.startswith(_WITHOUT_SESSION)
-
-
-def _nothing() -> None:
-    return None
 
 
 def _new_id() -> str:

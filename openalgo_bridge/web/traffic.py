@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.store.traffic import CUT_OFF
-from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.current import api_paths, current_desk
 from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of
 
 blueprint = Blueprint("traffic", __name__)
@@ -23,13 +23,11 @@ _STATUS_CLASSES = {
 
 @blueprint.get("/traffic")
 def traffic() -> ResponseReturnValue:
-    """A filter that makes no sense is no filter: the nearest sensible page."""
-    desk = current_desk()
-    endpoints = desk.store.traffic.endpoints()
+    """Any endpoint may be asked for: one that was never called has no rows, and never shows those of others."""
     status = _one_of(_STATUS_CLASSES, request.args.get("status", ""))
-    endpoint = _one_of(endpoints, request.args.get("endpoint", ""))
+    endpoint = request.args.get("endpoint", "")
     before = before_in_url()
-    calls = desk.store.traffic.page(
+    calls = current_desk().store.traffic.page(
         before=before,
         limit=PAGE_SIZE + 1,
         status_class=int(status) if status else None,
@@ -40,9 +38,14 @@ def traffic() -> ResponseReturnValue:
         page=page_of(calls, before),
         statuses=_STATUS_CLASSES,
         status=status,
-        endpoints=endpoints,
+        endpoints=_with(endpoint, api_paths()),
         endpoint=endpoint,
     )
+
+
+def _with(asked: str, paths: list[str]) -> list[str]:
+    """What is asked for must stand in the list, or the page would say that it shows all."""
+    return paths if not asked or asked in paths else [asked, *paths]
 
 
 def _one_of(allowed: Container[str], given: str) -> str:

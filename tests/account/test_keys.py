@@ -6,15 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 
 from openalgo_bridge.account import keys
 from openalgo_bridge.account.password import hash_password
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BadApiKey, Denied, NotFound, StorageError
 from openalgo_bridge.model.apikey import is_well_formed, new_key
+from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.machine_key import MachineKey
-from tests.conftest import CHEAP, Account
+from tests.account.conftest import open_desk
+from tests.conftest import CHEAP, Account, FixedClock
 from tests.model.test_apikey import ANY_TEXT
 
 INVALID = "Invalid openalgo apikey"
@@ -56,12 +59,33 @@ def test_the_key_means_nothing_without_the_machine_key(desk: Desk, account: Acco
     assert refusal(replace(desk, store=replace(desk.store, machine_key=other)), account.key) == INVALID
 
 
+def test_a_lost_machine_key_retires_the_key_and_says_so(
+    desk: Desk, account: Account, settings: Settings, clock: FixedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not keys.machine_key_was_replaced(desk)
+    desk.close()
+    (settings.db_dir / "machine.key").unlink()
+    again = open_desk(settings, clock)
+    assert "machine.key was lost or replaced" in caplog.text
+    assert keys.machine_key_was_replaced(again)
+    assert refusal(again, account.key) == INVALID
+    with pytest.raises(NotFound, match="Generate one"):
+        keys.view(again, account.password)
+    fresh = keys.issue(again, account.password)
+    assert not keys.machine_key_was_replaced(again)
+    again.close()
+    once_more = open_desk(settings, clock)
+    assert keys.verify(once_more, fresh)
+    assert caplog.text.count("machine.key") == 1
+    once_more.close()
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_key_is_refused_like_any_other(desk: Desk, account: Account, text: str) -> None:
     assert refusal(desk, text).startswith(INVALID)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=ANY_TEXT)
 def test_no_text_makes_the_check_raise_anything_else(desk: Desk, text: str) -> None:
     assert refusal(desk, text).startswith(INVALID)
@@ -77,6 +101,21 @@ def test_the_password_shows_the_key(desk: Desk, account: Account) -> None:
     assert keys.view(desk, account.password) == account.key
     fresh = keys.issue(desk, account.password)
     assert keys.view(desk, account.password) == fresh
+
+
+def test_the_password_shows_the_key_after_the_cost_of_new_hashes_changed(desk: Desk, account: Account) -> None:
+    dearer = replace(desk, argon2=replace(CHEAP, iterations=2))
+    assert keys.view(dearer, account.password) == account.key
+    fresh = keys.issue(dearer, account.password)
+    assert keys.view(desk, account.password) == fresh
+
+
+@pytest.mark.parametrize("cost", ["", "cheap", "m=64,t=0,p=1"])
+def test_a_damaged_cost_is_no_wrong_password(desk: Desk, account: Account, cost: str) -> None:
+    desk.store.files[0].write("UPDATE api_key SET cost = ?", (cost,))
+    for _ in range(9):
+        with pytest.raises(StorageError, match="damaged"):
+            keys.view(desk, account.password)
 
 
 def test_a_wrong_password_shows_nothing(desk: Desk, account: Account) -> None:
@@ -105,7 +144,7 @@ def test_without_a_key_there_is_nothing_to_show(desk: Desk) -> None:
 
 
 def test_where_no_copy_was_kept_it_cannot_be_shown_but_still_works(desk: Desk, account: Account) -> None:
-    desk.store.files[0].write("UPDATE api_key SET sealed = NULL, wrapped_key = NULL, salt = NULL")
+    desk.store.files[0].write("UPDATE api_key SET sealed = NULL, wrapped_key = NULL, salt = NULL, cost = NULL")
     with pytest.raises(NotFound, match="No copy"):
         keys.view(desk, account.password)
     assert keys.verify(desk, account.key)

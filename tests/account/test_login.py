@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from openalgo_bridge.account import keys
+from openalgo_bridge.account import password as passwords
 from openalgo_bridge.account.login import confirm_password, known_device, new_device_token, sign_in
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Denied, RateLimited, StorageError
@@ -28,6 +29,15 @@ def attempt(desk: Desk, password: str, *, username: str = "trader", device: str 
     """The name of what happened."""
     try:
         sign_in(desk, username, password, device=device, address="127.0.0.1")
+    except BridgeError as error:
+        return type(error).__name__
+    return "in"
+
+
+def confirm_or_name(desk: Desk) -> str:
+    """The name of what happened at the step-up."""
+    try:
+        confirm_password(desk, "any")
     except BridgeError as error:
         return type(error).__name__
     return "in"
@@ -102,6 +112,15 @@ def test_guesses_at_the_same_moment_never_exceed_the_limit(desk: Desk, account: 
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["Denied"] * 5 + ["RateLimited"] * 11
+
+
+def test_a_password_that_was_not_looked_at_is_no_wrong_try(desk: Desk, account: Account) -> None:
+    for look in (lambda: attempt(desk, "any"), lambda: confirm_or_name(desk)):
+        with passwords._turn():
+            assert [look() for _ in range(2)] == ["RateLimited"] * 2
+    assert desk.store.failed_logins.count_since("sign-in", desk.clock.now()) == 0
+    assert desk.store.failed_logins.count_since("confirm", desk.clock.now()) == 0
+    assert guess_often(desk, 6) == ["Denied"] * 5 + ["RateLimited"]
 
 
 def test_a_restart_does_not_clear_the_limit(

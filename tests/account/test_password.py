@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +11,30 @@ from hypothesis import given, settings
 from openalgo_bridge.account import password as passwords
 from openalgo_bridge.account.password import Argon2Cost, derive_key, faults_of_new, hash_password, matches
 from openalgo_bridge.errors import RateLimited
+from openalgo_bridge.settings import PROJECT_FOLDER
 from tests.conftest import CHEAP, PASSWORD
 from tests.model.test_apikey import ANY_TEXT
+
+# In a process of its own, because what it looks for is a thread that can never be stopped.
+TWO_AT_ONCE = """
+import threading
+from openalgo_bridge.account.password import Argon2Cost, hash_password, matches
+
+phc = hash_password("correct horse battery", Argon2Cost({cost}))
+found = []
+barrier = threading.Barrier(2)
+
+def check():
+    barrier.wait()
+    found.extend(matches("correct horse battery", phc) for _ in range(3))
+
+threads = [threading.Thread(target=check) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(found.count(True))
+"""
 
 HOSTILE = ["", "\x00", "\ud800\udc00" * 6, "\udfff" * 20, "é" * 12, "a\u0301" * 5000, "x" * 1_000_000]
 
@@ -28,7 +51,7 @@ def test_the_same_password_never_gives_the_same_hash() -> None:
 
 
 def test_the_default_cost_is_the_one_that_was_decided() -> None:
-    assert hash_password(PASSWORD, Argon2Cost()).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert hash_password(PASSWORD, Argon2Cost()).startswith("$argon2id$v=19$m=65536,t=3,p=1$")
 
 
 @pytest.mark.parametrize(
@@ -60,12 +83,30 @@ def test_a_derived_key_depends_on_password_and_salt() -> None:
     assert derive_key(PASSWORD, b"a" * 16, CHEAP) in keys
 
 
-def test_a_third_hash_at_the_same_moment_is_refused() -> None:
-    with contextlib.ExitStack() as busy:
-        for _ in range(2):
-            busy.enter_context(passwords._slot())
-        with pytest.raises(RateLimited) as refused:
-            hash_password(PASSWORD, CHEAP)
+@pytest.mark.parametrize("cost", ["", "lanes=4"], ids=["as decided", "as an older hash may have it"])
+def test_two_checks_at_the_same_moment_both_end(cost: str) -> None:
+    command = [sys.executable, "-c", TWO_AT_ONCE.format(cost=cost)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60, cwd=PROJECT_FOLDER)
+    assert done.stdout.strip() == b"6"
+
+
+@pytest.mark.parametrize("cost", [Argon2Cost(), CHEAP, Argon2Cost(memory_kib=9999999, iterations=999, lanes=99)])
+def test_a_cost_survives_being_written_down(cost: Argon2Cost) -> None:
+    assert Argon2Cost.parse(str(cost)) == cost
+    assert f"${Argon2Cost()}$" in hash_password(PASSWORD, Argon2Cost())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "m=64,t=1", "m=64,t=1,p=0", "m=64,t=0,p=1", "m=7,t=1,p=1", "m=64,t=1,p=9", "m=\u0666\u0664,t=1,p=1"]
+)
+def test_what_no_hash_can_cost_is_no_cost(text: str) -> None:
+    with pytest.raises(ValueError, match="not a cost"):
+        Argon2Cost.parse(text)
+
+
+def test_who_waits_for_a_hash_too_long_is_refused() -> None:
+    with passwords._turn(), pytest.raises(RateLimited) as refused:
+        hash_password(PASSWORD, CHEAP)
     assert refused.value.retry_after == 1
     assert hash_password(PASSWORD, CHEAP)
 

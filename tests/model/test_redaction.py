@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openalgo_bridge.model.apikey import LENGTH, is_well_formed, new_key
-from openalgo_bridge.model.redaction import scrub
+from openalgo_bridge.model.redaction import redact, scrub
 from tests.model.test_apikey import ANY_TEXT, BASE62, KEYS
 
 
@@ -43,6 +44,24 @@ def test_a_text_without_a_key_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("wrong", ["a" * 64, "0123456789abcdef" * 4, "A" * 26 + "0HTixx", "A" * 25 + "0HTix5"])
 def test_a_long_run_with_a_wrong_checksum_stays(wrong: str) -> None:
     assert scrub(f"id={wrong}") == f"id={wrong}"
+
+
+@given(ANY_TEXT, st.text(BASE62, min_size=32, max_size=80), ANY_TEXT)
+def test_no_long_run_is_left_where_a_stranger_wrote(before: str, run: str, after: str) -> None:
+    redacted = redact(before + run + after)
+    assert not re.search("[0-9A-Za-z]{32}", redacted)
+    assert "[key]" in redacted or "[redacted]" in redacted
+
+
+@given(KEYS, st.integers(0, LENGTH - 1), st.sampled_from(BASE62))
+def test_a_key_with_one_wrong_character_is_redacted(key: str, place: int, wrong: str) -> None:
+    mistyped = key[:place] + wrong + key[place + 1 :]
+    assert redact(f"/api/{mistyped}/x") == f"/api/{'[key]' if mistyped == key else '[redacted]'}/x"
+
+
+@given(ANY_TEXT.filter(lambda text: not re.search("[0-9A-Za-z]{32}", text)))
+def test_a_text_without_a_long_run_is_not_redacted(text: str) -> None:
+    assert redact(text) == text
 
 
 def test_two_keys_side_by_side_both_go() -> None:

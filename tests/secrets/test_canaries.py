@@ -91,3 +91,17 @@ def test_the_log_keeps_the_words_around_a_removed_key(desk: Desk, account: Accou
     log: TrafficLog = desk.store.traffic
     (call,) = log.page()
     assert call.endpoint == "/api/v1/placeorder/[key]/x"
+
+
+def test_a_key_with_one_wrong_character_is_not_in_the_log_either(
+    desk: Desk, account: Account, client: FlaskClient
+) -> None:
+    mistyped = account.key[:-1] + ("A" if account.key[-1] != "A" else "B")
+    for path in (f"/api/v1/{mistyped}", f"/api/v1/x{mistyped}x", f"/{mistyped}"):
+        client.post(path, json={"apikey": account.key}, headers={"User-Agent": f"script {mistyped}"})
+    client.post("/api/v1/quotes", json={"apikey": account.key, "symbol": mistyped, "exchange": "NSE"})
+    calls = desk.store.traffic.page()
+    assert len(calls) == 4
+    assert [call.endpoint for call in calls[1:]] == ["/[redacted]", "/api/v1/[redacted]", "/api/v1/[redacted]"]
+    assert account.key[:-1] not in str(calls)
+    assert found_in(desk.settings.db_dir, {"the 31 right characters": account.key[:-1]}) == []

@@ -28,10 +28,13 @@ def keys(db: Database, clock: FixedClock) -> ApiKeys:
     return ApiKeys(db, clock)
 
 
-def a_key(number: int, *, copied: bool = True) -> SealedKey:
+MARK = b"m" * 32
+
+
+def a_key(number: int, *, copied: bool = True, mark: bytes = MARK) -> SealedKey:
     lookup = bytes([number]) * 32
-    copy = KeyCopy(sealed=b"sealed", wrapped_key=b"wrapped", salt=b"salt")
-    return SealedKey(lookup=lookup, fingerprint=lookup.hex()[:12], copy=copy if copied else None)
+    copy = KeyCopy(sealed=b"sealed", wrapped_key=b"wrapped", salt=b"salt", cost="m=64,t=1,p=1")
+    return SealedKey(lookup=lookup, fingerprint=lookup.hex()[:12], machine_mark=mark, copy=copy if copied else None)
 
 
 def test_a_fresh_bridge_has_no_key(keys: ApiKeys) -> None:
@@ -55,8 +58,8 @@ def test_replacing_retires_the_former_key_and_forgets_its_copy(keys: ApiKeys, db
     assert former is not None
     assert current is not None
     assert (former.is_retired, current.is_retired) == (True, False)
-    kept = db.read("SELECT sealed, wrapped_key, salt FROM api_key WHERE retired_at IS NOT NULL")
-    assert [tuple(row) for row in kept] == [(None, None, None)]
+    kept = db.read("SELECT sealed, wrapped_key, salt, cost FROM api_key WHERE retired_at IS NOT NULL")
+    assert [tuple(row) for row in kept] == [(None, None, None, None)]
 
 
 def test_when_the_new_key_cannot_be_written_the_former_stays_in_force(keys: ApiKeys) -> None:
@@ -67,6 +70,25 @@ def test_when_the_new_key_cannot_be_written_the_former_stays_in_force(keys: ApiK
     active = keys.active()
     assert active is not None
     assert active.key == a_key(2)
+
+
+def test_a_key_made_under_another_machine_key_is_retired_once(keys: ApiKeys, db: Database) -> None:
+    assert not keys.retire_foreign(MARK)
+    assert not keys.is_foreign(MARK)
+    keys.replace(a_key(1, mark=b"o" * 32))
+    assert [keys.retire_foreign(MARK) for _ in range(2)] == [True, False]
+    assert keys.active() is None
+    assert keys.is_foreign(MARK), "also after it was retired: there is no other key yet"
+    kept = db.read("SELECT sealed, wrapped_key, salt, cost FROM api_key")
+    assert [tuple(row) for row in kept] == [(None, None, None, None)]
+
+
+def test_a_key_made_under_this_machine_key_stays(keys: ApiKeys) -> None:
+    keys.replace(a_key(1, mark=b"o" * 32))
+    keys.replace(a_key(2))
+    assert not keys.retire_foreign(MARK)
+    assert not keys.is_foreign(MARK)
+    assert keys.active() is not None
 
 
 def test_keys_replaced_at_once_leave_one_in_force(keys: ApiKeys, db: Database) -> None:
@@ -87,4 +109,7 @@ def test_keys_replaced_at_once_leave_one_in_force(keys: ApiKeys, db: Database) -
 
 def test_half_a_copy_cannot_be_written(db: Database) -> None:
     with pytest.raises(StorageError):
-        db.write("INSERT INTO api_key (lookup, fingerprint, sealed, created_at) VALUES (x'00', 'f', x'01', 1)")
+        db.write(
+            "INSERT INTO api_key (lookup, fingerprint, machine_mark, sealed, wrapped_key, salt, created_at)"
+            " VALUES (x'00', 'f', x'01', x'02', x'03', x'04', 1)"
+        )

@@ -33,12 +33,16 @@ def failures(db: Database, clock: FixedClock) -> FailedLogins:
     return FailedLogins(db, clock)
 
 
+def admit(failures: FailedLogins) -> timedelta:
+    return failures.admit("b", horizon=HOUR, wait=at_most_three).wait
+
+
 def at_most_three(earlier: Sequence[datetime], now: datetime) -> timedelta:
     return HOUR if len(earlier) >= 3 else NOW
 
 
 def test_a_refused_try_is_not_counted(failures: FailedLogins, clock: FixedClock) -> None:
-    waits = [failures.admit("b", horizon=HOUR, wait=at_most_three) for _ in range(5)]
+    waits = [admit(failures) for _ in range(5)]
     assert waits == [NOW, NOW, NOW, HOUR, HOUR]
     assert failures.count_since("b", clock.now() - HOUR) == 3
 
@@ -52,7 +56,7 @@ def test_tries_at_the_same_moment_never_exceed_the_limit(failures: FailedLogins)
 
     def attempt() -> None:
         barrier.wait()
-        waits.append(failures.admit("b", horizon=HOUR, wait=slow))
+        waits.append(failures.admit("b", horizon=HOUR, wait=slow).wait)
 
     threads = [threading.Thread(target=attempt) for _ in range(16)]
     for thread in threads:
@@ -86,7 +90,7 @@ def test_a_clock_set_back_does_not_lock_the_owner_out(failures: FailedLogins, cl
     for _ in range(3):
         failures.add("b")
     clock.move(days=-365)
-    assert failures.admit("b", horizon=HOUR, wait=at_most_three) == NOW
+    assert admit(failures) == NOW
 
 
 def test_clearing_forgets_one_bucket(failures: FailedLogins, clock: FixedClock) -> None:
@@ -94,6 +98,21 @@ def test_clearing_forgets_one_bucket(failures: FailedLogins, clock: FixedClock) 
     failures.add("b")
     failures.clear("a")
     assert [failures.count_since(bucket, clock.now()) for bucket in "ab"] == [0, 1]
+
+
+def test_a_try_that_is_taken_back_makes_room_for_one(failures: FailedLogins) -> None:
+    tries = [failures.admit("b", horizon=HOUR, wait=at_most_three) for _ in range(4)]
+    assert [each.number > 0 for each in tries] == [True, True, True, False]
+    failures.forget(tries[1].number)
+    assert [admit(failures) for _ in range(2)] == [NOW, HOUR]
+
+
+def test_a_try_taken_back_late_takes_no_other_with_it(failures: FailedLogins, clock: FixedClock) -> None:
+    late = failures.admit("b", horizon=HOUR, wait=at_most_three)
+    failures.clear("b")
+    admit(failures)
+    failures.forget(late.number)
+    assert failures.count_since("b", clock.now()) == 1
 
 
 def test_pruning_forgets_what_is_old(failures: FailedLogins, clock: FixedClock) -> None:
@@ -117,4 +136,4 @@ def test_a_reopened_database_has_forgotten_nothing(
 def test_a_missing_table_is_a_storage_error(failures: FailedLogins, db: Database) -> None:
     db.write("DROP TABLE failed_login")
     with pytest.raises(StorageError):
-        failures.admit("b", horizon=HOUR, wait=at_most_three)
+        admit(failures)

@@ -11,9 +11,17 @@ from pathlib import Path
 import pytest
 
 from openalgo_bridge.errors import StorageError
-from openalgo_bridge.store.machine_key import APIKEY_LOOKUP, CSRF, DEVICE_TOKEN, FLASK_SECRET, SESSION_HASH, MachineKey
+from openalgo_bridge.store.machine_key import (
+    APIKEY_LOOKUP,
+    CSRF,
+    DEVICE_TOKEN,
+    FLASK_SECRET,
+    MARK,
+    SESSION_HASH,
+    MachineKey,
+)
 
-LABELS = [APIKEY_LOOKUP, SESSION_HASH, CSRF, FLASK_SECRET, DEVICE_TOKEN]
+LABELS = [APIKEY_LOOKUP, SESSION_HASH, CSRF, FLASK_SECRET, DEVICE_TOKEN, MARK]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="Windows protects the folder, not the file")
 
 STARTER = """

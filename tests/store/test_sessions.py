@@ -9,7 +9,7 @@ import pytest
 
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
-from openalgo_bridge.store.sessions import MOST_ANONYMOUS, NewSession, Sessions
+from openalgo_bridge.store.sessions import NewSession, Sessions
 from tests.conftest import FixedClock
 
 
@@ -26,10 +26,8 @@ def sessions(db: Database, clock: FixedClock) -> Sessions:
     return Sessions(db, clock)
 
 
-def a_session(name: str = "a", *, signed_in: bool = True, program: str = "Firefox") -> NewSession:
-    return NewSession(
-        id_hash=name.encode(), content='{"n":1}', signed_in=signed_in, address="127.0.0.1", program=program
-    )
+def a_session(name: str = "a", *, program: str = "Firefox") -> NewSession:
+    return NewSession(id_hash=name.encode(), content='{"n":1}', address="127.0.0.1", program=program)
 
 
 def test_a_session_comes_back_as_it_was_saved(sessions: Sessions, clock: FixedClock) -> None:
@@ -37,7 +35,7 @@ def test_a_session_comes_back_as_it_was_saved(sessions: Sessions, clock: FixedCl
     assert sessions.save(b"a", '{"n":2}')
     found = sessions.load(b"a")
     assert found is not None
-    assert (found.content, found.signed_in, found.address, found.program) == ('{"n":2}', True, "127.0.0.1", "Firefox")
+    assert (found.content, found.address, found.program) == ('{"n":2}', "127.0.0.1", "Firefox")
     assert found.created_at == found.seen_at == clock.now()
 
 
@@ -45,12 +43,9 @@ def test_an_unknown_id_is_no_session(sessions: Sessions) -> None:
     assert sessions.load(b"nobody") is None
 
 
-@pytest.mark.parametrize(("signed_in", "hours"), [(True, 12), (False, 1)])
-def test_a_session_ends_on_time_whatever_it_does(
-    sessions: Sessions, clock: FixedClock, signed_in: bool, hours: int
-) -> None:
-    sessions.create(a_session(signed_in=signed_in))
-    clock.move(hours=hours, milliseconds=-1)
+def test_a_session_ends_after_twelve_hours_whatever_it_does(sessions: Sessions, clock: FixedClock) -> None:
+    sessions.create(a_session())
+    clock.move(hours=12, milliseconds=-1)
     found = sessions.load(b"a")
     assert found is not None
     sessions.touch(found)
@@ -69,7 +64,7 @@ def test_a_slow_request_does_not_revive_a_session_after_logout(sessions: Session
 
 
 def test_a_sign_in_kills_the_id_that_was_there_before(sessions: Sessions) -> None:
-    sessions.create(a_session("planted", signed_in=False))
+    sessions.create(a_session("planted"))
     sessions.create(a_session("fresh"), replacing=b"planted")
     assert sessions.load(b"planted") is None
     assert sessions.load(b"fresh") is not None
@@ -91,18 +86,6 @@ def test_an_expired_session_gets_no_new_id(sessions: Sessions, clock: FixedClock
     assert not sessions.rotate(b"a", b"b")
 
 
-def test_anonymous_sessions_cannot_fill_the_disk_nor_push_out_a_signed_in_one(sessions: Sessions, db: Database) -> None:
-    sessions.create(a_session("trader"))
-    for number in range(MOST_ANONYMOUS + 50):
-        sessions.create(a_session(f"visitor {number}", signed_in=False))
-    row = db.read_one("SELECT count(*) AS n FROM session")
-    assert row is not None
-    assert row["n"] == MOST_ANONYMOUS + 1
-    assert sessions.load(b"trader") is not None
-    assert sessions.load(b"visitor 49") is None
-    assert sessions.load(b"visitor 50") is not None
-
-
 def test_seen_at_is_written_once_a_minute(sessions: Sessions, clock: FixedClock) -> None:
     sessions.create(a_session())
     started = clock.now()
@@ -119,18 +102,19 @@ def test_seen_at_is_written_once_a_minute(sessions: Sessions, clock: FixedClock)
 
 
 def test_what_has_expired_is_pruned_and_nothing_else(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session("short", signed_in=False))
-    sessions.create(a_session("long"))
-    clock.move(hours=2)
+    sessions.create(a_session("old"))
+    clock.move(hours=6)
+    sessions.create(a_session("young"))
+    clock.move(hours=6)
     assert sessions.prune() == 1
     assert sessions.prune() == 0
-    assert sessions.load(b"long") is not None
+    assert sessions.load(b"young") is not None
 
 
 def test_a_new_session_prunes_by_the_way(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session("short", signed_in=False))
-    clock.move(hours=2)
-    sessions.create(a_session("long"))
+    sessions.create(a_session("old"))
+    clock.move(hours=12)
+    sessions.create(a_session("young"))
     assert sessions.prune() == 0
 
 

@@ -25,7 +25,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 def a_key(number: int = 1) -> SealedKey:
     lookup = bytes([number]) * 32
-    return SealedKey(lookup=lookup, fingerprint=lookup.hex()[:12], copy=None)
+    return SealedKey(lookup=lookup, fingerprint=lookup.hex()[:12], machine_mark=b"m" * 32, copy=None)
 
 
 def test_a_fresh_bridge_has_no_user(db: Database, clock: FixedClock) -> None:

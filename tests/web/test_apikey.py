@@ -59,6 +59,22 @@ def test_a_new_key_kills_the_old_one_at_once(trader: Person, account: Account, d
         assert new not in trader.get(path).text
 
 
+def test_the_page_says_that_the_machine_key_was_replaced_until_there_is_a_new_key(
+    trader: Person, account: Account, desk: Desk
+) -> None:
+    assert "machine.key" not in trader.get("/apikey").text
+    # As Store.open leaves it after machine.key was lost.
+    desk.store.files[0].write("UPDATE api_key SET machine_mark = ?", (b"another",))
+    assert desk.store.api_keys.retire_foreign(desk.store.machine_key.mark)
+    text = trader.get("/apikey").text
+    assert "machine.key was lost or replaced" in text
+    assert "View the key" not in text
+    trader.post("/apikey/regenerate", page="/apikey", password=account.password, confirm="yes")
+    text = trader.get("/apikey").text
+    assert "machine.key" not in text
+    assert "View the key" in text
+
+
 @pytest.mark.parametrize("fields", [{"confirm": ""}, {"confirm": "no"}, {"password": "wrong password 1"}])
 def test_without_password_and_confirmation_the_key_stays(
     trader: Person, account: Account, desk: Desk, fields: dict[str, str]

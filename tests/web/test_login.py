@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 from flask import Flask
 
+from openalgo_bridge.account.signing import sign
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import OrderMode
-from openalgo_bridge.store.sessions import SIGNED_IN_LIFE
-from tests.conftest import Account, FixedClock
+from openalgo_bridge.store.machine_key import CSRF, MachineKey
+from openalgo_bridge.store.sessions import SESSION_LIFE
+from tests.conftest import Account, FixedClock, client_of
 from tests.web.conftest import Person, a_browser, csrf_token, hold
 
+VISIT = "bridge_5000_visit"
+LINK_FROM_ELSEWHERE = {
+    "Sec-Fetch-Site": "cross-site",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+}
 OPEN = {"static", "bootstrap.static", "health.health", "login.login", "setup.setup"}
 
 
@@ -84,13 +95,72 @@ def test_the_login_page_says_what_waits(stranger: Person, account: Account, desk
 
 
 def test_a_session_planted_before_the_sign_in_is_dead_after_it(stranger: Person, account: Account) -> None:
-    stranger.get("/login")
-    planted = stranger.cookie()
-    stranger.sign_in()
-    fresh = stranger.cookie()
-    assert planted and fresh and planted != fresh
+    planted = "A" * 43
+    stranger.client.set_cookie("bridge_5000", planted, domain="127.0.0.1")
+    assert stranger.sign_in().status_code == 302
+    assert stranger.cookie() not in {"", planted}
+    assert stranger.get("/orders").status_code == 200
     stranger.client.set_cookie("bridge_5000", planted, domain="127.0.0.1")
     assert stranger.get("/orders").status_code == 302
+
+
+def test_a_visit_planted_before_the_sign_in_opens_nothing_after_it(
+    stranger: Person, app: Flask, account: Account
+) -> None:
+    stranger.get("/login")
+    planted = stranger.cookie(VISIT)
+    stranger.sign_in()
+    assert planted
+    assert stranger.cookie(VISIT) == "", "the sign-in ends the visit"
+    attacker = a_browser(app)
+    for name in (VISIT, "bridge_5000"):
+        attacker.client.set_cookie(name, planted, domain="127.0.0.1")
+        assert attacker.get("/orders").status_code == 302
+
+
+def test_looking_at_the_login_page_costs_no_write_and_pushes_nobody_out(
+    stranger: Person, app: Flask, account: Account, desk: Desk
+) -> None:
+    token = csrf_token(stranger.get("/login").text)
+    changes = desk.store.files[0].tables.conn.total_changes
+    for _ in range(250):
+        answer = client_of(app).get("/login", headers=LINK_FROM_ELSEWHERE)
+        assert answer.status_code == 200
+        answer.close()
+    assert desk.store.files[0].tables.conn.total_changes == changes
+    answer = stranger.post_raw("/login", csrf_token=token, username="trader", password=account.password)
+    assert answer.status_code == 302
+
+
+def test_a_link_from_elsewhere_does_not_sign_the_trader_out(trader: Person) -> None:
+    # The browser keeps the Strict cookies back on such a visit, but it keeps what the answer sets.
+    held_back = {name: trader.cookie(name) for name in ("bridge_5000", "bridge_device_5000")}
+    for name in held_back:
+        trader.client.delete_cookie(name, domain="127.0.0.1")
+    trader.client.get("/login", headers=LINK_FROM_ELSEWHERE).close()
+    assert trader.cookie() == ""
+    for name, value in held_back.items():
+        trader.client.set_cookie(name, value, domain="127.0.0.1")
+    assert trader.get("/orders").status_code == 200
+
+
+def test_a_visit_of_another_bridge_is_none(stranger: Person, account: Account, tmp_path: Path) -> None:
+    stranger.get("/login")
+    token = stranger.cookie(VISIT).split(".")[1]
+    other = MachineKey.load_or_create(tmp_path / "other.key")
+    forged = sign(other, CSRF, token, expires=datetime(2030, 1, 1, tzinfo=UTC))
+    form = csrf_token(stranger.get("/login").text)
+    stranger.client.set_cookie(VISIT, forged, domain="127.0.0.1")
+    refused = stranger.post_raw("/login", csrf_token=form, username="trader", password=account.password)
+    assert refused.status_code == 400
+
+
+@pytest.mark.parametrize("cookie", ["", ".", "..", "1.2.3", "9" * 500, "\xff" * 50, "1.é.x"])
+def test_no_cookie_breaks_the_login_page(stranger: Person, account: Account, cookie: str) -> None:
+    for name in (VISIT, "bridge_5000"):
+        stranger.client.set_cookie(name, cookie, domain="127.0.0.1")
+        assert stranger.get("/login").status_code == 200
+    assert stranger.sign_in().status_code == 302
 
 
 def test_a_stolen_cookie_is_worth_nothing_after_the_logout(trader: Person) -> None:
@@ -102,9 +172,10 @@ def test_a_stolen_cookie_is_worth_nothing_after_the_logout(trader: Person) -> No
 
 
 def test_the_cookie_is_a_random_id_that_scripts_and_other_sites_cannot_use(stranger: Person, account: Account) -> None:
-    answer = stranger.sign_in()
-    session, device = sorted(answer.headers.getlist("Set-Cookie"), key=len)
-    for cookie in (session, device):
+    visit = stranger.get("/login").headers.getlist("Set-Cookie")
+    signed_in = stranger.sign_in().headers.getlist("Set-Cookie")
+    assert (len(visit), len(signed_in)) == (1, 3), "the visit; the session, the device and the end of the visit"
+    for cookie in (*visit, *signed_in):
         assert "HttpOnly" in cookie
         assert "SameSite=Strict" in cookie
         assert "Path=/" in cookie
@@ -121,13 +192,13 @@ def test_a_session_ends_after_twelve_hours_even_if_it_is_used(trader: Person, cl
     for _ in range(12):
         clock.move(minutes=59)
         assert trader.get("/orders").status_code == 200
-    clock.move(seconds=SIGNED_IN_LIFE.total_seconds() - 12 * 59 * 60)
+    clock.move(seconds=SESSION_LIFE.total_seconds() - 12 * 59 * 60)
     assert trader.get("/orders").status_code == 302
 
 
 def test_a_poll_is_no_sign_of_a_person(trader: Person, desk: Desk, clock: FixedClock) -> None:
     def seen_at() -> int:
-        row = desk.store.files[0].read_one("SELECT seen_at FROM session WHERE signed_in = 1")
+        row = desk.store.files[0].read_one("SELECT seen_at FROM session")
         assert row is not None
         return int(row["seen_at"])
 

@@ -210,12 +210,11 @@ def test_the_traffic_page_filters_and_pages(trader: Person, desk: Desk, account:
         "status=9",
         "status=-1",
         "status=4%20OR%201=1",
-        "endpoint=%00",
-        "endpoint=/no/such",
         "before=-5",
         "before=" + "9" * 400,
         "before=\u0665",
         "before=1e9&status=&endpoint=",
+        "status=9&endpoint=/api/v1/ping",
         "page=7&limit=100000",
     ],
 )
@@ -226,6 +225,31 @@ def test_an_impossible_filter_shows_the_nearest_sensible_page(
     for path in ("/traffic", "/orders", "/action-center"):
         assert trader.get(f"{path}?{query}").status_code == 200
     assert "/api/v1/ping" in trader.get(f"/traffic?{query}").text
+
+
+@pytest.mark.parametrize("asked", ["/no/such", "%00", "%ED%A0%80", "/api/v1/pin", "%20", "/api/v1/ping'--"])
+def test_an_endpoint_that_was_never_called_shows_no_call_of_another(
+    trader: Person, desk: Desk, account: Account, asked: str
+) -> None:
+    call_api(trader, desk, account)
+    text = trader.get(f"/traffic?endpoint={asked}").text
+    assert "No call matches" in text
+    assert text.count("<option selected>") == 1
+    assert '<td class="endpoint">' not in text
+
+
+def test_junk_addresses_leave_the_filter_as_it_was(trader: Person, desk: Desk, account: Account) -> None:
+    call_api(trader, desk, account)
+    for number in range(250):
+        trader.client.get(f"/api/0{number:04}")
+    choices = re.findall(r"<option>([^<]*)</option>", trader.get("/traffic").text)
+    assert {"/api/v1/ping", "/api/v1/placeorder", "/api/v1/funds"} <= set(choices)
+    assert not any(choice.startswith("/api/0") for choice in choices)
+    filtered = trader.get("/traffic?endpoint=/api/v1/ping").text
+    assert re.findall(r'<td class="endpoint">([^<]*)</td>', filtered) == ["/api/v1/ping"]
+    # What is in the log can be asked for, whether or not it is offered.
+    junk = trader.get("/traffic?endpoint=/api/00007").text
+    assert re.findall(r'<td class="endpoint">([^<]*)</td>', junk) == ["/api/00007"]
 
 
 def test_a_page_never_shifts_while_rows_arrive(trader: Person, desk: Desk, account: Account) -> None:
