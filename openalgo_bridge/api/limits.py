@@ -24,8 +24,8 @@ class Bucket(StrEnum):
 class Limits:
     """The limits of one API, each bucket counted per caller. All in memory: a restart begins anew.
 
-    The counting is flask-limiter's own engine. Its Flask part looks its rules up again for every request,
-    which costs more than everything else a ping does (0.15 ms and more, measured in ``bench/``).
+    The counting is flask-limiter's own engine. Its Flask part, which the pages use, looks its rules up again for
+    every request; that costs more than everything else a ping does (0.15 ms and more, measured in ``bench/``).
     """
 
     def __init__(self, *, orders: str, reads: str) -> None:

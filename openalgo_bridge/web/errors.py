@@ -29,6 +29,7 @@ _TITLES = {
 _SENTENCES = {
     404: "There is nothing at this address. The menu has every page of the bridge.",
     405: "This address is the target of a form. Open the page that has the form instead.",
+    429: "Too many pages were asked for at once. Wait a second, then load the page again.",
     500: "Something unexpected happened inside the bridge. It is in the log of the console.",
 }
 

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask, jsonify, make_response, redirect, request, url_for
+from flask import Flask, current_app, jsonify, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_limiter import Limiter
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
 
 from openalgo_bridge.account import login
+from openalgo_bridge.moving_window import STORAGE_URI
 from openalgo_bridge.store.users import User
 from openalgo_bridge.web import sessions
 from openalgo_bridge.web.current import current_desk
 
 _OPEN = {"static", "bootstrap.static", "health.health", "login.login", "setup.setup"}
+_PAGES_LIMIT = "50 per second"
 _POLLED = {"action_center.pending"}
 
 # Where a sign-in may lead: a fixed list, never a URL from the request (security T30).
@@ -51,6 +54,26 @@ def close(app: Flask) -> None:
     # The token lives as long as its session: a page left open over lunch must still work.
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     CSRFProtect(app)
+    _slow_down_floods(app)
+
+
+def _slow_down_floods(app: Flask) -> None:
+    """A script that loads pages in a loop must not keep the threads from orders. Passwords have their own limits."""
+    limiter = Limiter(
+        _visitor,
+        app=app,
+        default_limits=[_PAGES_LIMIT],
+        strategy="moving-window",
+        storage_uri=STORAGE_URI,
+        swallow_errors=False,
+    )
+    # Nobody's flood may keep the trader from signing in.
+    limiter.request_filter(lambda: request.endpoint in _OPEN)
+
+
+def _visitor() -> str:
+    """Each session for itself, so that strangers cannot use up the trader's share."""
+    return request.cookies.get(current_app.config["SESSION_COOKIE_NAME"]) or "stranger"
 
 
 def sign_in(user: User) -> None:

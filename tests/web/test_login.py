@@ -242,3 +242,10 @@ def test_an_old_login_form_is_refused_with_a_way_back(stranger: Person, account:
 def test_health_needs_nothing(stranger: Person) -> None:
     answer = stranger.get("/healthz")
     assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
+
+
+def test_a_flood_of_pages_is_slowed_down_and_keeps_nobody_from_signing_in(app: Flask, trader: Person) -> None:
+    stranger = a_browser(app)
+    assert 429 in {stranger.get("/orders").status_code for _ in range(120)}
+    assert stranger.get("/login").status_code == 200
+    assert trader.get("/").status_code == 200
