@@ -67,7 +67,7 @@ def _slow_down_floods(app: Flask) -> None:
         storage_uri=STORAGE_URI,
         swallow_errors=False,
     )
-    # Nobody's flood may keep the trader from signing in.
+    # Counted after the gate, so only who is signed in: nobody's flood may keep the trader from signing in.
     limiter.request_filter(lambda: request.endpoint in _OPEN)
 
 
