@@ -13,6 +13,7 @@ from openalgo_bridge.store.database import Database, Row
 from openalgo_bridge.store.embedded_list import embedded_list
 
 _EMBEDDED = "embedded"
+_MOST_REMEMBERED = 4096
 _COLUMNS = "symbol, exchange, name, kind, lot, tick, freeze_quantity, token, reference_price, expiry, strike"
 _FIND = f"SELECT {_COLUMNS} FROM instrument WHERE exchange = ? AND symbol = ?"
 
@@ -22,6 +23,8 @@ class Instruments:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        # The list changes only through this object, which then forgets; a look-up is on the path of every order.
+        self._found: dict[tuple[Exchange, str], Instrument] = {}
 
     def ensure_embedded_list(self) -> None:
         """Fill the table when it is empty or holds another edition of the embedded list.
@@ -34,11 +37,20 @@ class Instruments:
             there = db.execute("SELECT source, edition FROM instrument_list").fetchone()
             if there is None or (there["source"] == _EMBEDDED and there["edition"] != edition):
                 _replace(db, instruments, edition)
+        self._found.clear()
 
     def find(self, exchange: Exchange, symbol: str) -> Instrument | None:
         """One instrument by its exact symbol, or None when the list has none."""
+        known = self._found.get((exchange, symbol))
+        if known is not None:
+            return known
         row = self._db.read_one(_FIND, (exchange, symbol))
-        return None if row is None else _instrument(row)
+        if row is None:
+            return None
+        if len(self._found) >= _MOST_REMEMBERED:
+            self._found.clear()
+        found = self._found[exchange, symbol] = _instrument(row)
+        return found
 
     def count(self) -> int:
         """How many instruments are listed."""

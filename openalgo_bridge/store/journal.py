@@ -272,9 +272,14 @@ def _events(
     *moves: tuple[TicketState | OrderState, str],
     order_id: int | None = None,
 ) -> None:
-    rows = ", ".join(["(?, ?, ?, ?, ?)"] * len(moves))
-    values = [value for state, reason in moves for value in (ticket_id, order_id, state, reason, to_ms(now))]
-    db.execute(f"INSERT INTO order_event (ticket_id, order_id, state, reason, at) VALUES {rows}", values)
+    last = db.execute("SELECT max(number) AS number FROM order_event WHERE ticket_id = ?", (ticket_id,)).fetchone()
+    number = last["number"] or 0
+    for state, reason in moves:
+        number += 1
+        db.execute(
+            "INSERT INTO order_event (ticket_id, number, order_id, state, reason, at) VALUES (?, ?, ?, ?, ?, ?)",
+            (ticket_id, number, order_id, state, reason, to_ms(now)),
+        )
 
 
 def _ids(db: sqlite3.Connection, sql: str) -> list[int]:

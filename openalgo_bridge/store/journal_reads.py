@@ -86,8 +86,11 @@ class JournalReads:
         return int(row["n"]) if row else 0
 
     def count_since(self, moment: datetime, trading_mode: TradingMode) -> int:
-        """How many tickets arrived since ``moment``."""
-        sql = "SELECT count(*) AS n FROM ticket WHERE created_at >= ? AND trading_mode = ?"
+        """How many of the newest 100,000 tickets arrived since ``moment``: they are in the order they arrived."""
+        sql = (
+            "SELECT count(*) AS n FROM (SELECT created_at, trading_mode FROM ticket ORDER BY id DESC LIMIT 100000)"
+            " WHERE created_at >= ? AND trading_mode = ?"
+        )
         row = self._db.read_one(sql, (to_ms(moment), trading_mode))
         return int(row["n"]) if row else 0
 
@@ -124,7 +127,7 @@ class JournalReads:
 
     def events(self, ticket_id: int) -> list[Event]:
         """Every move of a ticket and its orders, oldest first."""
-        rows = self._db.read("SELECT * FROM order_event WHERE ticket_id = ? ORDER BY id", (ticket_id,))
+        rows = self._db.read("SELECT * FROM order_event WHERE ticket_id = ? ORDER BY number", (ticket_id,))
         return [
             Event(at=from_ms(row["at"]), state=row["state"], reason=row["reason"], order_id=row["order_id"])
             for row in rows

@@ -96,7 +96,7 @@ def m002_journal(db: sqlite_utils.Database) -> None:
         """CREATE TABLE orders (
             id INTEGER PRIMARY KEY,
             ticket_id INTEGER NOT NULL REFERENCES ticket (id),
-            ref TEXT NOT NULL UNIQUE,
+            ref TEXT NOT NULL,
             operation TEXT NOT NULL,
             request TEXT NOT NULL,
             state TEXT NOT NULL CHECK (state IN
@@ -104,23 +104,23 @@ def m002_journal(db: sqlite_utils.Database) -> None:
             broker_order_id TEXT,
             message TEXT NOT NULL,
             created_at INTEGER NOT NULL,
-            changed_at INTEGER NOT NULL
+            changed_at INTEGER NOT NULL,
+            UNIQUE (ticket_id, ref)
         ) STRICT"""
     )
-    db.execute("CREATE INDEX orders_by_ticket ON orders (ticket_id)")
     db.execute("CREATE INDEX orders_by_broker_id ON orders (broker_order_id) WHERE broker_order_id IS NOT NULL")
     db.execute("CREATE INDEX orders_open ON orders (state) WHERE state IN ('planned', 'sending', 'unknown', 'parked')")
     db.execute(
         """CREATE TABLE order_event (
-            id INTEGER PRIMARY KEY,
             ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+            number INTEGER NOT NULL,
             order_id INTEGER REFERENCES orders (id),
             state TEXT NOT NULL,
             reason TEXT NOT NULL,
-            at INTEGER NOT NULL
-        ) STRICT"""
+            at INTEGER NOT NULL,
+            PRIMARY KEY (ticket_id, number)
+        ) STRICT, WITHOUT ROWID"""
     )
-    db.execute("CREATE INDEX order_event_by_ticket ON order_event (ticket_id)")
 
 
 @bridge()
@@ -221,7 +221,6 @@ def t001_call(db: sqlite_utils.Database) -> None:
     )
     db.execute("CREATE INDEX call_by_endpoint ON call (endpoint, id)")
     db.execute("CREATE INDEX call_by_status ON call (status, id) WHERE status IS NOT NULL")
-    db.execute("CREATE INDEX call_open ON call (id) WHERE status IS NULL")
 
 
 @instruments()

@@ -13,6 +13,7 @@ CUT_OFF = 0
 """The status of a call whose answer never left, because the bridge stopped in the middle."""
 
 _LONGEST = 300
+_NEWEST = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +96,15 @@ class TrafficLog:
         )
 
     def mark_cut_off(self) -> int:
-        """At start: what a crash left open. Returns how many."""
-        return self._db.write("UPDATE call SET status = ?, outcome = 'cut off' WHERE status IS NULL", (CUT_OFF,))
+        """At start: what a crash left open. Returns how many.
+
+        It can only be among the newest calls: each of a dozen threads has at most one open.
+        """
+        return self._db.write(
+            "UPDATE call SET status = ?, outcome = 'cut off'"
+            " WHERE status IS NULL AND id > (SELECT max(id) FROM call) - ?",
+            (CUT_OFF, _NEWEST),
+        )
 
     def page(
         self,

@@ -77,7 +77,7 @@ def _submit(desk: Desk, request: BrokerRequest, origin: Origin, trading_mode: Tr
     operation = operation_of(request)
     decision = routing.decide(desk.store.preferences, operation)
     draft = TicketDraft(
-        ref=new_ref(),
+        ref=new_ref(desk.clock.now()),
         operation=operation,
         request=request,
         order_mode=decision.order_mode,

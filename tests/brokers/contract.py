@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -49,7 +50,7 @@ class BrokerPromises:
         assert wait is None or 0 <= wait < 60
 
     def test_a_placed_order_is_found_by_its_id_and_by_our_tag(self, broker: Broker) -> None:
-        ref = new_ref()
+        ref = new_ref(datetime.now(UTC))
         order_id = place(broker, BUY, ref)
         by_id, by_tag = broker.order(order_id), broker.find(ref)
         assert by_id is not None
@@ -75,7 +76,7 @@ class BrokerPromises:
         assert list(broker.trade_book()) == []
 
     def test_a_reference_buys_only_once(self, broker: Broker) -> None:
-        ref = new_ref()
+        ref = new_ref(datetime.now(UTC))
         place(broker, BUY, ref)
         with pytest.raises(Rejected):
             place(broker, BUY, ref)
@@ -128,7 +129,7 @@ class BrokerPromises:
 
 def permit_for(request, ref: Ref | None = None):  # type: ignore[no-untyped-def]
     """The right to send, as the journal would give it."""
-    return SendPermit(order_id=1, ref=ref or new_ref(), request=request)
+    return SendPermit(order_id=1, ref=ref or new_ref(datetime.now(UTC)), request=request)
 
 
 def place(broker: Broker, request: OrderRequest, ref: Ref | None = None) -> BrokerOrderId:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def journal(db: Database, clock: FixedClock) -> Journal:
 
 def a_draft(request: BrokerRequest = BUY_TEN) -> TicketDraft:
     return TicketDraft(
-        ref=new_ref(),
+        ref=new_ref(datetime.now(UTC)),
         operation=operation_of(request),
         request=request,
         order_mode=OrderMode.AUTO,
@@ -204,7 +204,7 @@ def test_a_full_disk_is_a_storage_error_and_leaves_nothing_half_done(journal: Jo
 
 
 def test_references_fit_every_brokers_tag_and_do_not_repeat() -> None:
-    refs = {new_ref() for _ in range(2000)}
+    refs = {new_ref(datetime.now(UTC)) for _ in range(2000)}
     assert len(refs) == 2000
     for ref in list(refs)[:50]:
         children = [child_ref(ref, sequence) for sequence in range(100)]

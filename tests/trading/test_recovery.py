@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_change_that_never_left_is_not_found_by_an_equal_price(desk: Desk) -> 
     assert isinstance(placed, Sent)
     to_market = replace(limit, price_type=PriceType.MARKET)
     change = ModifyRequest(broker_order_id=placed.broker_order_id, order=to_market)
-    draft = replace(as_draft(placed.ticket), ref=new_ref(), operation=Operation.MODIFY, request=change)
+    draft = replace(as_draft(placed.ticket), ref=new_ref(datetime.now(UTC)), operation=Operation.MODIFY, request=change)
     scripted.store.journal.release(draft)
     recovered = recover(scripted)
     assert (recovered.found, recovered.absent) == (0, 1)

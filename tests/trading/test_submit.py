@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -331,7 +332,7 @@ def test_nothing_is_released_under_auto_once_semi_auto_is_saved(scripted: Desk, 
 
 def test_the_mode_is_checked_again_where_the_ticket_is_written(scripted: Desk) -> None:
     draft = TicketDraft(
-        ref=new_ref(),
+        ref=new_ref(datetime.now(UTC)),
         operation=Operation.PLACE,
         request=BUY,
         order_mode=OrderMode.AUTO,
