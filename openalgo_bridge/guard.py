@@ -47,10 +47,7 @@ _ALWAYS = [
     ("X-Content-Type-Options", "nosniff"),
     # Not no-referrer: Chromium then sends "Origin: null" with our own forms, which is nobody's.
     ("Referrer-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("X-Frame-Options", "DENY"),
-    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 ]
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -58,6 +55,15 @@ _PAGE_POLICY = (
     "require-trusted-types-for 'script'"
 )
 _JSON_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+_JSON_HEADERS = [*_ALWAYS, ("Content-Security-Policy", _JSON_POLICY)]
+_PAGE_HEADERS = [
+    *_ALWAYS,
+    ("Content-Security-Policy", _PAGE_POLICY),
+    # These two mean something for documents only; an API answer is none.
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+]
+_NO_STORE = [("Cache-Control", "no-store")]
 
 Write = Callable[[bytes], object]
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
@@ -131,9 +137,6 @@ def _refuse(
 
 def hardened(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """``headers`` and, after them, those that every answer of the bridge carries (security 4.7)."""
-    given = {name.lower(): value for name, value in headers}
-    is_json = given.get("content-type", "").startswith("application/json")
-    added = [*_ALWAYS, ("Content-Security-Policy", _JSON_POLICY if is_json else _PAGE_POLICY)]
-    if "cache-control" not in given:
-        added.append(("Cache-Control", "no-store"))
-    return [*headers, *added]
+    given = dict(headers)
+    added = _JSON_HEADERS if given.get("Content-Type", "").startswith("application/json") else _PAGE_HEADERS
+    return [*headers, *added] if "Cache-Control" in given else [*headers, *added, *_NO_STORE]
