@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from openalgo_bridge.errors import StorageError
-from openalgo_bridge.store import schema
 from openalgo_bridge.store.api_keys import ApiKeys, KeyCopy, SealedKey
 from openalgo_bridge.store.database import Database
 from tests.conftest import FixedClock
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "bridge.db", synchronous="FULL")
-    opened.migrate(schema.bridge)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

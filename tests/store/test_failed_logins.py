@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from openalgo_bridge.errors import StorageError
-from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.failed_logins import FailedLogins
 from tests.conftest import FixedClock
 
 HOUR = timedelta(hours=1)
 NOW = timedelta(0)
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "bridge.db", synchronous="FULL")
-    opened.migrate(schema.bridge)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -29,21 +27,12 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin, TicketDraft, child_ref, new_ref, operation_of
-from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal, Settlement
 from tests.conftest import FixedClock
 from tests.fakes import in_threads
 
 BUY_TEN = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "bridge.db", synchronous="FULL")
-    opened.migrate(schema.bridge)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

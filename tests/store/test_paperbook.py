@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,6 @@ from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product, Ref
 from openalgo_bridge.model.paper import PaperMoney, PaperOrder, PaperPosition, to_rupees, to_units
-from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.paperbook import OpenPaperBook, PaperBook
 
@@ -42,14 +40,6 @@ LONG = PaperPosition(
     realised=5,
     realised_on=TODAY,
 )
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "bridge.db", synchronous="FULL")
-    opened.migrate(schema.bridge)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from openalgo_bridge.errors import Conflict, StorageError
-from openalgo_bridge.store import schema
 from openalgo_bridge.store.api_keys import ApiKeys, SealedKey
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.users import Users
 from tests.conftest import FixedClock
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "bridge.db", synchronous="FULL")
-    opened.migrate(schema.bridge)
-    yield opened
-    opened.close()
 
 
 def a_key(number: int = 1) -> SealedKey:
