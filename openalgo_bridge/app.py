@@ -13,7 +13,7 @@ from openalgo_bridge import web
 from openalgo_bridge.account.password import Argon2Cost
 from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.api import routes
-from openalgo_bridge.brokers.paper import PaperExchange
+from openalgo_bridge.brokers.registry import BROKERS, Surroundings
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.guard import MAX_BODY_BYTES, Guard
@@ -34,14 +34,14 @@ def open_desk(settings: Settings, clock: Clock | None = None, argon2: Argon2Cost
     """Open the files in ``settings.db_dir``, which exists, and connect the paper exchange. Raises StorageError."""
     clock = clock or Clock()
     store = Store.open(settings.db_dir, clock)
-    paper = PaperExchange(
+    surroundings = Surroundings(
         book=store.paperbook, market=SimulatedMarket(_SEED), instruments=store.instruments, clock=clock
     )
     return Desk(
         settings=settings,
         clock=clock,
         store=store,
-        brokers={TradingMode.ANALYZE: paper},
+        brokers={TradingMode.ANALYZE: BROKERS["paper"](surroundings)},
         argon2=argon2 or Argon2Cost(),
     )
 

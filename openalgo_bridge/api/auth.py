@@ -9,23 +9,29 @@ from openalgo_bridge.account.keys import Caller
 from openalgo_bridge.api.body import Fields
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BearerNotAccepted, MissingApiKey
+from openalgo_bridge.traffic import Note
 
 
-def authenticate(desk: Desk, fields: Fields, headers: Headers) -> Caller:
-    """The caller behind the key of this request.
+def authenticate(desk: Desk, fields: Fields, headers: Headers, note: Note) -> Caller:
+    """The caller behind the key of this request, noted on its traffic row.
 
     Raises BadApiKey, MissingApiKey, or BearerNotAccepted (design 3: 403, 400, 401).
     """
-    return keys.verify(desk, _presented(fields, headers))
+    presented = _presented(fields, headers)
+    caller = keys.verify(desk, presented.strip())
+    note.key_fingerprint = caller.fingerprint
+    if presented != presented.strip():
+        note.message = "The key had spaces around it."
+    return caller
 
 
 def _presented(fields: Fields, headers: Headers) -> str:
     in_body, in_header = fields.get("apikey"), headers.get("X-API-KEY")
-    given = {str(key).strip() for key in (in_body, in_header) if key is not None and str(key).strip()}
-    if len(given) > 1:
+    given = [str(key) for key in (in_body, in_header) if key is not None and str(key).strip()]
+    if len({key.strip() for key in given}) > 1:
         raise MissingApiKey("Two different API keys were sent, in the body and in X-API-KEY. Send one.")
     if given:
-        return given.pop()
+        return given[0]
     if headers.get("Authorization", "").lower().startswith("bearer"):
         raise BearerNotAccepted("Bearer tokens are not accepted. Send the key as the body field apikey.")
     raise MissingApiKey("apikey: Missing data for required field.")

@@ -87,8 +87,7 @@ def _served(desk: Desk, limits: Limits, endpoint: Endpoint) -> Callable[[], Resp
     def serve() -> Response:
         note: Note = request.environ[NOTE]
         fields = read_fields(request.get_data(cache=False))
-        caller = authenticate(desk, fields, request.headers)
-        note.key_fingerprint = caller.fingerprint
+        caller = authenticate(desk, fields, request.headers, note)
         # Counted after the key was checked, per key: a wrong key never uses up the right key's limit.
         limits.count(endpoint.bucket, caller.fingerprint)
         if endpoint.must_be_recorded and not note.recorded:

@@ -15,14 +15,19 @@ from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.api.routes import ENDPOINTS
 from openalgo_bridge.app import create_app
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.guard import MAX_BODY_BYTES
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.settings import Settings
+from tests.api.test_body import BAD
 from tests.conftest import Account, client_of
 from tests.fakes import ScriptedBroker, with_broker
 
 ORDER = {"strategy": "test", "symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": "10"}
 READS = ["orderbook", "tradebook", "positionbook", "holdings", "funds", "analyzer", "ping"]
 PATHS = [endpoint.path for endpoint in ENDPOINTS]
+
+# What is larger is the guard's to refuse, with 413.
+SMALL_ENOUGH = {name: raw for name, raw in BAD.items() if len(raw) <= MAX_BODY_BYTES}
 
 Post = Callable[..., Any]
 
@@ -176,6 +181,12 @@ def test_the_key_is_taken_from_the_header_and_with_spaces_around_it(client: Flas
         assert client.post("/api/v1/ping", json=fields, headers=headers).status_code == 200
 
 
+def test_spaces_around_the_key_are_noted_in_the_log(client: FlaskClient, desk: Desk, account: Account) -> None:
+    client.post("/api/v1/ping", json={"apikey": account.key})
+    client.post("/api/v1/ping", json={"apikey": f" {account.key}"})
+    assert [call.message for call in desk.store.traffic.page()] == ["The key had spaces around it.", None]
+
+
 def test_two_different_keys_are_refused(client: FlaskClient, account: Account) -> None:
     answer = client.post("/api/v1/ping", json={"apikey": account.key}, headers={"X-API-KEY": "other"})
     assert answer.status_code == 400
@@ -193,10 +204,7 @@ def test_the_body_is_judged_by_what_it_is(client: FlaskClient, account: Account,
     assert client.post("/api/v1/ping", data=raw, content_type=kind).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [b"", b"hello", b"[1]", b'{"quantity": NaN}', b'{"a":1,"a":2}', b"[" * 100_000, b'{"q":' + b"9" * 5000 + b"}"],
-)
+@pytest.mark.parametrize("raw", SMALL_ENOUGH.values(), ids=SMALL_ENOUGH.keys())
 def test_a_bad_body_is_400_logged_and_places_nothing(
     client: FlaskClient, desk: Desk, account: Account, raw: bytes
 ) -> None:
