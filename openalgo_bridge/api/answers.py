@@ -77,9 +77,9 @@ def failed(error: BridgeError) -> Json:
     return answer
 
 
-def order_status(fate: OrderFate, mode: TradingMode) -> Json:
+def order_status(fate: OrderFate) -> Json:
     """``orderstatus``: an order-book row and what filled (contract 2.2.1); a sentence where a change was named."""
-    answer = done(_fate(fate), mode)
+    answer = done(_fate(fate), fate.trading_mode)
     return {**answer, "message": fate.remark} if fate.remark else answer
 
 

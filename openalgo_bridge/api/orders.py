@@ -36,5 +36,4 @@ def cancel_order(call: Call) -> Json:
 def order_status(call: Call) -> Json:
     """``POST /orderstatus``, by the broker's id or by our reference"""
     asked = call.parsed(NamedOrder)
-    fate = books.order_fate(call.desk, asked.orderid)
-    return answers.order_status(fate, books.connected(call.desk).mode)
+    return answers.order_status(books.order_fate(call.desk, asked.orderid))

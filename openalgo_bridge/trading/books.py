@@ -14,7 +14,7 @@ from openalgo_bridge.model.order import BrokerOrderId, Exchange, OrderRequest, P
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading.recovery import look_again
+from openalgo_bridge.trading.recovery import ask, look_again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class OrderFate:
     """
 
     id: str
+    trading_mode: TradingMode
     request: OrderRequest
     status: str
     filled_quantity: int
@@ -60,10 +61,9 @@ def order_fate(desk: Desk, wanted: str) -> OrderFate:
         placed = look_again(desk, placed)
     if not isinstance(ticket.request, OrderRequest):
         return _fate_of_change(desk, ticket, ticket.request.broker_order_id, placed)
-    if placed is not None and placed.broker_order_id is not None:
-        there = desk.broker(ticket.trading_mode).order(placed.broker_order_id)
-        if there is not None:
-            return _at_broker(there)
+    there = None if placed is None else _placed_at_broker(desk, placed)
+    if there is not None:
+        return _at_broker(there, ticket.trading_mode)
     return _in_journal(ticket, ticket.request, placed)
 
 
@@ -77,13 +77,20 @@ def open_quantity(broker: Broker, symbol: str, exchange: Exchange, product: Prod
     return next(held, 0)
 
 
+def _placed_at_broker(desk: Desk, placed: JournalOrder) -> BrokerOrder | None:
+    if placed.broker_order_id is not None:
+        return desk.broker(placed.trading_mode).order(placed.broker_order_id)
+    # Its end could not be written down, or nobody knows it: the broker may know more.
+    return ask(desk, placed) if placed.state in {OrderState.SENDING, OrderState.PARKED} else None
+
+
 def _fate_by_broker_id(desk: Desk, wanted: BrokerOrderId) -> OrderFate:
     placed = desk.store.journal.order_by_broker_id(wanted)
     mode = desk.store.preferences.trading_mode() if placed is None else placed.trading_mode
     there = desk.broker(mode).order(wanted)
     if there is None:
         raise NotFound(f"Order {wanted} not found")
-    return _at_broker(there)
+    return _at_broker(there, mode)
 
 
 def _fate_of_change(desk: Desk, ticket: Ticket, target: BrokerOrderId, sent: JournalOrder | None) -> OrderFate:
@@ -92,12 +99,15 @@ def _fate_of_change(desk: Desk, ticket: Ticket, target: BrokerOrderId, sent: Jou
     if there is None:
         raise NotFound(f"Order {target} not found")
     state, why = (ticket.state, ticket.reason) if sent is None else (sent.state, sent.message)
-    return replace(_at_broker(there), remark=f"{ticket.operation} {ticket.ref} is {state}. {why}".strip())
+    return replace(
+        _at_broker(there, ticket.trading_mode), remark=f"{ticket.operation} {ticket.ref} is {state}. {why}".strip()
+    )
 
 
-def _at_broker(order: BrokerOrder) -> OrderFate:
+def _at_broker(order: BrokerOrder, mode: TradingMode) -> OrderFate:
     return OrderFate(
         id=order.id,
+        trading_mode=mode,
         request=order.request,
         status=order.status,
         filled_quantity=order.filled_quantity,
@@ -111,6 +121,7 @@ def _in_journal(ticket: Ticket, order: OrderRequest, placed: JournalOrder | None
     state: TicketState | OrderState = ticket.state if placed is None else placed.state
     return OrderFate(
         id=ticket.ref,
+        trading_mode=ticket.trading_mode,
         request=order,
         status=state,
         filled_quantity=0,

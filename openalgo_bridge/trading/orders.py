@@ -108,7 +108,8 @@ def _withdrawn(desk: Desk, held: Ticket) -> bool:
     try:
         desk.store.journal.withdraw(held.id)
     except Conflict:
-        # Approved a moment ago: it is at the broker now, and is cancelled there.
+        # Approved a moment ago: it is at the broker now, and is cancelled there. Or its time is over.
+        desk.store.journal.expire_held()
         return False
     return True
 

@@ -61,17 +61,27 @@ def recover(desk: Desk) -> Recovery:
     )
 
 
+def ask(desk: Desk, order: JournalOrder) -> BrokerOrder | None:
+    """The broker's order that shows the message arrived; None when it does not show, or cannot be asked."""
+    try:
+        return _evidence(desk.broker(order.trading_mode), order)
+    except Exception:  # noqa: BLE001 - listed in tests/test_architecture.py
+        # Whoever asks for an order in doubt is told that it is in doubt, not that the bridge has a fault.
+        _log.exception("order %s could not be looked up", order.ref)
+        return None
+
+
 def look_again(desk: Desk, order: JournalOrder) -> JournalOrder:
     """An unknown order, looked up once more because somebody asks for it; as it then stands in the journal.
 
     One read can show that it is there, never that it is not.
     """
-    try:
-        there = _evidence(desk.broker(order.trading_mode), order)
-        if there is not None:
+    there = ask(desk, order)
+    if there is not None:
+        try:
             desk.store.journal.settle(order.id, _found(there), was=OrderState.UNKNOWN)
-    except BridgeError:
-        _log.exception("order %s could not be looked up", order.ref)
+        except BridgeError:
+            _log.exception("order %s: what was found could not be written down", order.ref)
     fresh = desk.store.journal.orders_of([order.ticket_id])
     return next((each for each in fresh if each.id == order.id), order)
 

@@ -9,6 +9,7 @@ from openalgo_bridge.errors import Conflict, Invalid, NotFound
 from openalgo_bridge.model.order import BrokerOrderId, TradingMode
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Ticket
+from openalgo_bridge.trading.recovery import ask
 
 _MAY_BE_THERE = {OrderState.SENDING, OrderState.UNKNOWN, OrderState.PARKED}
 
@@ -51,7 +52,7 @@ def _broker_order_id(desk: Desk, ticket: Ticket) -> BrokerOrderId:
         return order.broker_order_id
     if order.state not in _MAY_BE_THERE:
         raise Invalid(f"Order {ticket.ref} is not at the broker: it is {order.state}.")
-    there = desk.broker(ticket.trading_mode).find(order.ref)
+    there = ask(desk, order)
     if there is None:
         raise Conflict(f"Whether order {ticket.ref} reached the broker is not known yet. Look there first.")
     return there.id

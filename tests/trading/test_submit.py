@@ -478,3 +478,36 @@ def test_a_clock_that_was_set_back_revives_nothing(scripted: Desk, clock: FixedC
     clock.move(minutes=-6)
     with pytest.raises(Conflict):
         approvals.approve(scripted, held.id, held.shown)
+
+
+def test_a_fate_carries_the_mode_of_its_order_not_the_present_one(scripted: Desk) -> None:
+    placed = orders.place(scripted, BUY, ORIGIN)
+    assert isinstance(placed, Sent)
+    scripted.store.files[0].write("UPDATE preference SET value = 'live' WHERE name = 'trading_mode'")
+    for name in (placed.broker_order_id, placed.ticket.ref):
+        assert books.order_fate(scripted, name).trading_mode is TradingMode.ANALYZE
+
+
+def test_an_adapters_own_exception_leaves_an_order_in_doubt_in_doubt(
+    scripted: Desk, broker: ScriptedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.fault = lambda: TimeoutError("read")
+    doubt = orders.place(scripted, BUY, ORIGIN).ticket
+
+    def broken(tag: object) -> None:
+        raise ValueError("half an answer")
+
+    monkeypatch.setattr(broker, "find", broken)
+    assert books.order_fate(scripted, doubt.ref).status == "unknown"
+    with pytest.raises(Conflict, match="not known"):
+        orders.cancel(scripted, doubt.ref, ORIGIN)
+
+
+def test_an_order_whose_end_could_not_be_written_is_asked_of_the_broker(scripted: Desk) -> None:
+    scripted.store.files[0].write(
+        "CREATE TRIGGER broken BEFORE UPDATE OF state ON orders WHEN new.state = 'sent'"
+        " BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+    )
+    placed = orders.place(scripted, BUY, ORIGIN)
+    assert isinstance(placed, Sent)
+    assert books.order_fate(scripted, placed.ticket.ref).id == placed.broker_order_id
