@@ -84,3 +84,11 @@ class PaperMoney:
     def available(self) -> int:
         """What a further order may use. Below 0 after losses that are larger than what was left."""
         return self.capital + self.realised - self.blocked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperAccount:
+    """Money and positions of one moment."""
+
+    money: PaperMoney
+    positions: tuple[PaperPosition, ...]

@@ -14,7 +14,15 @@ from datetime import date, datetime
 from openalgo_bridge.clock import from_ms, to_ms
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product, Ref
-from openalgo_bridge.model.paper import PaperMoney, PaperOrder, PaperPosition, PaperTrade, to_rupees, to_units
+from openalgo_bridge.model.paper import (
+    PaperAccount,
+    PaperMoney,
+    PaperOrder,
+    PaperPosition,
+    PaperTrade,
+    to_rupees,
+    to_units,
+)
 from openalgo_bridge.store.database import Database, Row
 
 _ORDER = "SELECT * FROM paper_order WHERE id = ?"
@@ -25,6 +33,12 @@ _MONEY = (
     "SELECT capital, realised, (SELECT coalesce(sum(blocked), 0) FROM paper_order WHERE blocked > 0)"
     " + (SELECT coalesce(sum(blocked), 0) FROM paper_position WHERE blocked > 0) AS blocked FROM paper_account"
 )
+# One read, so that money and positions are of one moment; a read costs a call more than its rows do.
+_ACCOUNT = (
+    f"SELECT money.capital, money.realised AS booked, money.blocked AS used, paper_position.* FROM ({_MONEY}) AS money"
+    " LEFT JOIN paper_position ON paper_position.quantity <> 0 OR paper_position.realised_on = ?"
+    " ORDER BY symbol, exchange, product"
+)
 
 
 class OpenPaperBook:
@@ -32,15 +46,13 @@ class OpenPaperBook:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self.leaves_open = False
+        """Whether it wrote an order that rests."""
 
     def order(self, number: int) -> PaperOrder | None:
         """The order as it stands now."""
         row = self._db.execute(_ORDER, (number,)).fetchone()
         return None if row is None else _order(row)
-
-    def is_used(self, tag: Ref) -> bool:
-        """Whether an order carries ``tag`` already."""
-        return self._db.execute("SELECT 1 FROM paper_order WHERE tag = ?", (tag,)).fetchone() is not None
 
     def position(self, symbol: str, exchange: Exchange, product: Product) -> PaperPosition | None:
         """The position, or None when there never was one."""
@@ -63,13 +75,14 @@ class OpenPaperBook:
         """The account."""
         return _money(self._db.execute(_MONEY).fetchone())
 
-    def add(self, order: PaperOrder) -> int:
-        """Enter an order; returns its number."""
+    def add(self, order: PaperOrder) -> int | None:
+        """Enter an order; returns its number, or None when an earlier order carries its tag."""
         asked = order.request
+        self.leaves_open |= order.status.is_working
         row = self._db.execute(
             "INSERT INTO paper_order (tag, symbol, exchange, action, quantity, price_type, product, price,"
             " trigger_price, disclosed_quantity, status, filled_quantity, average_price, blocked, rejection_reason,"
-            " placed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " placed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tag) DO NOTHING",
             (
                 order.tag,
                 asked.symbol,
@@ -89,7 +102,7 @@ class OpenPaperBook:
                 to_ms(order.placed_at),
             ),
         )
-        return int(row.lastrowid or 0)
+        return row.lastrowid if row.rowcount == 1 else None
 
     def change(self, order: PaperOrder) -> bool:
         """Write ``order`` over the one of its number if that is still open; False when it is not.
@@ -97,6 +110,7 @@ class OpenPaperBook:
         The condition makes a fill, a cancel and a change exclude each other (W5.5 of the behaviour list).
         """
         asked = order.request
+        self.leaves_open |= order.status.is_working
         changed = self._db.execute(
             "UPDATE paper_order SET quantity = ?, price_type = ?, price = ?, trigger_price = ?, disclosed_quantity = ?,"
             " status = ?, filled_quantity = ?, average_price = ?, blocked = ?, rejection_reason = ?"
@@ -145,16 +159,30 @@ class OpenPaperBook:
 
 
 class PaperBook:
-    """The book between transactions. Every method may raise StorageError."""
+    """The book between transactions. Every method may raise StorageError.
+
+    Nearly always nothing rests, and every look at a book asks for it. So it is remembered that nothing did, until a
+    transaction that left an order open has ended: whoever asks before that could have asked before it began. The
+    lock on the folder keeps every other process from writing here.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._left_open = 0
+        self._empty_at = -1
 
     @contextmanager
     def transaction(self) -> Iterator[OpenPaperBook]:
         """All or nothing; nobody else writes meanwhile."""
-        with self._db.transaction() as db:
-            yield OpenPaperBook(db)
+        book = None
+        try:
+            with self._db.transaction() as db:
+                book = OpenPaperBook(db)
+                yield book
+        finally:
+            # Counted after the commit, and after an error too: a commit that failed may still have arrived.
+            if book is not None and book.leaves_open:
+                self._left_open += 1
 
     def order(self, number: int) -> PaperOrder | None:
         """One order of any day."""
@@ -173,10 +201,18 @@ class PaperBook:
 
     def resting(self) -> list[PaperOrder]:
         """All open orders, oldest first."""
-        return [_order(row) for row in self._db.read(f"{_RESTING} ORDER BY id")]
+        seen = self._left_open
+        if self._empty_at == seen:
+            return []
+        rows = self._db.read(f"{_RESTING} ORDER BY id")
+        if not rows:
+            self._empty_at = seen
+        return [_order(row) for row in rows]
 
     def resting_in(self, symbol: str, exchange: Exchange) -> list[PaperOrder]:
         """The open orders of one instrument, oldest first."""
+        if self._empty_at == self._left_open:
+            return []
         rows = self._db.read(f"{_RESTING} AND exchange = ? AND symbol = ? ORDER BY id", (exchange, symbol))
         return [_order(row) for row in rows]
 
@@ -199,9 +235,12 @@ class PaperBook:
         )
         return [_position(row) for row in rows]
 
-    def money(self) -> PaperMoney:
-        """The account, as of one moment."""
-        return _money(self._db.read(_MONEY)[0])
+    def account(self, day: date) -> PaperAccount:
+        """Money, and the positions as :meth:`positions` tells them, of one moment."""
+        rows = self._db.read(_ACCOUNT, (day.isoformat(),))
+        first = rows[0]
+        money = PaperMoney(capital=first["capital"], realised=first["booked"], blocked=first["used"])
+        return PaperAccount(money=money, positions=tuple(_position(row) for row in rows if row["symbol"] is not None))
 
 
 def _order(row: Row) -> PaperOrder:

@@ -175,7 +175,7 @@ def _adds_up(floor: Floor) -> None:
         assert (row.cost > 0) == (row.quantity > 0)
         leverage = 5 if row.product is Product.MIS else 1
         assert abs(row.blocked * leverage - abs(row.cost)) <= 10 * len(own), "no more than rounding apart"
-    money = floor.book.money()
+    money = floor.book.account(floor.clock.now().date()).money
     assert money.blocked == sum(row.blocked for row in rows) + sum(each.blocked for each in floor.book.resting())
     assert money.realised - sum(row.cost for row in rows) == to_units(_cash_flow(floor))
     assert money.available == to_units(CRORE) + money.realised - money.blocked

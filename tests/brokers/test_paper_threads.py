@@ -43,7 +43,7 @@ def test_eight_threads_trade_one_symbol_and_every_unit_is_counted(floor: Floor) 
     ids = [order_id for batch in placed for order_id in batch]  # type: ignore[attr-defined]
     assert len(set(ids)) == THREADS * 15 == floor.rows("paper_trade")
     assert floor.position().quantity == sum((10 - 5) * (number + 1) for number in range(THREADS))
-    money = floor.book.money()
+    money = floor.book.account(floor.clock.now().date()).money
     (row,) = floor.book.positions(floor.clock.now().date())
     cash = sum(-t.action.sign * t.quantity * t.price for t in floor.exchange.trade_book())
     assert money.realised - row.cost == cash * 10_000
@@ -61,7 +61,7 @@ def test_of_a_fill_and_a_cancel_exactly_one_wins(floor: Floor) -> None:
         assert won + filled == 1
         assert floor.order(order_id).status is (OrderStatus.COMPLETE if filled else OrderStatus.CANCELLED)
     rows = floor.book.positions(floor.clock.now().date())
-    assert floor.book.money().blocked == sum(row.blocked for row in rows)
+    assert floor.book.account(floor.clock.now().date()).money.blocked == sum(row.blocked for row in rows)
     assert floor.rows("paper_trade") == sum(row.quantity for row in rows)
 
 

@@ -15,6 +15,7 @@ from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceTyp
 from openalgo_bridge.model.paper import PaperMoney, PaperOrder, PaperPosition, to_rupees, to_units
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.paperbook import OpenPaperBook, PaperBook
+from tests.fakes import in_threads
 
 NOW = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
@@ -66,13 +67,13 @@ def test_a_position_comes_back_as_it_went_in(book: PaperBook) -> None:
 
 
 def test_money_is_capital_profit_and_all_that_is_blocked(book: PaperBook) -> None:
-    assert book.money() == PaperMoney(capital=CAPITAL, realised=0, blocked=0)
+    assert book.account(TODAY).money == PaperMoney(capital=CAPITAL, realised=0, blocked=0)
     with book.transaction() as page:
         page.add(OPEN)
         page.save(LONG, gain=-7)
         assert page.money().blocked == OPEN.blocked + LONG.blocked
-    assert book.money() == PaperMoney(capital=CAPITAL, realised=-7, blocked=OPEN.blocked + LONG.blocked)
-    assert book.money().available == CAPITAL - 7 - OPEN.blocked - LONG.blocked
+    assert book.account(TODAY).money == PaperMoney(capital=CAPITAL, realised=-7, blocked=OPEN.blocked + LONG.blocked)
+    assert book.account(TODAY).money.available == CAPITAL - 7 - OPEN.blocked - LONG.blocked
 
 
 def test_an_order_changes_once(book: PaperBook) -> None:
@@ -119,7 +120,6 @@ def test_a_book_of_a_day_leaves_out_what_came_before(book: PaperBook) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda page: page.add(OPEN),
         lambda page: page.add_trade(1, 10, 9_900_500, NOW),
         lambda page: page.add_trade(99, 10, 9_900_500, NOW),
         lambda page: page.add(replace(OPEN, tag=Ref("B"), blocked=-1)),
@@ -127,27 +127,69 @@ def test_a_book_of_a_day_leaves_out_what_came_before(book: PaperBook) -> None:
         lambda page: page.add(replace(OPEN, tag=Ref("B"), status=OrderStatus.CANCELLED)),
         lambda page: page.save(replace(LONG, quantity=0), 0),
     ],
-    ids=["same tag", "second trade", "no order", "negative", "overfilled", "blocked at the end", "flat but blocked"],
+    ids=["second trade", "no order", "negative", "overfilled", "blocked at the end", "flat but blocked"],
 )
 def test_the_tables_refuse_what_must_never_be_and_keep_nothing_of_it(
     book: PaperBook, act: Callable[[OpenPaperBook], object]
 ) -> None:
     with book.transaction() as page:
         page.add_trade(page.add(OPEN), 10, 9_900_500, NOW)
-    before = book.orders(NOW), book.trades(NOW), book.positions(TODAY), book.money()
+    before = book.orders(NOW), book.trades(NOW), book.positions(TODAY), book.account(TODAY).money
     with pytest.raises(StorageError), book.transaction() as page:
         page.add(replace(OPEN, tag=Ref("goes too")))
         page.save(LONG, gain=1)
         act(page)
-    assert (book.orders(NOW), book.trades(NOW), book.positions(TODAY), book.money()) == before
+    assert (book.orders(NOW), book.trades(NOW), book.positions(TODAY), book.account(TODAY).money) == before
+
+
+def test_a_tag_is_entered_once(book: PaperBook) -> None:
+    with book.transaction() as page:
+        number = page.add(OPEN)
+        assert page.add(replace(OPEN, request=replace(ASKED, quantity=99))) is None
+    assert book.orders(NOW) == [replace(OPEN, number=number)]
+
+
+def test_an_account_is_its_money_and_its_positions_of_one_moment(book: PaperBook) -> None:
+    assert book.account(TODAY).positions == ()
+    with book.transaction() as page:
+        page.save(LONG, gain=5)
+        page.save(replace(LONG, product=Product.CNC, quantity=0, cost=0, blocked=0), 0)
+    account = book.account(TODAY)
+    assert account.money == PaperMoney(capital=CAPITAL, realised=5, blocked=LONG.blocked)
+    assert list(account.positions) == book.positions(TODAY)
+    assert list(book.account(TODAY + timedelta(days=1)).positions) == [LONG]
+
+
+def test_an_order_that_begins_to_rest_is_seen_by_the_next_look(book: PaperBook) -> None:
+    assert book.resting() == book.resting() == []
+    with book.transaction() as page:
+        number = page.add(OPEN)
+    assert [order.number for order in book.resting()] == [number]
+    with book.transaction() as page:
+        page.change(replace(OPEN, number=number, status=OrderStatus.CANCELLED, blocked=0))
+    assert book.resting() == book.resting() == []
+    with book.transaction() as page:
+        page.add(replace(OPEN, tag=Ref("B")))
+    assert len(book.resting_in("SBIN", Exchange.NSE)) == 1
+
+
+def test_nothing_is_remembered_that_was_read_while_an_order_began_to_rest(book: PaperBook) -> None:
+    with book.transaction() as page:
+        page.add(OPEN)
+        # Before the commit: this reader still sees an empty book, and must not remember it.
+        assert in_threads(1, book.resting) == [[]]
+    assert len(book.resting()) == 1
 
 
 def test_looking_for_resting_orders_never_walks_the_book(db: Database, book: PaperBook) -> None:
+    with book.transaction() as page:
+        page.add(OPEN)
     asked: list[str] = []
     db.tables.conn.set_trace_callback(asked.append)
     book.resting()
     book.resting_in("SBIN", Exchange.NSE)
     db.tables.conn.set_trace_callback(None)
+    assert len(asked) == 2
     for sql in asked:
         plan = " ".join(row["detail"] for row in db.read(f"EXPLAIN QUERY PLAN {sql}"))
         assert "USING INDEX paper_order_resting" in plan

@@ -11,7 +11,7 @@ from typing import Protocol
 from openalgo_bridge.model.books import Quote
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref
-from openalgo_bridge.model.paper import PaperMoney, PaperOrder, PaperPosition, PaperTrade
+from openalgo_bridge.model.paper import PaperAccount, PaperMoney, PaperOrder, PaperPosition, PaperTrade
 
 
 class OpenBook(Protocol):
@@ -19,9 +19,6 @@ class OpenBook(Protocol):
 
     def order(self, number: int) -> PaperOrder | None:
         """The order as it stands now."""
-
-    def is_used(self, tag: Ref) -> bool:
-        """Whether an order carries ``tag`` already."""
 
     def position(self, symbol: str, exchange: Exchange, product: Product) -> PaperPosition | None:
         """The position, or None when there never was one."""
@@ -32,8 +29,8 @@ class OpenBook(Protocol):
     def money(self) -> PaperMoney:
         """The account."""
 
-    def add(self, order: PaperOrder) -> int:
-        """Enter an order; returns its number."""
+    def add(self, order: PaperOrder) -> int | None:
+        """Enter an order; returns its number, or None when an earlier order carries its tag."""
 
     def change(self, order: PaperOrder) -> bool:
         """Write ``order`` over the one of its number if that is still open; False when it is not."""
@@ -72,8 +69,8 @@ class PaperBookProtocol(Protocol):
     def positions(self, day: date) -> Sequence[PaperPosition]:
         """Every open position, and those that were closed on the trading day ``day``."""
 
-    def money(self) -> PaperMoney:
-        """The account."""
+    def account(self, day: date) -> PaperAccount:
+        """Money, and the positions as :meth:`positions` tells them, of one moment."""
 
 
 class Market(Protocol):

@@ -66,10 +66,10 @@ class PaperExchange:
         self._match(self._book.resting_in(instrument.symbol, instrument.exchange), now)
         quote = self._quote(instrument, now)
         with self._book.transaction() as book:
-            if book.is_used(order.tag):
-                raise Rejected(f"Reference {order.tag} was already used by an earlier order.")
             decision = decisions.enter(book, order, instrument, quote, now)
             number = book.add(decision.order)
+            if number is None:
+                raise Rejected(f"Reference {order.tag} was already used by an earlier order.")
             _carry_out(book, number, decision, now)
         if decision.refusal:
             raise Rejected(decision.refusal)
@@ -148,8 +148,9 @@ class PaperExchange:
         now = self._clock.now()
         self._match_all(now)
         today = matching.trading_day(now)
-        valued = [(row, self._price(row, now)) for row in self._book.positions(today)]
-        return statements.funds(self._book.money(), valued, today)
+        account = self._book.account(today)
+        valued = [(row, self._price(row, now)) for row in account.positions]
+        return statements.funds(account.money, valued, today)
 
     def quote(self, instrument: Instrument) -> Quote:
         """The market now. Raises Rejected for an instrument without a price."""
