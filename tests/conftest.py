@@ -21,10 +21,12 @@ from openalgo_bridge.app import create_app, open_desk
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.commands.serve import record_refusal
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
 
 PASSWORD = "correct horse battery"
+TRADER = Actor(name="trader", address="127.0.0.1", program="test")
 CHEAP = Argon2Cost(memory_kib=64, iterations=1, lanes=1)
 
 

@@ -1,39 +1,60 @@
 """The one API key: issued, verified on every call, shown again only to who types the password (security 4.4).
 
-Verifying needs a keyed hash and one indexed read. Showing needs the password: the key is sealed under a random
-key (DEK), and the DEK is wrapped under HKDF(Argon2id(password)) with a salt and a cost of its own. Nothing on the
-disk, the machine key included, opens it. There is no cache: a replaced key is refused on the very next call.
+Verifying needs a keyed hash and one indexed read. Showing needs the password: the copy is sealed under the vault
+key, which only the password or a recovery code opens. There is no cache: a replaced key, or a permission that was
+taken away, is refused on the very next call.
 """
 
 from __future__ import annotations
 
 import hmac
-import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from openalgo_bridge.account import login
-from openalgo_bridge.account.password import SALT_LENGTH, Argon2Cost, derive_key
+from openalgo_bridge.account.login import Proof
 from openalgo_bridge.account.sealing import seal, unseal
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BadApiKey, Denied, NotFound, StorageError
+from openalgo_bridge.errors import BadApiKey, NotAllowed, NotFound, StorageError
 from openalgo_bridge.model import apikey
-from openalgo_bridge.store.api_keys import KeyCopy, SealedKey
+from openalgo_bridge.model.audit import Actor, AuditEvent
+from openalgo_bridge.model.permission import Permission
+from openalgo_bridge.store.api_keys import Ending, KeyMatch, KeyRules, SealedKey
 from openalgo_bridge.store.machine_key import APIKEY_LOOKUP, MachineKey
+from openalgo_bridge.store.preferences import KeyCopy
 
-_DEK_LENGTH = 32
 _FINGERPRINT_LENGTH = 12
 _DAMAGED = "The stored copy of the key is damaged. Generate a new key."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who holds the key. ``fingerprint`` is 12 hex characters for logs; it gives nothing of the key away."""
+    """Who holds the key, and what it may do. ``fingerprint`` is 12 hex characters for logs; it gives nothing of the
+    key away."""
 
     fingerprint: str
+    rules: KeyRules
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the key has this grant."""
+        return permission in self.rules.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raises NotAllowed, naming the grant that is missing."""
+        if not self.may(permission):
+            raise NotAllowed(
+                f"API key not authorized: it has no permission to {permission.sentence}. "
+                "Grant it on the API key page of the bridge."
+            )
+
+    def require_address(self, address: str) -> None:
+        """Raises NotAllowed where the key may not be used from there."""
+        if not self.rules.addresses.allows(address):
+            raise NotAllowed(
+                f"API key not authorized: calls from {address or 'an unknown address'} are not allowed. "
+                "Change the addresses on the API key page of the bridge."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,36 +65,42 @@ class FreshKey:
     row: SealedKey
 
 
-def issue(desk: Desk, password: str) -> str:
-    """Make a new key and retire the former one in the same commit. Returns the key, to be shown once.
-
-    Asks for the password itself: a key sealed under a wrong one could never be shown again. Raises Denied,
-    RateLimited, StorageError.
-    """
-    login.confirm_password(desk, password)
-    fresh = make(desk.store.machine_key, password, desk.argon2)
-    desk.store.api_keys.replace(fresh.row)
-    return fresh.text
-
-
 def verify(desk: Desk, presented: str) -> Caller:
     """The caller behind a key, which may be any text. Raises BadApiKey, and StorageError.
 
     Timing says nothing: a stranger cannot choose the keyed hash that is looked up (security T23).
     """
     if not apikey.is_well_formed(presented):
-        raise BadApiKey("The key looks mistyped.")
+        raise BadApiKey(_hint_on_shape(presented))
     lookup = _lookup(desk.store.machine_key, presented)
     match = desk.store.api_keys.find(lookup)
     if match is None or not hmac.compare_digest(match.lookup, lookup):
-        raise BadApiKey
-    if match.is_retired:
+        raise BadApiKey("Copy the key of this bridge from its API key page.")
+    if match.ending is not None:
         # Only who once held the right key can see this sentence.
-        raise BadApiKey("This key was replaced; use the new one.")
-    return Caller(fingerprint=match.fingerprint)
+        raise BadApiKey(_hint_on_ending(match))
+    return Caller(fingerprint=match.fingerprint, rules=match.rules)
 
 
-def view(desk: Desk, password: str) -> str:
+def issue(desk: Desk, proof: Proof, *, by: Actor) -> str:
+    """Make a new key, with the rules of the former one, which is retired in the same commit. Returns the key.
+
+    It is to be shown once. Raises Denied, RateLimited, StorageError.
+    """
+    keeps_copy = desk.store.preferences.key_copy() is KeyCopy.KEPT
+    vault_key = login.open_vault(desk, proof)
+    fresh = make(desk.store.machine_key, vault_key if keeps_copy else None)
+    desk.store.api_keys.replace(fresh.row, by=by)
+    return fresh.text
+
+
+def revoke(desk: Desk, proof: Proof, *, by: Actor) -> None:
+    """End the key without another. Raises Denied, RateLimited, NotFound when there is none, StorageError."""
+    login.confirm(desk, proof)
+    desk.store.api_keys.revoke(by=by)
+
+
+def view(desk: Desk, proof: Proof, *, by: Actor) -> str:
     """The key in clear. It is the cryptography that refuses a wrong password, not a comparison.
 
     Counted like a step-up. Raises Denied, RateLimited, StorageError, and NotFound when there is no key or no
@@ -82,19 +109,15 @@ def view(desk: Desk, password: str) -> str:
     active = desk.store.api_keys.active()
     if active is None:
         raise NotFound("There is no API key. Generate one.")
-    copy = active.key.copy
-    if copy is None:
+    if active.key.sealed is None:
         raise NotFound("No copy of this key was kept, so it cannot be shown. Generate a new one if you lost it.")
-    cost = _cost_of(copy)
-    with login.confirmation(desk):
-        try:
-            dek = unseal(_kek(password, copy.salt, cost), copy.wrapped_key, _place("wrapped_key", active.key))
-        except InvalidTag as error:
-            raise Denied("Wrong password.") from error
+    vault_key = login.open_vault(desk, proof)
     try:
-        return unseal(dek, copy.sealed, _place("sealed", active.key)).decode("ascii")
+        text = unseal(vault_key, active.key.sealed, _place(active.key)).decode("ascii")
     except InvalidTag as error:
         raise StorageError(_DAMAGED) from error
+    desk.store.audit.add(by, AuditEvent.KEY_SHOWN, after=active.key.fingerprint)
+    return text
 
 
 def machine_key_was_replaced(desk: Desk) -> bool:
@@ -105,38 +128,45 @@ def machine_key_was_replaced(desk: Desk) -> bool:
     return desk.store.api_keys.is_foreign(desk.store.machine_key.mark)
 
 
-def make(machine_key: MachineKey, password: str, cost: Argon2Cost) -> FreshKey:
-    """A new key and the row that keeps it. Writes nothing. Raises RateLimited."""
+def make(machine_key: MachineKey, vault_key: bytes | None) -> FreshKey:
+    """A new key and the row that keeps it, without a copy where there is no vault key for it. Writes nothing."""
     text = apikey.new_key()
     lookup = _lookup(machine_key, text)
-    fingerprint = lookup.hex()[:_FINGERPRINT_LENGTH]
-    bare = SealedKey(lookup=lookup, fingerprint=fingerprint, machine_mark=machine_key.mark, copy=None)
-    dek, salt = os.urandom(_DEK_LENGTH), os.urandom(SALT_LENGTH)
-    copy = KeyCopy(
-        sealed=seal(dek, text.encode("ascii"), _place("sealed", bare)),
-        wrapped_key=seal(_kek(password, salt, cost), dek, _place("wrapped_key", bare)),
-        salt=salt,
-        cost=str(cost),
+    row = SealedKey(
+        lookup=lookup, fingerprint=lookup.hex()[:_FINGERPRINT_LENGTH], machine_mark=machine_key.mark, sealed=None
     )
-    return FreshKey(text=text, row=replace(bare, copy=copy))
+    if vault_key is not None:
+        row = SealedKey(
+            lookup=row.lookup,
+            fingerprint=row.fingerprint,
+            machine_mark=row.machine_mark,
+            sealed=seal(vault_key, text.encode("ascii"), _place(row)),
+        )
+    return FreshKey(text=text, row=row)
+
+
+def _hint_on_shape(presented: str) -> str:
+    """Told to anybody, so it speaks of the form alone (behaviour H1)."""
+    if any(character.isspace() for character in presented):
+        return "The key has spaces or line breaks inside. Copy it again."
+    if len(presented) != apikey.LENGTH:
+        return f"The key has {len(presented)} characters instead of {apikey.LENGTH}. Copy it again."
+    return "The key looks mistyped. Copy it again."
+
+
+def _hint_on_ending(match: KeyMatch) -> str:
+    on = f" on {match.retired_at:%Y-%m-%d %H:%M} UTC" if match.retired_at else ""
+    told = {
+        Ending.REGENERATED: f"This key was regenerated{on}; use the new one.",
+        Ending.REVOKED: f"This key was revoked{on}; generate a new one.",
+        Ending.MACHINE_KEY_REPLACED: f"This key was made under another machine.key and ended{on}; generate a new one.",
+    }
+    return told[match.ending or Ending.REVOKED]
 
 
 def _lookup(machine_key: MachineKey, key: str) -> bytes:
     return machine_key.digest(APIKEY_LOOKUP, key.encode("ascii"))
 
 
-def _cost_of(copy: KeyCopy) -> Argon2Cost:
-    """What the copy was made with, which need not be what new ones cost."""
-    try:
-        return Argon2Cost.parse(copy.cost)
-    except ValueError as error:
-        raise StorageError(_DAMAGED) from error
-
-
-def _kek(password: str, salt: bytes, cost: Argon2Cost) -> bytes:
-    stretched = derive_key(password, salt, cost)
-    return HKDF(algorithm=SHA256(), length=_DEK_LENGTH, salt=None, info=b"openalgo_bridge|key-wrap").derive(stretched)
-
-
-def _place(column: str, key: SealedKey) -> str:
-    return f"api_key|{column}|{key.lookup.hex()}|1"
+def _place(key: SealedKey) -> str:
+    return f"api_key|sealed|{key.lookup.hex()}|1"

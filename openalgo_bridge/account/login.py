@@ -12,14 +12,15 @@ import logging
 import secrets
 import unicodedata
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from openalgo_bridge.account import attempts
+from openalgo_bridge.account import attempts, vault
 from openalgo_bridge.account.attempts import BackOff, Policy, Windows
 from openalgo_bridge.account.password import matches
 from openalgo_bridge.account.signing import sign, signed_text
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Denied
+from openalgo_bridge.errors import Denied, NotFound
 from openalgo_bridge.store.machine_key import DEVICE_TOKEN
 from openalgo_bridge.store.users import User
 
@@ -28,6 +29,16 @@ LONGEST_NAME = 64
 
 _WRONG = "Wrong user name or password."
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What the person typed to prove who it is. ``is_fresh``: proved with a code less than five minutes ago, so that
+    no further code is needed; the password always is."""
+
+    password: str = field(repr=False)
+    code: str = field(default="", repr=False)
+    is_fresh: bool = False
 
 
 def sign_in(desk: Desk, username: str, password: str, *, device: str, address: str) -> User:
@@ -50,19 +61,31 @@ def sign_in(desk: Desk, username: str, password: str, *, device: str, address: s
     return user
 
 
-def confirm_password(desk: Desk, password: str) -> None:
-    """The step-up: the person at an open session types the password again.
+def confirm(desk: Desk, proof: Proof) -> None:
+    """The step-up: the person at an open session proves who it is.
 
     Counted apart from :func:`sign_in`, under the same limit: who took over a session cannot guess for ever, nor
     lock the trader out. Raises Denied, RateLimited, StorageError.
     """
-    with confirmation(desk):
+    with _confirmation(desk):
         user = desk.store.users.get()
-        if user is None or not matches(password, user.password_hash):
+        if user is None or not matches(proof.password, user.password_hash):
             raise Denied("Wrong password.")
 
 
-def confirmation(desk: Desk) -> AbstractContextManager[None]:
+def open_vault(desk: Desk, proof: Proof) -> bytes:
+    """The vault key, for a use that needs it; as :func:`confirm`, but it is the cryptography that refuses."""
+    wrapped = desk.store.vault.get()
+    if wrapped is None:
+        raise NotFound("There is no account yet.")
+    with _confirmation(desk):
+        vault_key = vault.opens(wrapped, proof.password)
+        if vault_key is None:
+            raise Denied("Wrong password.")
+    return vault_key
+
+
+def _confirmation(desk: Desk) -> AbstractContextManager[None]:
     """Around one try at the password from an open session; see :func:`attempts.counted`."""
     return attempts.counted(desk.store.failed_logins, "confirm", Windows.parse(desk.settings.login_rate_limit))
 

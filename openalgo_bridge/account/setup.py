@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from openalgo_bridge.account import keys
+from openalgo_bridge.account import keys, vault
 from openalgo_bridge.account.login import LONGEST_NAME
 from openalgo_bridge.account.password import faults_of_new, hash_password
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, Denied, Invalid
+from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.store.users import NewUser
 
 RISK_WARNING = """\
 The API key made now can place orders. Once you connect a broker and switch to live trading, these orders use \
@@ -27,6 +29,11 @@ Keep the key like a password: give it to nobody, put it in no shared file, gener
 
 The bridge starts in paper mode: nothing reaches a broker until you decide so."""
 
+RISK_VERSION = "2026-11"
+"""Which text of the warning was accepted is recorded: a changed text gets another version."""
+
+SETUP = Actor(name="set-up")
+
 CODE_LIFE = timedelta(minutes=15)
 WRONG_TRIES = 5
 
@@ -36,7 +43,7 @@ _GROUP_LENGTH = 4
 _WALL_CLOCK = Clock()
 
 
-def create_account(desk: Desk, username: str, password: str, *, risk_accepted: bool) -> str:
+def create_account(desk: Desk, username: str, password: str, *, risk_accepted: bool, by: Actor = SETUP) -> str:
     """Make the user and the first key in one commit. Returns the key, to be shown once.
 
     Raises Invalid naming every fault, Conflict when there is an account already, RateLimited, StorageError.
@@ -48,8 +55,16 @@ def create_account(desk: Desk, username: str, password: str, *, risk_accepted: b
     if faults:
         raise Invalid.of(faults)
     password_hash = hash_password(password, desk.argon2)
-    fresh = keys.make(desk.store.machine_key, password, desk.argon2)
-    desk.store.users.create(username=name, password_hash=password_hash, key=fresh.row)
+    vault_key = vault.new_key()
+    fresh = keys.make(desk.store.machine_key, vault_key)
+    user = NewUser(
+        username=name,
+        password_hash=password_hash,
+        risk_version=RISK_VERSION,
+        key=fresh.row,
+        vault=vault.wrap(vault_key, password, desk.argon2),
+    )
+    desk.store.users.create(user, by=by)
     return fresh.text
 
 

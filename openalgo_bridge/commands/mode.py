@@ -8,11 +8,12 @@ from contextlib import contextmanager
 import click
 
 from openalgo_bridge import folder
-from openalgo_bridge.account.login import confirm_password
+from openalgo_bridge.account.login import Proof, confirm
 from openalgo_bridge.app import open_desk
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.commands.password import ask_password
 from openalgo_bridge.errors import Conflict
+from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store import schema
@@ -40,7 +41,7 @@ def mode(settings: Settings, wanted: str | None, *, password_stdin: bool, code: 
         _confirm(settings, password_stdin=password_stdin)
     with _preferences(settings) as preferences:
         if wanted is not None:
-            preferences.set_order_mode(OrderMode(wanted))
+            preferences.set_order_mode(OrderMode(wanted), by=Actor(name="run.py mode"))
         print(_MEANING[preferences.order_mode()])
 
 
@@ -49,7 +50,7 @@ def _confirm(settings: Settings, *, password_stdin: bool) -> None:
     try:
         if desk.store.users.get() is None:
             raise Conflict("There is no account yet. Make one with run.py setup, or on the set-up page.")
-        confirm_password(desk, ask_password(from_stdin=password_stdin))
+        confirm(desk, Proof(password=ask_password(from_stdin=password_stdin)))
     finally:
         desk.close()
 
@@ -66,6 +67,6 @@ def _preferences(settings: Settings) -> Iterator[Preferences]:
     try:
         if is_new:
             database.migrate(schema.bridge)
-        yield Preferences(database)
+        yield Preferences(database, Clock())
     finally:
         database.close()

@@ -26,6 +26,8 @@ FLASK_SECRET = "flask-secret"  # noqa: S105 - a label, not a secret
 MARK = "mark"
 DEVICE_TOKEN = "device-token"  # noqa: S105 - a label, not a secret
 
+TOTP_WRAP = "totp-wrap"
+
 _LENGTH = 32
 _POSIX = os.name == "posix"
 

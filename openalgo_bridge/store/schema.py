@@ -199,6 +199,137 @@ def m004_paper_account(db: sqlite_utils.Database) -> None:
     db.execute("INSERT INTO paper_account VALUES (1, 100000000000, 0)")
 
 
+@bridge()
+def m005_vault(db: sqlite_utils.Database) -> None:
+    """The key that opens the stored copy of the API key, wrapped under the password and under each recovery code.
+
+    Until now every API key had a wrapped key of its own; the active one's becomes the vault's, so that the copy
+    made before can still be shown. ``place`` is what the wrapping is bound to.
+    """
+    db.execute(
+        """CREATE TABLE vault (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            wrapped_key BLOB NOT NULL,
+            salt BLOB NOT NULL,
+            cost TEXT NOT NULL,
+            place TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        """INSERT INTO vault SELECT 1, wrapped_key, salt, cost, 'api_key|wrapped_key|' || lower(hex(lookup)) || '|1'
+            FROM api_key WHERE retired_at IS NULL AND sealed IS NOT NULL"""
+    )
+
+
+@bridge()
+def m006_key_rules(db: sqlite_utils.Database) -> None:
+    """What the key may do and from where, how a key ended, and which text of the risk warning was accepted."""
+    db.execute(
+        """CREATE TABLE api_key_next (
+            id INTEGER PRIMARY KEY,
+            lookup BLOB NOT NULL UNIQUE,
+            fingerprint TEXT NOT NULL,
+            machine_mark BLOB NOT NULL,
+            name TEXT NOT NULL,
+            permissions TEXT NOT NULL,
+            addresses TEXT NOT NULL,
+            sealed BLOB,
+            created_at INTEGER NOT NULL,
+            retired_at INTEGER,
+            ending TEXT CHECK (ending IN ('regenerated', 'revoked', 'machine_key_replaced')),
+            CHECK ((retired_at IS NULL) = (ending IS NULL)),
+            CHECK (retired_at IS NULL OR sealed IS NULL)
+        ) STRICT"""
+    )
+    # 'anywhere' and every grant of the time: what these keys could do before.
+    db.execute(
+        """INSERT INTO api_key_next SELECT id, lookup, fingerprint, machine_mark, 'My key',
+                'place_orders,modify_orders,cancel_orders,view_positions,view_holdings,view_orders,view_trades,'
+                    || 'view_funds,quotes,depth,history,instruments,webhooks',
+                'anywhere', sealed, created_at, retired_at,
+                CASE WHEN retired_at IS NULL THEN NULL ELSE 'regenerated' END
+            FROM api_key"""
+    )
+    db.execute("DROP TABLE api_key")
+    db.execute("ALTER TABLE api_key_next RENAME TO api_key")
+    db.execute("CREATE UNIQUE INDEX one_active_key ON api_key ((1)) WHERE retired_at IS NULL")
+    db.execute("ALTER TABLE user ADD COLUMN risk_version TEXT NOT NULL DEFAULT ''")
+    db.execute("INSERT INTO preference VALUES ('key_copy', 'kept')")
+
+
+@bridge()
+def m007_two_factor(db: sqlite_utils.Database) -> None:
+    """The authenticator app and its recovery codes. Written by ``store/two_factor.py`` alone.
+
+    ``pending`` is a secret that was shown and not yet confirmed by a code.
+    """
+    db.execute(
+        """CREATE TABLE two_factor (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            secret BLOB,
+            pending BLOB,
+            last_step INTEGER NOT NULL,
+            at_login INTEGER NOT NULL CHECK (at_login IN (0, 1)),
+            for_credentials INTEGER NOT NULL CHECK (for_credentials IN (0, 1)),
+            set_up_at INTEGER,
+            CHECK ((secret IS NULL) = (set_up_at IS NULL)),
+            CHECK (secret IS NOT NULL OR (at_login = 0 AND for_credentials = 0))
+        ) STRICT"""
+    )
+    db.execute("INSERT INTO two_factor VALUES (1, NULL, NULL, 0, 0, 0, NULL)")
+    db.execute(
+        """CREATE TABLE recovery_code (
+            id TEXT PRIMARY KEY,
+            wrapped_key BLOB NOT NULL,
+            salt BLOB NOT NULL,
+            cost TEXT NOT NULL,
+            made_at INTEGER NOT NULL,
+            used_at INTEGER
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
+@bridge()
+def m008_audit(db: sqlite_utils.Database) -> None:
+    """Every change, chained by hashes. Written by ``store/audit.py`` alone; nobody may change or delete a line.
+
+    AUTOINCREMENT: the highest number ever given is known, so that lines cut from the end are missed.
+    """
+    db.execute(
+        """CREATE TABLE audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            at INTEGER NOT NULL,
+            actor TEXT NOT NULL,
+            address TEXT NOT NULL,
+            program TEXT NOT NULL,
+            event TEXT NOT NULL,
+            before TEXT NOT NULL,
+            after TEXT NOT NULL,
+            digest BLOB NOT NULL
+        ) STRICT"""
+    )
+    for change in ("UPDATE", "DELETE"):
+        db.execute(
+            f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit"
+            " BEGIN SELECT RAISE(ABORT, 'the audit list is append-only'); END"
+        )
+
+
+@bridge()
+def m009_integration(db: sqlite_utils.Database) -> None:
+    """Which programs must be given a regenerated key. Written by ``store/integrations.py`` alone."""
+    db.execute(
+        """CREATE TABLE integration (
+            id INTEGER PRIMARY KEY,
+            fingerprint TEXT NOT NULL,
+            name TEXT NOT NULL,
+            last_seen_at INTEGER,
+            updated_at INTEGER,
+            UNIQUE (fingerprint, name)
+        ) STRICT"""
+    )
+
+
 @traffic()
 def t001_call(db: sqlite_utils.Database) -> None:
     """One row per API call. Written by ``store/traffic.py`` alone."""
@@ -221,6 +352,22 @@ def t001_call(db: sqlite_utils.Database) -> None:
     )
     db.execute("CREATE INDEX call_by_endpoint ON call (endpoint, id)")
     db.execute("CREATE INDEX call_by_status ON call (status, id) WHERE status IS NOT NULL")
+
+
+@traffic()
+def t002_key_use(db: sqlite_utils.Database) -> None:
+    """Which programs used which key, from where, and when last. Written by ``store/key_uses.py`` alone."""
+    db.execute(
+        """CREATE TABLE key_use (
+            fingerprint TEXT NOT NULL,
+            program TEXT NOT NULL,
+            address TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            first_at INTEGER NOT NULL,
+            last_at INTEGER NOT NULL,
+            PRIMARY KEY (fingerprint, program, address)
+        ) STRICT, WITHOUT ROWID"""
+    )
 
 
 @instruments()

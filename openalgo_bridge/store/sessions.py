@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from openalgo_bridge.clock import Clock, from_ms, to_ms
-from openalgo_bridge.store.database import Database
+from openalgo_bridge.errors import NotFound
+from openalgo_bridge.model.audit import Actor, AuditEvent
+from openalgo_bridge.store import audit
+from openalgo_bridge.store.database import Database, Row
 
 SESSION_LIFE = timedelta(hours=12)
 
@@ -32,8 +35,9 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session(NewSession):
-    """One row. ``seen_at`` is right to a minute."""
+    """One row. ``number`` is no secret: it is what a person ends it by. ``seen_at`` is right to a minute."""
 
+    number: int
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
@@ -63,15 +67,14 @@ class Sessions:
         )
         if row is None:
             return None
-        return Session(
-            id_hash=row["id_hash"],
-            content=row["content"],
-            address=row["address"],
-            program=row["program"],
-            created_at=from_ms(row["created_at"]),
-            seen_at=from_ms(row["seen_at"]),
-            expires_at=from_ms(row["expires_at"]),
+        return _session(row)
+
+    def all(self) -> list[Session]:
+        """Every living session, the one last seen first."""
+        rows = self._db.read(
+            "SELECT * FROM session WHERE expires_at > ? ORDER BY seen_at DESC, id DESC", (self._clock.now_ms(),)
         )
+        return [_session(row) for row in rows]
 
     def save(self, id_hash: bytes, content: str) -> bool:
         """Keep new content. False when the session has ended: a slow request never revives it after a logout."""
@@ -92,9 +95,43 @@ class Sessions:
         """End a session. Effective for the next request."""
         self._db.write("DELETE FROM session WHERE id_hash = ?", (id_hash,))
 
+    def end(self, number: int, *, by: Actor) -> None:
+        """End one by its number. Raises NotFound when it has ended already."""
+        with self._db.transaction() as db:
+            ended = db.execute("DELETE FROM session WHERE id = ? RETURNING address, program", (number,)).fetchall()
+            if not ended:
+                raise NotFound("This session has ended already.")
+            told = f"{ended[0]['address']} {ended[0]['program']}"
+            audit.append(db, self._clock.now_ms(), by, AuditEvent.SESSION_ENDED, before=told)
+
+    def end_others(self, keep: bytes | None, *, by: Actor) -> int:
+        """Log out everywhere, but for ``keep``; returns how many sessions that ended."""
+        with self._db.transaction() as db:
+            ended = end_others(db, keep)
+            audit.append(db, self._clock.now_ms(), by, AuditEvent.SESSIONS_ENDED, after=str(ended))
+        return ended
+
     def prune(self) -> int:
         """Delete what has expired; returns how many. :meth:`create` does the same by the way."""
         return self._db.write("DELETE FROM session WHERE expires_at <= ?", (self._clock.now_ms(),))
+
+
+def end_others(db: sqlite3.Connection, keep: bytes | None) -> int:
+    """The same inside the caller's transaction, for a change of the password."""
+    return db.execute("DELETE FROM session WHERE id_hash IS NOT ?", (keep,)).rowcount
+
+
+def _session(row: Row) -> Session:
+    return Session(
+        number=row["id"],
+        id_hash=row["id_hash"],
+        content=row["content"],
+        address=row["address"],
+        program=row["program"],
+        created_at=from_ms(row["created_at"]),
+        seen_at=from_ms(row["seen_at"]),
+        expires_at=from_ms(row["expires_at"]),
+    )
 
 
 def _insert(db: sqlite3.Connection, session: NewSession, now: datetime) -> None:

@@ -13,11 +13,11 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.account import keys
-from openalgo_bridge.account.login import confirm_password
+from openalgo_bridge.account.login import Proof, confirm
 from openalgo_bridge.errors import BridgeError, Denied, NotFound, RateLimited
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.web import sessions
-from openalgo_bridge.web.current import current_desk, order_mode
+from openalgo_bridge.web.current import actor, current_desk, order_mode
 from openalgo_bridge.web.forms import OrderModeForm, PageForm, RegenerateForm, ViewKeyForm
 
 blueprint = Blueprint("apikey", __name__, url_prefix="/apikey")
@@ -45,7 +45,7 @@ def view() -> ResponseReturnValue:
     if not form.is_complete():
         return _page(form, status=400)
     try:
-        key = keys.view(current_desk(), form.password.data)
+        key = keys.view(current_desk(), Proof(password=form.password.data), by=actor())
     except (Denied, RateLimited, NotFound) as refusal:
         return _refused(form, refusal)
     sessions.begin_new_id()
@@ -59,7 +59,7 @@ def regenerate() -> ResponseReturnValue:
     if not form.is_complete():
         return _page(form, status=400)
     try:
-        key = keys.issue(current_desk(), form.password.data)
+        key = keys.issue(current_desk(), Proof(password=form.password.data), by=actor())
     except (Denied, RateLimited) as refusal:
         return _refused(form, refusal)
     sessions.begin_new_id()
@@ -76,11 +76,11 @@ def save_mode() -> ResponseReturnValue:
     desk, mode = current_desk(), OrderMode(form.mode.data)
     try:
         if mode is OrderMode.AUTO and order_mode(desk) is not OrderMode.AUTO:
-            confirm_password(desk, form.password.data or "")
+            confirm(desk, Proof(password=form.password.data or ""))
             sessions.begin_new_id()
     except (Denied, RateLimited) as refusal:
         return _refused(form, refusal)
-    desk.store.preferences.set_order_mode(mode)
+    desk.store.preferences.set_order_mode(mode, by=actor())
     _log.warning("The order mode is now %s.", mode)
     flash(_EFFECT[mode], "success")
     return redirect(url_for("apikey.apikey"))

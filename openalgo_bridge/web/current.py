@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
+from flask_login import current_user
 
 from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import StorageError
+from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.order import OrderMode
 
 _NAME = "openalgo_bridge"
@@ -48,6 +50,15 @@ def order_mode(desk: Desk) -> OrderMode | None:
         return desk.store.preferences.order_mode()
     except StorageError:
         return None
+
+
+def actor() -> Actor:
+    """Who sits at this browser, for the audit list."""
+    return Actor(
+        name=current_user.get_id() or "stranger",  # type: ignore[attr-defined, unused-ignore]
+        address=request.remote_addr or "",
+        program=request.user_agent.string,
+    )
 
 
 def _bridge() -> _Bridge:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, abort, make_response, render_template
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.account.setup import RISK_WARNING, create_account
 from openalgo_bridge.errors import Conflict, Denied, Invalid, RateLimited
 from openalgo_bridge.web import gate
-from openalgo_bridge.web.current import current_desk, current_setup_code
+from openalgo_bridge.web.current import actor, current_desk, current_setup_code
 from openalgo_bridge.web.forms import SetupForm
 
 blueprint = Blueprint("setup", __name__)
@@ -42,7 +44,8 @@ def setup() -> ResponseReturnValue:
 def _created(form: SetupForm) -> ResponseReturnValue:
     desk = current_desk()
     current_setup_code().check(form.setup_code.data)
-    key = create_account(desk, form.username.data, form.password.data, risk_accepted=form.accept_risk.data)
+    by = replace(actor(), name=form.username.data.strip())
+    key = create_account(desk, form.username.data, form.password.data, risk_accepted=form.accept_risk.data, by=by)
     user = desk.store.users.get()
     if user is None:
         raise Conflict("The account was removed while it was made.")

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 
 from openalgo_bridge.account import keys
+from openalgo_bridge.account.login import Proof
 from openalgo_bridge.account.password import hash_password
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BadApiKey, Denied, NotFound, StorageError
@@ -17,7 +18,7 @@ from openalgo_bridge.model.apikey import is_well_formed, new_key
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.machine_key import MachineKey
 from tests.account.conftest import open_desk
-from tests.conftest import CHEAP, Account, FixedClock
+from tests.conftest import CHEAP, TRADER, Account, FixedClock
 from tests.model.test_apikey import ANY_TEXT
 
 INVALID = "Invalid openalgo apikey"
@@ -48,7 +49,7 @@ def test_a_mistyped_key_is_told(desk: Desk, account: Account) -> None:
 
 def test_a_replaced_key_is_refused_on_the_very_next_call(desk: Desk, account: Account) -> None:
     assert keys.verify(desk, account.key)
-    fresh = keys.issue(desk, account.password)
+    fresh = keys.issue(desk, Proof(password=account.password), by=TRADER)
     assert refusal(desk, account.key) == f"{INVALID}. This key was replaced; use the new one."
     assert keys.verify(desk, fresh)
     assert is_well_formed(fresh)
@@ -70,8 +71,8 @@ def test_a_lost_machine_key_retires_the_key_and_says_so(
     assert keys.machine_key_was_replaced(again)
     assert refusal(again, account.key) == INVALID
     with pytest.raises(NotFound, match="Generate one"):
-        keys.view(again, account.password)
-    fresh = keys.issue(again, account.password)
+        keys.view(again, Proof(password=account.password), by=TRADER)
+    fresh = keys.issue(again, Proof(password=account.password), by=TRADER)
     assert not keys.machine_key_was_replaced(again)
     again.close()
     once_more = open_desk(settings, clock)
@@ -98,16 +99,16 @@ def test_a_broken_database_is_not_called_a_bad_key(desk: Desk, account: Account)
 
 
 def test_the_password_shows_the_key(desk: Desk, account: Account) -> None:
-    assert keys.view(desk, account.password) == account.key
-    fresh = keys.issue(desk, account.password)
-    assert keys.view(desk, account.password) == fresh
+    assert keys.view(desk, Proof(password=account.password), by=TRADER) == account.key
+    fresh = keys.issue(desk, Proof(password=account.password), by=TRADER)
+    assert keys.view(desk, Proof(password=account.password), by=TRADER) == fresh
 
 
 def test_the_password_shows_the_key_after_the_cost_of_new_hashes_changed(desk: Desk, account: Account) -> None:
     dearer = replace(desk, argon2=replace(CHEAP, iterations=2))
-    assert keys.view(dearer, account.password) == account.key
-    fresh = keys.issue(dearer, account.password)
-    assert keys.view(desk, account.password) == fresh
+    assert keys.view(dearer, Proof(password=account.password), by=TRADER) == account.key
+    fresh = keys.issue(dearer, Proof(password=account.password), by=TRADER)
+    assert keys.view(desk, Proof(password=account.password), by=TRADER) == fresh
 
 
 @pytest.mark.parametrize("cost", ["", "cheap", "m=64,t=0,p=1"])
@@ -115,12 +116,12 @@ def test_a_damaged_cost_is_no_wrong_password(desk: Desk, account: Account, cost:
     desk.store.files[0].write("UPDATE api_key SET cost = ?", (cost,))
     for _ in range(9):
         with pytest.raises(StorageError, match="damaged"):
-            keys.view(desk, account.password)
+            keys.view(desk, Proof(password=account.password), by=TRADER)
 
 
 def test_a_wrong_password_shows_nothing(desk: Desk, account: Account) -> None:
     with pytest.raises(Denied, match="Wrong password"):
-        keys.view(desk, account.password + "x")
+        keys.view(desk, Proof(password=account.password + "x"), by=TRADER)
 
 
 def test_it_is_the_cryptography_that_refuses(desk: Desk, account: Account) -> None:
@@ -128,25 +129,25 @@ def test_it_is_the_cryptography_that_refuses(desk: Desk, account: Account) -> No
     planted = "a planted password"
     desk.store.files[0].write("UPDATE user SET password_hash = ?", (hash_password(planted, CHEAP),))
     with pytest.raises(Denied):
-        keys.view(desk, planted)
-    assert keys.view(desk, account.password) == account.key
+        keys.view(desk, Proof(password=planted), by=TRADER)
+    assert keys.view(desk, Proof(password=account.password), by=TRADER) == account.key
 
 
 def test_a_wrong_password_replaces_nothing(desk: Desk, account: Account) -> None:
     with pytest.raises(Denied):
-        keys.issue(desk, "wrong password")
+        keys.issue(desk, Proof(password="wrong password"), by=TRADER)
     assert keys.verify(desk, account.key)
 
 
 def test_without_a_key_there_is_nothing_to_show(desk: Desk) -> None:
     with pytest.raises(NotFound, match="Generate one"):
-        keys.view(desk, "any password")
+        keys.view(desk, Proof(password="any password"), by=TRADER)
 
 
 def test_where_no_copy_was_kept_it_cannot_be_shown_but_still_works(desk: Desk, account: Account) -> None:
     desk.store.files[0].write("UPDATE api_key SET sealed = NULL, wrapped_key = NULL, salt = NULL, cost = NULL")
     with pytest.raises(NotFound, match="No copy"):
-        keys.view(desk, account.password)
+        keys.view(desk, Proof(password=account.password), by=TRADER)
     assert keys.verify(desk, account.key)
 
 
@@ -154,12 +155,12 @@ def test_where_no_copy_was_kept_it_cannot_be_shown_but_still_works(desk: Desk, a
 def test_a_damaged_copy_is_told_apart_from_a_wrong_password(desk: Desk, account: Account, damage: bytes) -> None:
     desk.store.files[0].write("UPDATE api_key SET sealed = ?", (damage,))
     with pytest.raises(StorageError, match="damaged"):
-        keys.view(desk, account.password)
+        keys.view(desk, Proof(password=account.password), by=TRADER)
 
 
 def test_the_cells_of_two_keys_cannot_be_swapped(desk: Desk, account: Account) -> None:
     first = desk.store.api_keys.active()
-    keys.issue(desk, account.password)
+    keys.issue(desk, Proof(password=account.password), by=TRADER)
     assert first is not None
     assert first.key.copy is not None
     old = first.key.copy
@@ -168,7 +169,7 @@ def test_the_cells_of_two_keys_cannot_be_swapped(desk: Desk, account: Account) -
         (old.sealed, old.wrapped_key, old.salt),
     )
     with pytest.raises(Denied):
-        keys.view(desk, account.password)
+        keys.view(desk, Proof(password=account.password), by=TRADER)
 
 
 def test_two_copies_of_one_key_share_no_bytes(desk: Desk) -> None:

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from openalgo_bridge.account import keys
 from openalgo_bridge.account import password as passwords
-from openalgo_bridge.account.login import confirm_password, known_device, new_device_token, sign_in
+from openalgo_bridge.account.login import Proof, confirm, known_device, new_device_token, sign_in
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Denied, RateLimited, StorageError
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.machine_key import MachineKey
 from tests.account.conftest import open_desk
-from tests.conftest import Account, FixedClock
+from tests.conftest import TRADER, Account, FixedClock
 from tests.model.test_apikey import ANY_TEXT
 
 HOSTILE = ["", "\x00", "\ud800", "é" * 100, "x" * 1_000_000, "a\u0301" * 100_000, "' OR 1=1 --"]
@@ -37,7 +37,7 @@ def attempt(desk: Desk, password: str, *, username: str = "trader", device: str 
 def confirm_or_name(desk: Desk) -> str:
     """The name of what happened at the step-up."""
     try:
-        confirm_password(desk, "any")
+        confirm(desk, Proof(password="any"))
     except BridgeError as error:
         return type(error).__name__
     return "in"
@@ -159,30 +159,30 @@ def test_when_the_counters_cannot_be_read_nobody_signs_in(desk: Desk, account: A
     assert attempt(desk, account.password) == "StorageError"
     assert attempt(desk, account.password, device=new_device_token(desk)) == "StorageError"
     with pytest.raises(StorageError):
-        confirm_password(desk, account.password)
+        confirm(desk, Proof(password=account.password))
     with pytest.raises(StorageError):
-        keys.view(desk, account.password)
+        keys.view(desk, Proof(password=account.password), by=TRADER)
     with pytest.raises(StorageError):
-        keys.issue(desk, account.password)
+        keys.issue(desk, Proof(password=account.password), by=TRADER)
     assert keys.verify(desk, account.key)
 
 
 def test_a_step_up_takes_the_right_password_alone(desk: Desk, account: Account) -> None:
-    confirm_password(desk, account.password)
+    confirm(desk, Proof(password=account.password))
     with pytest.raises(Denied, match="Wrong password"):
-        confirm_password(desk, "wrong password")
+        confirm(desk, Proof(password="wrong password"))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_step_up_is_just_wrong(desk: Desk, account: Account, text: str) -> None:
     with pytest.raises(Denied):
-        confirm_password(desk, text)
+        confirm(desk, Proof(password=text))
     with pytest.raises(Denied):
-        keys.view(desk, text)
+        keys.view(desk, Proof(password=text), by=TRADER)
 
 
 def test_who_took_over_a_session_cannot_guess_for_ever_nor_lock_the_trader_out(desk: Desk, account: Account) -> None:
-    tries = (confirm_password, keys.view, keys.issue)
+    tries = (confirm, keys.view, keys.issue)
     outcomes = []
     for number in range(9):
         with pytest.raises((Denied, RateLimited)) as refused:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from openalgo_bridge.account import keys
-from openalgo_bridge.account.login import sign_in
+from openalgo_bridge.account.login import Proof, sign_in
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BadApiKey, Denied
 from openalgo_bridge.settings import Settings
-from tests.conftest import Account
+from tests.conftest import TRADER, Account
 
 
 def spellings(secret: str) -> Iterator[bytes]:
@@ -38,10 +38,10 @@ def test_the_key_and_the_password_are_nowhere(
     caplog.set_level(logging.DEBUG)
     secrets = [account.key, account.password]
     keys.verify(desk, account.key)
-    keys.view(desk, account.password)
+    keys.view(desk, Proof(password=account.password), by=TRADER)
     sign_in(desk, account.username, account.password, device="", address="127.0.0.1")
-    secrets.append(keys.issue(desk, account.password))
-    keys.view(desk, account.password)
+    secrets.append(keys.issue(desk, Proof(password=account.password), by=TRADER))
+    keys.view(desk, Proof(password=account.password), by=TRADER)
     with pytest.raises(BadApiKey):
         keys.verify(desk, account.key)
     with pytest.raises(Denied):

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 
 from openalgo_bridge.account import keys
-from openalgo_bridge.account.login import sign_in
+from openalgo_bridge.account.login import Proof, sign_in
 from openalgo_bridge.account.setup import RISK_WARNING, SetupCode, create_account
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, StorageError
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, TRADER
 from tests.model.test_apikey import ANY_TEXT
 
 
@@ -49,14 +49,14 @@ def test_the_account_and_its_key_work_at_once(desk: Desk) -> None:
     assert user.username == "trader"
     assert user.risk_accepted_at == desk.clock.now()
     assert keys.verify(desk, key)
-    assert keys.view(desk, PASSWORD) == key
+    assert keys.view(desk, Proof(password=PASSWORD), by=TRADER) == key
 
 
 def test_a_second_account_is_a_conflict_and_the_first_stays(desk: Desk) -> None:
     key = create_account(desk, "trader", PASSWORD, risk_accepted=True)
     with pytest.raises(Conflict):
         create_account(desk, "thief", "another good password", risk_accepted=True)
-    assert keys.view(desk, PASSWORD) == key
+    assert keys.view(desk, Proof(password=PASSWORD), by=TRADER) == key
 
 
 def test_eight_at_once_make_one_account_and_one_key(desk: Desk) -> None:
@@ -76,7 +76,7 @@ def test_eight_at_once_make_one_account_and_one_key(desk: Desk) -> None:
         thread.join()
     ((name, key),) = made.items()
     assert [type(error) for error in refused] == [Conflict] * 7
-    assert keys.view(desk, PASSWORD) == key
+    assert keys.view(desk, Proof(password=PASSWORD), by=TRADER) == key
     assert sign_in(desk, name, PASSWORD, device="", address="127.0.0.1").username == name
     row = desk.store.files[0].read_one("SELECT count(*) AS n FROM api_key")
     assert row is not None

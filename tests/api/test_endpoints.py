@@ -19,7 +19,7 @@ from openalgo_bridge.guard import MAX_BODY_BYTES
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.settings import Settings
 from tests.api.test_body import BAD
-from tests.conftest import Account, client_of
+from tests.conftest import TRADER, Account, client_of
 from tests.fakes import ScriptedBroker, with_broker
 
 ORDER = {"strategy": "test", "symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": "10"}
@@ -119,7 +119,7 @@ def test_ping_names_the_broker(post: Post) -> None:
 
 
 def test_semi_auto_answers_as_the_dialect_says_plus_a_reference(post: Post, desk: Desk) -> None:
-    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     status, answer = post("placeorder", **ORDER)
     (ticket,) = desk.store.journal.held()
     assert (status, answer) == (
@@ -250,7 +250,7 @@ def test_a_refusal_by_the_exchange_is_400_with_its_words(post: Post, desk: Desk)
 
 
 def test_a_held_order_is_withdrawn_by_its_reference(post: Post, desk: Desk) -> None:
-    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     reference = post("placeorder", **ORDER)[1]["reference"]
     status, answer = post("cancelorder", orderid=reference)
     assert (status, answer["status"], answer["orderid"]) == (200, "success", reference)
@@ -259,7 +259,7 @@ def test_a_held_order_is_withdrawn_by_its_reference(post: Post, desk: Desk) -> N
 
 
 def test_an_order_that_semi_auto_could_never_send_is_refused_at_once(post: Post, desk: Desk) -> None:
-    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     assert post("placeorder", **{**ORDER, "product": "NRML"})[0] == 400
     assert desk.store.journal.held() == []
 

@@ -8,6 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from tests.conftest import TRADER
+
 # sqlite-utils imports pandas where it is installed, which takes a second that no user's bridge spends.
 sys.modules["pandas"] = None  # type: ignore[assignment]
 
@@ -75,7 +77,7 @@ def main() -> None:
     if route == "auto":
         orders.place(desk, ORDER, origin)
         return
-    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(desk, ORDER, origin).ticket
     if moment == "while_held":
         die()

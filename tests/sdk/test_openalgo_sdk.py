@@ -10,7 +10,7 @@ import pytest
 from openalgo_bridge.account.setup import create_account
 from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.trading import approvals
-from tests.conftest import PASSWORD, Live
+from tests.conftest import PASSWORD, TRADER, Live
 
 pytestmark = pytest.mark.sdk
 
@@ -61,7 +61,7 @@ def test_a_limit_order_is_changed_and_cancelled(sdk: Any) -> None:
 
 
 def test_semi_auto_queues_and_an_approval_fills_exactly_once(sdk: Any, live: Live) -> None:
-    live.desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    live.desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     queued = buy(sdk)
     assert (queued["status"], queued["mode"]) == ("success", "semi_auto")
     assert "orderid" not in queued

@@ -9,7 +9,7 @@ import pytest
 from openalgo_bridge.errors import StorageError
 from openalgo_bridge.store.api_keys import ApiKeys, KeyCopy, SealedKey
 from openalgo_bridge.store.database import Database
-from tests.conftest import FixedClock
+from tests.conftest import TRADER, FixedClock
 
 
 @pytest.fixture
@@ -62,10 +62,10 @@ def test_when_the_new_key_cannot_be_written_the_former_stays_in_force(keys: ApiK
 
 
 def test_a_key_made_under_another_machine_key_is_retired_once(keys: ApiKeys, db: Database) -> None:
-    assert not keys.retire_foreign(MARK)
+    assert not keys.retire_foreign(MARK, by=TRADER)
     assert not keys.is_foreign(MARK)
     keys.replace(a_key(1, mark=b"o" * 32))
-    assert [keys.retire_foreign(MARK) for _ in range(2)] == [True, False]
+    assert [keys.retire_foreign(MARK, by=TRADER) for _ in range(2)] == [True, False]
     assert keys.active() is None
     assert keys.is_foreign(MARK), "also after it was retired: there is no other key yet"
     kept = db.read("SELECT sealed, wrapped_key, salt, cost FROM api_key")
@@ -75,7 +75,7 @@ def test_a_key_made_under_another_machine_key_is_retired_once(keys: ApiKeys, db:
 def test_a_key_made_under_this_machine_key_stays(keys: ApiKeys) -> None:
     keys.replace(a_key(1, mark=b"o" * 32))
     keys.replace(a_key(2))
-    assert not keys.retire_foreign(MARK)
+    assert not keys.retire_foreign(MARK, by=TRADER)
     assert not keys.is_foreign(MARK)
     assert keys.active() is not None
 

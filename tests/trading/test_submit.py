@@ -33,7 +33,7 @@ from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft, new_ref
 from openalgo_bridge.trading import approvals, books, orders
 from openalgo_bridge.trading.orders import Held, Withdrawn
 from openalgo_bridge.trading.sending import InDoubt, Sent
-from tests.conftest import FixedClock
+from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
@@ -77,14 +77,14 @@ def test_the_order_stands_as_sending_while_the_broker_is_called(scripted: Desk, 
 
 
 def test_semi_auto_holds_and_sends_nothing(scripted: Desk, broker: ScriptedBroker) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     result = orders.place(scripted, BUY, ORIGIN)
     assert isinstance(result, Held)
     assert (result.ticket.state, broker.calls) == (TicketState.HELD, [])
 
 
 def test_an_approval_sends_what_was_held_once(scripted: Desk, broker: ScriptedBroker) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(scripted, BUY, ORIGIN).ticket
     result = approvals.approve(scripted, held.id, held.shown)
     assert isinstance(result, Sent)
@@ -94,7 +94,7 @@ def test_an_approval_sends_what_was_held_once(scripted: Desk, broker: ScriptedBr
 
 
 def test_a_rejected_ticket_never_leaves(scripted: Desk, broker: ScriptedBroker) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(scripted, BUY, ORIGIN).ticket
     approvals.reject(scripted, held.id, held.shown, "")
     with pytest.raises(Conflict):
@@ -103,9 +103,9 @@ def test_a_rejected_ticket_never_leaves(scripted: Desk, broker: ScriptedBroker) 
 
 
 def test_switching_to_auto_releases_nothing_that_was_held(scripted: Desk, broker: ScriptedBroker) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(scripted, BUY, ORIGIN).ticket
-    scripted.store.preferences.set_order_mode(OrderMode.AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
     assert broker.calls == []
     assert scripted.store.journal.ticket(held.id).order_mode is OrderMode.SEMI_AUTO
 
@@ -198,7 +198,7 @@ def test_live_without_a_live_broker_never_falls_back_to_paper(scripted: Desk, br
 def test_a_ticket_held_in_analyze_goes_to_analyze_after_a_switch_to_live(
     scripted: Desk, broker: ScriptedBroker
 ) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(scripted, BUY, ORIGIN).ticket
     scripted.store.files[0].write("UPDATE preference SET value = 'live' WHERE name = 'trading_mode'")
     result = approvals.approve(scripted, held.id, held.shown)
@@ -244,7 +244,7 @@ def test_a_ticket_held_in_analyze_goes_to_analyze_after_a_switch_to_live(
 def test_nonsense_is_refused_before_it_is_held_or_sent(
     scripted: Desk, broker: ScriptedBroker, mode: OrderMode, order: OrderRequest, field: str
 ) -> None:
-    scripted.store.preferences.set_order_mode(mode)
+    scripted.store.preferences.set_order_mode(mode, by=TRADER)
     with pytest.raises(Invalid) as refused:
         orders.place(scripted, order, ORIGIN)
     assert set(refused.value.faults) == {field}
@@ -265,14 +265,14 @@ def a_limit(price: str) -> OrderRequest:
 def test_a_cancel_never_waits_in_semi_auto(scripted: Desk, broker: ScriptedBroker) -> None:
     placed = orders.place(scripted, a_limit("1000"), ORIGIN)
     assert isinstance(placed, Sent)
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     assert isinstance(orders.cancel(scripted, placed.broker_order_id, ORIGIN), Sent)
 
 
 def test_a_change_is_held_in_semi_auto_and_done_when_approved(scripted: Desk, broker: ScriptedBroker) -> None:
     placed = orders.place(scripted, a_limit("1000"), ORIGIN)
     assert isinstance(placed, Sent)
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.modify(scripted, placed.broker_order_id, a_limit("1001"), ORIGIN)
     assert isinstance(held, Held)
     approvals.approve(scripted, held.ticket.id, held.ticket.shown)
@@ -282,7 +282,7 @@ def test_a_change_is_held_in_semi_auto_and_done_when_approved(scripted: Desk, br
 
 
 def test_a_change_of_an_order_that_is_not_there_is_not_held(scripted: Desk) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     with pytest.raises(NotFound):
         orders.modify(scripted, "404", a_limit("1001"), ORIGIN)
     assert scripted.store.journal.tickets() == []
@@ -304,7 +304,7 @@ def test_a_change_must_name_the_order_it_changes(scripted: Desk) -> None:
 
 
 def test_a_ticket_nobody_decided_expires(scripted: Desk, broker: ScriptedBroker, clock: FixedClock) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(scripted, BUY, ORIGIN).ticket
     clock.move(minutes=6)
     with pytest.raises(Conflict, match="expired"):
@@ -313,7 +313,7 @@ def test_a_ticket_nobody_decided_expires(scripted: Desk, broker: ScriptedBroker,
 
 
 def test_eight_threads_approve_at_once_and_one_order_fills(desk: Desk) -> None:
-    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     for number in range(1, 6):
         held = orders.place(desk, BUY, ORIGIN).ticket
         results = in_threads(8, lambda held=held: approvals.approve(desk, held.id, held.shown))
@@ -324,7 +324,7 @@ def test_eight_threads_approve_at_once_and_one_order_fills(desk: Desk) -> None:
 def test_nothing_is_released_under_auto_once_semi_auto_is_saved(scripted: Desk, broker: ScriptedBroker) -> None:
     placed = orders.place(scripted, a_limit("1000"), ORIGIN)
     assert isinstance(placed, Sent)
-    broker.before_answering = lambda: scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    broker.before_answering = lambda: scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     change = orders.modify(scripted, placed.broker_order_id, a_limit("1001"), ORIGIN)
     assert isinstance(change, Held)
     assert change.ticket.order_mode is OrderMode.SEMI_AUTO
@@ -339,14 +339,14 @@ def test_the_mode_is_checked_again_where_the_ticket_is_written(scripted: Desk) -
         trading_mode=TradingMode.ANALYZE,
         origin=ORIGIN,
     )
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     with pytest.raises(Conflict):
         scripted.store.journal.release(draft)
     assert scripted.store.journal.tickets() == []
 
 
 def test_what_the_broker_would_refuse_anyway_is_not_held(scripted: Desk, broker: ScriptedBroker) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     broker.refuses = "NRML product not allowed"
     with pytest.raises(Rejected):
         orders.place(scripted, BUY, ORIGIN)
@@ -354,7 +354,7 @@ def test_what_the_broker_would_refuse_anyway_is_not_held(scripted: Desk, broker:
 
 
 def test_a_program_withdraws_what_is_held_by_its_reference(scripted: Desk, broker: ScriptedBroker) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(scripted, BUY, ORIGIN).ticket
     assert isinstance(orders.cancel(scripted, held.ref, ORIGIN), Withdrawn)
     with pytest.raises(Conflict):
@@ -461,7 +461,7 @@ def test_a_change_with_a_price_its_type_does_not_use_is_refused(
 
 
 def test_expired_tickets_never_hide_the_ones_that_wait(scripted: Desk, clock: FixedClock) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     old = [orders.place(scripted, BUY, ORIGIN).ticket for _ in range(201)]
     clock.move(minutes=6)
     fresh = orders.place(scripted, BUY, ORIGIN).ticket
@@ -471,7 +471,7 @@ def test_expired_tickets_never_hide_the_ones_that_wait(scripted: Desk, clock: Fi
 
 
 def test_a_clock_that_was_set_back_revives_nothing(scripted: Desk, clock: FixedClock) -> None:
-    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(scripted, BUY, ORIGIN).ticket
     clock.move(minutes=6)
     approvals.waiting(scripted)

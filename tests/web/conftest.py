@@ -18,7 +18,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType
 from openalgo_bridge.model.ticket import Origin, Ticket
 from openalgo_bridge.trading import orders
-from tests.conftest import PASSWORD, Account, client_of
+from tests.conftest import PASSWORD, TRADER, Account, client_of
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _KEY = re.compile(r'id="key" value="([0-9A-Za-z]{32})"')
@@ -110,7 +110,7 @@ def an_order(symbol: str = "RELIANCE", quantity: int = 10, price: str = "0") -> 
 
 def hold(desk: Desk, request: OrderRequest | None = None, strategy: str = "breakout") -> Ticket:
     """A ticket that waits, as a program's order does in Semi-Auto."""
-    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     result = orders.place(desk, request or an_order(), Origin(source="api", strategy=strategy, request_id="r1"))
     assert isinstance(result, orders.Held)
     return result.ticket
@@ -118,5 +118,5 @@ def hold(desk: Desk, request: OrderRequest | None = None, strategy: str = "break
 
 def send(desk: Desk, request: OrderRequest | None = None, strategy: str = "breakout") -> None:
     """An order that left at once, as in Auto."""
-    desk.store.preferences.set_order_mode(OrderMode.AUTO)
+    desk.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
     orders.place(desk, request or an_order(), Origin(source="api", strategy=strategy, request_id="r1"))

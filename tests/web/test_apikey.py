@@ -8,7 +8,7 @@ from openalgo_bridge.account import keys
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BadApiKey
 from openalgo_bridge.model.order import OrderMode
-from tests.conftest import Account
+from tests.conftest import TRADER, Account
 from tests.web.conftest import Person, csrf_token, hold, shown_key
 
 SAFE = ("/", "/apikey", "/orders", "/positions", "/traffic", "/action-center")
@@ -65,7 +65,7 @@ def test_the_page_says_that_the_machine_key_was_replaced_until_there_is_a_new_ke
     assert "machine.key" not in trader.get("/apikey").text
     # As Store.open leaves it after machine.key was lost.
     desk.store.files[0].write("UPDATE api_key SET machine_mark = ?", (b"another",))
-    assert desk.store.api_keys.retire_foreign(desk.store.machine_key.mark)
+    assert desk.store.api_keys.retire_foreign(desk.store.machine_key.mark, by=TRADER)
     text = trader.get("/apikey").text
     assert "machine.key was lost or replaced" in text
     assert "View the key" not in text
@@ -92,7 +92,7 @@ def test_semi_auto_never_asks(trader: Person, desk: Desk) -> None:
 
 
 def test_auto_asks_the_password(trader: Person, account: Account, desk: Desk) -> None:
-    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     for wrong in ("", "wrong password 1"):
         answer = trader.post("/apikey/mode", page="/apikey", mode="auto", password=wrong)
         assert answer.status_code == 403

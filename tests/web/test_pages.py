@@ -11,7 +11,7 @@ import pytest
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.store.traffic import Arrival, Ending
-from tests.conftest import Account, FixedClock
+from tests.conftest import TRADER, Account, FixedClock
 from tests.web.conftest import Person, an_order, hold, send
 
 HOSTILE = [
@@ -275,5 +275,5 @@ def test_polling_does_not_sign_in_again(trader: Person, clock: FixedClock) -> No
 
 def test_semi_auto_is_explained_where_nothing_waits(trader: Person, desk: Desk) -> None:
     assert "orders are sent at once" in trader.get("/action-center").text
-    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     assert "the next order from a program appears here" in trader.get("/action-center").text

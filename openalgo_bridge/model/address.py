@@ -1,0 +1,108 @@
+"""From which addresses the API key may be used (behaviour N1, N2): anywhere, this PC only, or a list."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from openalgo_bridge.errors import Invalid
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+MOST_NETWORKS = 50
+
+
+class Reach(StrEnum):
+    """How far the key reaches."""
+
+    ANYWHERE = "anywhere"
+    THIS_PC = "this_pc"
+    LISTED = "listed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRule:
+    """``networks`` is empty unless ``reach`` is LISTED. Its text form is what is stored."""
+
+    reach: Reach
+    networks: tuple[Network, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join((self.reach, *map(str, self.networks)))
+
+    @classmethod
+    def of_networks(cls, text: str) -> AddressRule:
+        """A list as a person types it, with spaces, commas or lines between. Raises Invalid naming each fault."""
+        words = text.replace(",", " ").split()
+        if not words:
+            raise Invalid.of({"networks": ["Type at least one address, or choose one of the other two."]})
+        if len(words) > MOST_NETWORKS:
+            raise Invalid.of({"networks": [f"At most {MOST_NETWORKS} addresses."]})
+        faults = [fault for word in words if (fault := _fault_of(word))]
+        if faults:
+            raise Invalid.of({"networks": faults})
+        return cls(reach=Reach.LISTED, networks=tuple(dict.fromkeys(map(_network, words))))
+
+    def allows(self, address: str) -> bool:
+        """Whether a call from this address may use the key. Text that is no address is allowed nothing but ANYWHERE."""
+        if self.reach is Reach.ANYWHERE:
+            return True
+        found = _address(address)
+        if found is None:
+            return False
+        if self.reach is Reach.THIS_PC:
+            return found.is_loopback
+        return any(found in network for network in self.networks if network.version == found.version)
+
+    @property
+    def includes_this_pc(self) -> bool:
+        """Whether programs on this PC may use the key."""
+        return self.allows("127.0.0.1")
+
+
+ANYWHERE = AddressRule(reach=Reach.ANYWHERE)
+THIS_PC = AddressRule(reach=Reach.THIS_PC)
+
+
+@lru_cache(maxsize=64)
+def from_text(text: str) -> AddressRule:
+    """The inverse of ``str``. Raises ValueError for a text that is no rule."""
+    reach, *networks = text.split(" ")
+    rule = AddressRule(reach=Reach(reach), networks=tuple(ipaddress.ip_network(each) for each in networks))
+    if (rule.reach is Reach.LISTED) != bool(rule.networks):
+        raise ValueError(f"{text!r} is no address rule.")
+    return rule
+
+
+def _address(text: str) -> Address | None:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    # ::ffff:127.0.0.1 is 127.0.0.1 on a socket that serves both versions.
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
+
+
+def _network(word: str) -> Network:
+    network = ipaddress.ip_network(word)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return ipaddress.ip_network((mapped, network.prefixlen - 96))
+
+
+def _fault_of(word: str) -> str | None:
+    shown = word if len(word) <= 50 and word.isprintable() else "One entry"
+    try:
+        loose = ipaddress.ip_network(word, strict=False)
+    except ValueError:
+        return f"{shown} is no IP address or range. Write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32."
+    if loose.prefixlen == 0:
+        return f"{shown} is every address. Choose “from anywhere” instead."
+    if "/" in word and str(loose.network_address) != str(ipaddress.ip_address(word.split("/", maxsplit=1)[0])):
+        return f"{shown} does not begin its range. Did you mean {loose}?"
+    return None
