@@ -1,8 +1,9 @@
 """The load generator: a process of its own that asks one local port the same thing again and again.
 
 ``python bench/load.py PORT PATH`` reads the bodies from the standard input, one a line, and each client sends them
-in turn. An answer counts only when its status is 200 and it says ``"status":"success"``. Raw sockets, because
-http.client costs as much per call as the server that is measured. Loopback only.
+in turn. An answer counts only when its status is 200 and it says ``"status":"success"``; with ``--refused`` only when
+its status is 403 and it says ``"status":"error"``. Raw sockets, because http.client costs as much per call as the
+server that is measured. Loopback only.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ _HOST = "127.0.0.1"
 _TIMEOUT_S = 10.0
 _MOST_CLIENTS, _MOST_CALLS, _MOST_SECONDS = 64, 100_000, 120.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_WANTED = b'"status":"success"'
+_SUCCESS = (b"HTTP/1.1 200 ", b'"status":"success"')
+_REFUSAL = (b"HTTP/1.1 403 ", b'"status":"error"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to ask. ``calls`` is per client; whoever is not through after ``seconds`` stops there."""
+    """What to ask. ``calls`` is per client; whoever is not through after ``seconds`` stops there. ``refused``: a good
+    answer is a refusal.
+    """
 
     port: int
     path: str
@@ -37,6 +41,7 @@ class Job:
     calls: int = 100
     seconds: float = 30.0
     keep_alive: bool = True
+    refused: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,7 +103,7 @@ def _be_client(job: Job, tally: Tally, begin: threading.Barrier) -> None:
                 break
             began = time.perf_counter_ns()
             try:
-                _check(*line.exchange(messages[turn % len(messages)]))
+                _check(job, *line.exchange(messages[turn % len(messages)]))
             except (OSError, BadAnswer) as error:
                 tally.failed += 1
                 tally.why = tally.why or f"{type(error).__name__}: {error}"
@@ -167,8 +172,9 @@ def _more(connection: socket.socket) -> bytes:
     return received
 
 
-def _check(head: bytes, body: bytes) -> None:
-    if not head.startswith(b"HTTP/1.1 200 ") or _WANTED not in body:
+def _check(job: Job, head: bytes, body: bytes) -> None:
+    first, word = _REFUSAL if job.refused else _SUCCESS
+    if not head.startswith(first) or word not in body:
         status = head.partition(b"\r\n")[0].decode("latin-1")
         raise BadAnswer(f"{status}: {body[:200]!r}")
 
@@ -181,6 +187,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=100, help="per client")
     parser.add_argument("--seconds", type=float, default=30.0, help="stop after so many seconds")
     parser.add_argument("--new-connections", action="store_true", help="one connection per call")
+    parser.add_argument("--refused", action="store_true", help="a good answer is 403, as for a wrong key")
     parser.add_argument("--json", action="store_true", help="print every latency, for a program")
     given = parser.parse_args()
     if not (1 <= given.clients <= _MOST_CLIENTS and 1 <= given.calls <= _MOST_CALLS):
@@ -201,6 +208,7 @@ def main() -> None:
         calls=given.calls,
         seconds=given.seconds,
         keep_alive=not given.new_connections,
+        refused=given.refused,
     )
     tally = run(job)
     if given.json:

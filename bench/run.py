@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import attack
 import servers
 from load import Tally
 from report import Verdict, report
@@ -28,6 +29,9 @@ from servers import Bridge, Running
 _WARM_UP_CALLS = 30
 _START_BUDGET_S = 1.5
 _IDLE_BUDGET_MB = 90
+_CHECK_BUDGET_MS = 0.1
+_MOST_T = 4.5
+"""Beyond this, timings of two kinds of wrong keys differ for sure (security T23, as dudect judges)."""
 
 _SENT = {
     "tickets released": "SELECT count(*) FROM ticket WHERE state = 'released'",
@@ -55,9 +59,12 @@ def main() -> int:
             }
             others["memory, idle"] = _memory(running["auto"], _IDLE_BUDGET_MB)
             measured = _measure(running, {"auto": auto.key, "semi": semi.key}, rounds, calls)
+            siege = attack.besiege(running["auto"].port, auto.key, folder, seconds=2.0 if options.quick else 5.0)
+            others["owner's p99, 8 attackers"] = siege.verdict
             others["memory, after the load"] = _memory(running["auto"], None)
             others["nothing lost, Auto"] = _nothing_lost(auto, _answered(measured, "auto"), _SENT)
             others["nothing lost, Semi-Auto"] = _nothing_lost(semi, _answered(measured, "semi"), _HELD)
+        others |= _key_check(folder / "keys", 4000 if options.quick else 20_000)
     return 0 if report(measured, others) else 1
 
 
@@ -89,6 +96,25 @@ def _start(bridge: Bridge, times: int) -> Verdict:
     median = statistics.median(seen[1:])
     way = "run.py" if command else "without run.py, which has not made its .venv yet"
     return Verdict(figure=f"{median:.2f} s, {way}", budget=f"< {_START_BUDGET_S} s", ok=median < _START_BUDGET_S)
+
+
+def _key_check(folder: Path, samples: int) -> dict[str, Verdict]:
+    """With the servers stopped, because it looks for differences of nanoseconds."""
+    folder.mkdir(mode=0o700)
+    command = [sys.executable, str(servers.PROJECT / "bench" / "key_check.py"), str(folder), "--samples", str(samples)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=servers.with_package(), check=True)
+    seen = json.loads(done.stdout)
+    usual, listed, t = seen["check_us"] / 1000, seen["listed_us"] / 1000, seen["t"]
+    return {
+        "key, permission, address": Verdict(
+            figure=f"{usual:.3f} ms p50, {listed:.3f} ms with the longest list of addresses",
+            budget=f"< {_CHECK_BUDGET_MS} ms",
+            ok=max(usual, listed) < _CHECK_BUDGET_MS,
+        ),
+        "timing of wrong keys": Verdict(
+            figure=f"t = {t:.2f} of 2 x {samples} samples", budget=f"abs(t) < {_MOST_T}", ok=abs(t) < _MOST_T
+        ),
+    }
 
 
 def _memory(running: Running, most: float | None) -> Verdict:

@@ -104,11 +104,15 @@ def resident_mb(pid: int) -> float | None:
     return int(found[1]) * 1024 / 1e6 if found else None
 
 
+def with_package() -> Mapping[str, str]:
+    """The environment of a process that imports the bridge's own code."""
+    return {**os.environ, "PYTHONPATH": str(PROJECT)}
+
+
 def _environment(folder: Path, port: int) -> Mapping[str, str]:
     """Wins over a ``.env`` file, so that a bench never touches the real bridge's folder or port."""
     return {
-        **os.environ,
-        "PYTHONPATH": str(PROJECT),
+        **with_package(),
         "DB_DIR": str(folder),
         "FLASK_PORT": str(port),
         "OPEN_BROWSER": "false",

@@ -84,7 +84,7 @@ class Guard:
         return self._app(environ, start) if refusal is None else _refuse(environ, start, *refusal)
 
     def _refusal(self, environ: WSGIEnvironment) -> tuple[HTTPStatus, str] | None:
-        if environ.get("HTTP_HOST", "") not in self._hosts:
+        if not self._is_for_us(environ):
             return HTTPStatus.MISDIRECTED_REQUEST, "This address is not served here."
         if any(name in _TUNNEL_HEADERS or name.startswith(_TUNNEL_PREFIXES) for name in environ.keys() - _INNOCENT):
             return HTTPStatus.MISDIRECTED_REQUEST, "This port is not served through a tunnel or a proxy."
@@ -95,6 +95,15 @@ class Guard:
         if environ.get("HTTP_SEC_FETCH_SITE") in _OTHER_SITES and not _is_link_or_call(environ):
             return HTTPStatus.FORBIDDEN, "A page of another site asked for this. Open the address yourself."
         return None
+
+    def _is_for_us(self, environ: WSGIEnvironment) -> bool:
+        """A name in the request line counts more than the header (RFC 9112 3.2.2), so then both must be ours."""
+        target = environ.get("REQUEST_URI", "/")
+        return environ.get("HTTP_HOST", "") in self._hosts and (target.startswith("/") or self._names_us(target))
+
+    def _names_us(self, target: str) -> bool:
+        scheme, _, rest = target.partition("://")
+        return scheme.lower() == "http" and rest.partition("/")[0] in self._hosts
 
     def _is_same_origin(self, environ: WSGIEnvironment) -> bool:
         """API calls carry a key and no cookie, so a foreign page gains nothing there; pages must be ours."""
@@ -132,7 +141,8 @@ def _refuse(
     body = json.dumps({"status": "error", "message": message}, separators=(",", ":")).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     start_response(f"{status.value} {status.phrase}", headers)
-    return [body]
+    # A body after HEAD would be read as the beginning of the next answer.
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 def hardened(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
+import random
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +19,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
+from openalgo_bridge.model.apikey import is_well_formed
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 GOOD = b'{"status":"success"}'
@@ -72,7 +76,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The bench's own modules, by their short names as ``run.py`` imports them."""
     monkeypatch.syspath_prepend(str(BENCH))
     yield importlib.import_module("report")
-    for name in ("load", "rows", "report"):
+    for name in ("load", "rows", "report", "servers", "attack", "key_check"):
         sys.modules.pop(name, None)
 
 
@@ -106,6 +110,15 @@ def test_an_answer_that_is_not_a_success_is_a_failure_and_no_time(
     tally = load(tiny.port, "--calls", "3")
     assert (tally["micros"], tally["failed"]) == ([], 3)
     assert why in tally["why"]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "good"), [(403, b'{"status":"error"}', 3), (200, GOOD, 0), (429, b"{}", 0)]
+)
+def test_to_an_attacker_only_a_refusal_is_good(tiny: TinyServer, status: int, answer: bytes, good: int) -> None:
+    tiny.status, tiny.answer = status, answer
+    tally = load(tiny.port, "--calls", "3", "--refused")
+    assert (len(tally["micros"]), tally["failed"]) == (good, 3 - good)
 
 
 def test_a_port_where_nobody_listens_is_a_failure() -> None:
@@ -155,6 +168,50 @@ def test_a_slow_burst_a_failed_call_and_a_lost_order_fail_the_run(bench: ModuleT
     failed["funds"].warm_up.failed = 1
     assert not bench.report(failed, {})
     assert not bench.report(measured(bench, {}), {"nothing lost": bench.Verdict(figure="7", budget="8", ok=False)})
+
+
+def test_one_wrong_key_that_gets_in_fails_the_run(bench: ModuleType) -> None:
+    attack, tally = importlib.import_module("attack"), importlib.import_module("load").Tally
+    owner, refused = tally(micros=[1000] * 10, seconds=1.0), tally(micros=[900] * 50, seconds=1.0)
+    verdict = attack.Siege(quiet=owner, attacked=owner, wrong=refused).verdict
+    assert verdict.ok
+    assert "1.00 ms quiet, 1.00 ms under attack; 50 wrong keys (50/s), 0 not refused" in str(verdict)
+    let_in = tally(micros=[900] * 50, failed=1, why="BadAnswer: HTTP/1.1 200 OK", seconds=1.0)
+    assert not attack.Siege(quiet=owner, attacked=owner, wrong=let_in).verdict.ok
+    assert not attack.Siege(quiet=owner, attacked=let_in, wrong=refused).verdict.ok
+    assert not attack.Siege(quiet=owner, attacked=owner, wrong=tally(seconds=1.0)).verdict.ok
+
+
+def test_the_owner_and_the_attackers_ask_at_the_same_time(bench: ModuleType, tiny: TinyServer, tmp_path: Path) -> None:
+    attack = importlib.import_module("attack")
+    siege = attack.besiege(tiny.port, "the owner's key", tmp_path, 0.2)
+    # This server takes every key, so the owner is served and no attacker is refused.
+    assert len(siege.quiet.micros) > 0 < len(siege.attacked.micros)
+    assert siege.wrong.failed > 0 == len(siege.wrong.micros)
+    assert not siege.verdict.ok
+    bodies = {json.loads(body)["apikey"] for body in tiny.bodies}
+    assert len(bodies) > 2
+    assert all(is_well_formed(key) for key in bodies - {"the owner's key"})
+
+
+def test_the_key_check_is_measured(bench: ModuleType, tmp_path: Path) -> None:
+    servers = importlib.import_module("servers")
+    command = [sys.executable, str(BENCH / "key_check.py"), str(tmp_path), "--samples", "50"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=servers.with_package())
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["samples"] == 50
+    assert seen["check_us"] > 0
+    assert seen["listed_us"] > 0
+    assert math.isfinite(seen["t"])
+
+
+def test_a_difference_in_time_is_seen_and_chance_is_not(bench: ModuleType) -> None:
+    key_check, chance = importlib.import_module("key_check"), random.Random(1)
+    first, same = ([chance.gauss(20_000, 2000) for _ in range(5000)] for _ in range(2))
+    assert abs(key_check.welch_t(first, same)) < 4.5
+    assert key_check.welch_t([time + 200 for time in first], same) > 4.5
+    assert key_check.welch_t(same, [time + 200 for time in first]) < -4.5
 
 
 def measured(bench: ModuleType, slow: dict[str, int]) -> dict[str, Any]:
