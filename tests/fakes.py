@@ -28,6 +28,7 @@ class ScriptedBroker:
     asked_for: list[BrokerOrderId] = field(default_factory=list)
     before_answering: Callable[[], None] = lambda: None
     refuses: str = ""
+    held: list[Position] = field(default_factory=list)
     name: str = "scripted"
 
     @property
@@ -84,7 +85,7 @@ class ScriptedBroker:
         return []
 
     def positions(self) -> list[Position]:
-        return []
+        return self.held
 
     def holdings(self) -> list[Holding]:
         return []
@@ -101,9 +102,9 @@ class ScriptedBroker:
         return order
 
 
-def with_broker(desk: Desk, broker: ScriptedBroker) -> Desk:
-    """The same desk, with ``broker`` in place of the paper exchange."""
-    return replace(desk, brokers={TradingMode.ANALYZE: broker})
+def with_broker(desk: Desk, broker: ScriptedBroker, mode: TradingMode = TradingMode.ANALYZE) -> Desk:
+    """The same desk, with ``broker`` for ``mode``: in place of the paper exchange, or beside it."""
+    return replace(desk, brokers={**desk.brokers, mode: broker})
 
 
 def in_threads(count: int, act: Callable[[], object]) -> list[object]:

@@ -7,9 +7,11 @@ from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.account import Nothing, OpenPosition, ToggleAnalyzer
 from openalgo_bridge.clock import IST
-from openalgo_bridge.errors import NotAllowed
+from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.order import TradingMode
+from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.trading import books
+from openalgo_bridge.trading.mode import switch_by_program
 
 
 def ping(call: Call) -> Json:
@@ -64,12 +66,13 @@ def analyzer(call: Call) -> Json:
 
 
 def toggle_analyzer(call: Call) -> Json:
-    """``POST /analyzer/toggle``: says yes where nothing changes; a program never switches the account (design 4)."""
+    """``POST /analyzer/toggle``: says yes where nothing changes; only towards paper, and only with the grant."""
     asked = call.parsed(ToggleAnalyzer)
     wanted = TradingMode.ANALYZE if asked.mode else TradingMode.LIVE
-    mode = call.desk.store.preferences.trading_mode()
-    if mode is not wanted:
-        raise NotAllowed(f"API key not authorized: switching to {wanted} is done on the Analyzer page, by you.")
+    may_switch = call.caller.may(Permission.SWITCH_ANALYZER)
+    mode = switch_by_program(
+        call.desk, wanted, may_switch=may_switch, by=Actor(name=f"API key {call.caller.fingerprint}")
+    )
     message = f"Analyzer mode is {mode}"
     return {"status": "success", "data": answers.analyzer(mode, _tickets_today(call, mode), message)}
 

@@ -1,4 +1,7 @@
-"""Who calls: the one API key, in the body field ``apikey`` or the header ``X-API-KEY``. Cookies are ignored."""
+"""Who calls, and from where: the one API key, in the body field ``apikey`` or the header ``X-API-KEY``.
+
+Cookies are ignored.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,18 @@ from openalgo_bridge.errors import BearerNotAccepted, MissingApiKey
 from openalgo_bridge.traffic import Note
 
 
-def authenticate(desk: Desk, fields: Fields, headers: Headers, note: Note) -> Caller:
+def authenticate(desk: Desk, fields: Fields, headers: Headers, address: str, note: Note) -> Caller:
     """The caller behind the key of this request, noted on its traffic row.
 
-    Raises BadApiKey, MissingApiKey, or BearerNotAccepted (design 3: 403, 400, 401).
+    ``address`` is the socket's peer on the main listener, never what a header says (security T24). Raises BadApiKey,
+    MissingApiKey, BearerNotAccepted, and NotAllowed where the key may not be used from there (design 3).
     """
     presented = _presented(fields, headers)
     caller = keys.verify(desk, presented.strip())
     note.key_fingerprint = caller.fingerprint
     if presented != presented.strip():
         note.message = "The key had spaces around it."
+    caller.require_address(address)
     return caller
 
 

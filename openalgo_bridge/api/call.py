@@ -9,6 +9,7 @@ from openalgo_bridge.account.keys import Caller
 from openalgo_bridge.api.body import Fields
 from openalgo_bridge.api.schemas.base import ApiModel, parse
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading.orders import Held, Submitted
 from openalgo_bridge.trading.sending import InDoubt
@@ -32,7 +33,8 @@ class Call:
 
     def origin(self, strategy: str) -> Origin:
         """Where a ticket made by this call comes from."""
-        return Origin(source="api", strategy=strategy, request_id=self.note.request_id)
+        may_trade_live = self.caller.may(Permission.LIVE_TRADING)
+        return Origin(source="api", strategy=strategy, request_id=self.note.request_id, may_trade_live=may_trade_live)
 
     def noted(self, result: Submitted) -> Submitted:
         """The same result, with its ticket and outcome on the traffic row."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 
+from openalgo_bridge.account.keys import Caller
 from openalgo_bridge.api import account, answers, market, orders
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.auth import authenticate
@@ -18,36 +21,58 @@ from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.limits import Bucket, Limits
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, RateLimited, StorageError
+from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.traffic import NOTE, Note
+
+ANY_KEY: Final = None
+"""What an endpoint needs that tells nothing of the account and changes nothing."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One row of the table. ``must_be_recorded``: refused when its traffic row cannot be written (design 2)."""
+    """One row of the table. ``needs`` has no default: an endpoint says what it needs, or the program does not start.
+    ``must_be_recorded``: refused when its traffic row cannot be written (design 2)."""
 
     path: str
     view: Callable[[Call], Json]
+    needs: Permission | None
     bucket: Bucket = Bucket.READS
     must_be_recorded: bool = False
 
 
 ENDPOINTS = (
-    Endpoint(path="/placeorder", view=orders.place_order, bucket=Bucket.ORDERS, must_be_recorded=True),
-    Endpoint(path="/modifyorder", view=orders.modify_order, bucket=Bucket.ORDERS, must_be_recorded=True),
+    Endpoint(
+        path="/placeorder",
+        view=orders.place_order,
+        needs=Permission.PLACE_ORDERS,
+        bucket=Bucket.ORDERS,
+        must_be_recorded=True,
+    ),
+    Endpoint(
+        path="/modifyorder",
+        view=orders.modify_order,
+        needs=Permission.MODIFY_ORDERS,
+        bucket=Bucket.ORDERS,
+        must_be_recorded=True,
+    ),
     # A cancel is never refused for want of a log, and other orders never use up its limit.
-    Endpoint(path="/cancelorder", view=orders.cancel_order, bucket=Bucket.CANCELS),
-    Endpoint(path="/orderstatus", view=orders.order_status),
-    Endpoint(path="/orderbook", view=account.order_book),
-    Endpoint(path="/tradebook", view=account.trade_book),
-    Endpoint(path="/positionbook", view=account.position_book),
-    Endpoint(path="/openposition", view=account.open_position),
-    Endpoint(path="/holdings", view=account.holdings),
-    Endpoint(path="/funds", view=account.funds),
-    Endpoint(path="/quotes", view=market.quotes),
-    Endpoint(path="/ping", view=account.ping),
-    Endpoint(path="/analyzer", view=account.analyzer),
-    Endpoint(path="/analyzer/toggle", view=account.toggle_analyzer, must_be_recorded=True),
+    Endpoint(path="/cancelorder", view=orders.cancel_order, needs=Permission.CANCEL_ORDERS, bucket=Bucket.CANCELS),
+    Endpoint(path="/orderstatus", view=orders.order_status, needs=Permission.VIEW_ORDERS),
+    Endpoint(path="/orderbook", view=account.order_book, needs=Permission.VIEW_ORDERS),
+    Endpoint(path="/tradebook", view=account.trade_book, needs=Permission.VIEW_TRADES),
+    Endpoint(path="/positionbook", view=account.position_book, needs=Permission.VIEW_POSITIONS),
+    Endpoint(path="/openposition", view=account.open_position, needs=Permission.VIEW_POSITIONS),
+    Endpoint(path="/holdings", view=account.holdings, needs=Permission.VIEW_HOLDINGS),
+    Endpoint(path="/funds", view=account.funds, needs=Permission.VIEW_FUNDS),
+    Endpoint(path="/quotes", view=market.quotes, needs=Permission.QUOTES),
+    Endpoint(path="/ping", view=account.ping, needs=ANY_KEY),
+    Endpoint(path="/analyzer", view=account.analyzer, needs=ANY_KEY),
+    # Where nothing changes it says yes to any key; the view asks for the grant before it switches (design 4).
+    Endpoint(path="/analyzer/toggle", view=account.toggle_analyzer, needs=ANY_KEY, must_be_recorded=True),
 )
 
 
@@ -72,7 +97,16 @@ def create_api(desk: Desk) -> Flask:
         )
     app.register_error_handler(BridgeError, _bridge_error)
     app.register_error_handler(HTTPException, _http_error)
+    refuse_undeclared(app)
     return app
+
+
+def refuse_undeclared(app: Flask) -> None:
+    """A route that is in no row of the table would answer without a permission. Raises RuntimeError."""
+    declared = {f"/api/v1{endpoint.path}" for endpoint in ENDPOINTS}
+    undeclared = sorted({rule.rule for rule in app.url_map.iter_rules()} - declared)
+    if undeclared:
+        raise RuntimeError(f"these routes say nowhere what they need: {', '.join(undeclared)}")
 
 
 def answer(content: Json, status: int = 200) -> Response:
@@ -87,9 +121,13 @@ def _served(desk: Desk, limits: Limits, endpoint: Endpoint) -> Callable[[], Resp
     def serve() -> Response:
         note: Note = request.environ[NOTE]
         fields = read_fields(request.get_data(cache=False))
-        caller = authenticate(desk, fields, request.headers, note)
-        # Counted after the key was checked, per key: a wrong key never uses up the right key's limit.
+        caller = authenticate(desk, fields, request.headers, request.remote_addr or "", note)
+        # Counted after the key was checked, per key: a wrong key never uses up the right key's limit. Counted before
+        # the permission: a script that asks in a loop for what it may not is slowed down as well.
         limits.count(endpoint.bucket, caller.fingerprint)
+        if endpoint.needs is not None:
+            caller.require(endpoint.needs)
+        _note_use(desk, caller)
         if endpoint.must_be_recorded and not note.recorded:
             raise StorageError("The traffic log cannot be written, so nothing was done.")
         content = endpoint.view(Call(desk=desk, caller=caller, fields=without_keys(fields), note=note))
@@ -97,6 +135,19 @@ def _served(desk: Desk, limits: Limits, endpoint: Endpoint) -> Callable[[], Resp
         return answer(content)
 
     return serve
+
+
+def _note_use(desk: Desk, caller: Caller) -> None:
+    try:
+        desk.store.key_uses.note(
+            fingerprint=caller.fingerprint,
+            program=request.environ.get("HTTP_USER_AGENT", ""),
+            address=request.remote_addr or "",
+            endpoint=request.path,
+        )
+    except StorageError:
+        # The record is the traffic row, whose own rule was applied; this is a convenience of the pages.
+        _log.exception("the use of the key could not be noted")
 
 
 def _bridge_error(error: BridgeError) -> Response:

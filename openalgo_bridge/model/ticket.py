@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -42,11 +42,16 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Who asked: ``source`` is ``api``, ``page`` or ``webhook:<name>``; ``request_id`` is the traffic row's."""
+    """Who asked: ``source`` is ``api``, ``page`` or ``webhook:<name>``; ``request_id`` is the traffic row's.
+
+    ``may_trade_live`` is what the sender may do on arrival; what waits after that is the person's decision, so it is
+    not kept.
+    """
 
     source: str
     strategy: str
     request_id: str
+    may_trade_live: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Conflict, Invalid, NotFound
+from openalgo_bridge.errors import Conflict, Invalid, NotAllowed, NotFound
 from openalgo_bridge.model.order import (
     BrokerRequest,
     CancelRequest,
@@ -16,6 +16,7 @@ from openalgo_bridge.model.order import (
     OrderRequest,
     TradingMode,
 )
+from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, new_ref, operation_of, order_of
 from openalgo_bridge.trading import routing, targets, validation
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out
@@ -70,6 +71,11 @@ def cancel(desk: Desk, wanted: str, origin: Origin) -> Submitted | Withdrawn:
 
 def _submit(desk: Desk, request: BrokerRequest, origin: Origin, trading_mode: TradingMode) -> Submitted:
     """Check, route, write down, and carry out or hold."""
+    if trading_mode is TradingMode.LIVE and not origin.may_trade_live and not isinstance(request, CancelRequest):
+        raise NotAllowed(
+            f"API key not authorized: it has no permission to {Permission.LIVE_TRADING.sentence}. "
+            "Grant it on the API key page of the bridge."
+        )
     validation.check(desk.store.instruments, request)
     broker = desk.broker(trading_mode)
     if isinstance(request, ModifyRequest):

@@ -18,7 +18,7 @@ from openalgo_bridge.trading.recovery import recover
 from openalgo_bridge.trading.sending import Sent
 from tests.fakes import ScriptedBroker, with_broker
 
-ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+ORIGIN = Origin(source="api", strategy="test", request_id="r1", may_trade_live=True)
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
 
 

@@ -36,7 +36,7 @@ from openalgo_bridge.trading.sending import InDoubt, Sent
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 
-ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+ORIGIN = Origin(source="api", strategy="test", request_id="r1", may_trade_live=True)
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
 
 
