@@ -7,8 +7,11 @@ import sys
 import click
 
 from openalgo_bridge import folder, settings
+from openalgo_bridge.commands.backup import backup
 from openalgo_bridge.commands.doctor import doctor
 from openalgo_bridge.commands.mode import mode
+from openalgo_bridge.commands.reset_password import reset_password
+from openalgo_bridge.commands.restore import restore
 from openalgo_bridge.commands.serve import serve
 from openalgo_bridge.commands.setup import setup
 from openalgo_bridge.console import speak_utf8
@@ -24,7 +27,7 @@ def cli(context: click.Context) -> None:
         context.invoke(serve)
 
 
-for _command in (serve, setup, mode, doctor):
+for _command in (serve, setup, mode, doctor, backup, restore, reset_password):
     cli.add_command(_command)
 
 

@@ -25,6 +25,7 @@ from openalgo_bridge.settings import PROJECT_FOLDER
 _Command = list[str]
 
 _EXAMPLES = Path("examples", "python")
+_NOT_BESIDE_A_BRIDGE = ("setup", "restore", "reset-password")
 _STAMP = "openalgo_bridge.stamp"
 # The locks are complete, so nothing may be resolved on the way. They leave pip out (sqlite-utils asks for it).
 _FROM_LOCK = ("--no-deps", "--require-hashes")
@@ -159,7 +160,7 @@ def python_for(arguments: Sequence[str], data: Path, environment: Environment) -
         return ensure(environment)
     if list(arguments) in ([], ["serve"]):
         raise Conflict(f"Already running: {running}.")
-    if arguments[0] == "setup" and not is_ready(environment, stamp_text(environment.requirements)):
+    if arguments[0] in _NOT_BESIDE_A_BRIDGE and not is_ready(environment, stamp_text(environment.requirements)):
         raise Conflict(f"The bridge's packages must be renewed, and {running} uses them. Stop it first.")
     return environment.python if environment.python.exists() else ensure(environment)
 

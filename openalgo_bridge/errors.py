@@ -11,6 +11,7 @@
       NotFound           404  no such order, ticket or page
       Conflict           409  somebody else decided first, or it changed since it was shown
       Denied             403  a guard or the person said no; nothing left this machine
+        WrongCode        403  the code of the second factor is wrong or used up; the password was right
       Unsupported        400  this broker cannot do it (from its Capabilities)
       RateLimited        429  too many calls; carries retry_after
       Busy               503  not sent: no thread free for another broker call
@@ -101,6 +102,10 @@ class Denied(BridgeError):
     """A guard or the person said no. Nothing left this machine."""
 
     status = 403
+
+
+class WrongCode(Denied):
+    """The code of the second factor is missing, wrong or used up. A password asked with it was right."""
 
 
 class Unsupported(BridgeError):

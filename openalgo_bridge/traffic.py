@@ -42,6 +42,10 @@ class Note:
     message: str | None = None
     ticket_id: int | None = None
 
+    def add(self, sentence: str) -> None:
+        """One more sentence of the row's message."""
+        self.message = f"{self.message} {sentence}" if self.message else sentence
+
 
 class TrafficRecorder:
     """Wraps the guard and the app."""

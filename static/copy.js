@@ -7,7 +7,10 @@ async function copy(button) {
     await navigator.clipboard.writeText(source.value ?? source.textContent);
     button.textContent = "Copied";
   } catch {
-    // The browser may refuse the clipboard: select the text, so that Ctrl+C does it.
+    // The browser may refuse the clipboard: select the text, so that Ctrl+C does it. It copies nothing that is covered.
+    if (source.type === "password") {
+      source.type = "text";
+    }
     select(source);
     button.textContent = "Press Ctrl+C";
   }

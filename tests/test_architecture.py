@@ -33,7 +33,10 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "brokers.registry": ({"brokers", "market", "model", "errors", "clock"}, STANDARD_ONLY),
     "brokers": (set(), STANDARD_ONLY),
     "desk": ({"account", "brokers.base", "clock", "errors", "model", "settings", "store"}, STANDARD_ONLY),
-    "account": ({"account", "model", "store", "errors", "clock", "desk", "settings"}, {"cryptography", "limits"}),
+    "account": (
+        {"account", "model", "store", "errors", "clock", "desk", "settings"},
+        {"cryptography", "limits", "pyotp"},
+    ),
     "trading": ({"trading", "model", "store", "brokers.base", "errors", "clock", "desk", "market"}, STANDARD_ONLY),
     "traffic": ({"settings", "store", "errors", "model", "clock"}, STANDARD_ONLY),
     "moving_window": (set(), {"limits"}),

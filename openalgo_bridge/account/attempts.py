@@ -1,4 +1,4 @@
-"""How often a password may be tried: the two policies, and counting a try before its password is looked at."""
+"""How often a password or a code may be tried: the two policies, and counting a try before it is looked at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from openalgo_bridge.errors import RateLimited
+from openalgo_bridge.errors import RateLimited, StorageError
 from openalgo_bridge.store.failed_logins import FailedLogins
 
 _PER = re.compile(r"(\d+)\s*(?:per|/)\s*(\d*)\s*(second|minute|hour|day)")
@@ -74,29 +74,36 @@ class BackOff:
 
 
 @contextmanager
-def counted(failed_logins: FailedLogins, bucket: str, policy: Policy) -> Iterator[None]:
-    """Count the try that the block makes. Its end without an error means the password was right: all is forgotten.
+def counted(failed_logins: FailedLogins, bucket: str, policy: Policy, *, of: str = "passwords") -> Iterator[None]:
+    """Count the try that the block makes. Its end without an error means that it was right: all is forgotten.
 
-    Counted first, so that parallel tries cannot outrun the limit. RateLimited out of the block means that the
-    bridge was too busy to look at the password; that is nobody's wrong try. Raises RateLimited, and StorageError
-    when the counters cannot be read or written: then the block is not entered.
+    Counted first, so that parallel tries cannot outrun the limit. RateLimited or StorageError out of the block means
+    that the bridge could not look at it; that is nobody's wrong try. ``of`` is for the sentence. Raises RateLimited,
+    and StorageError when the counters cannot be read or written: then the block is not entered.
     """
-    number = _count(failed_logins, bucket, policy)
+    number = _count(failed_logins, bucket, policy, of)
     try:
         yield
-    except RateLimited:
+    except (RateLimited, StorageError):
         failed_logins.forget(number)
         raise
     failed_logins.clear(bucket)
 
 
-def _count(failed_logins: FailedLogins, bucket: str, policy: Policy) -> int:
+def _count(failed_logins: FailedLogins, bucket: str, policy: Policy, of: str) -> int:
     admission = failed_logins.admit(bucket, horizon=policy.horizon, wait=policy.wait)
     if admission.wait > _NOTHING:
         seconds = math.ceil(admission.wait.total_seconds())
-        unit = "second" if seconds == 1 else "seconds"
-        raise RateLimited(f"Too many wrong passwords. Try again in {seconds} {unit}.", retry_after=seconds)
+        raise RateLimited(f"Too many wrong {of}. Try again in {_spoken(seconds)}.", retry_after=seconds)
     return admission.number
+
+
+def _spoken(seconds: int) -> str:
+    """Rounded up, so that who waits that long does not come too early."""
+    for size, unit in ((3600, "hour"), (60, "minute")):
+        if seconds > 2 * size:
+            return f"{math.ceil(seconds / size)} {unit}s"
+    return f"{seconds} {'second' if seconds == 1 else 'seconds'}"
 
 
 def _until_free(most: int, span: timedelta, earlier: Sequence[datetime], now: datetime) -> timedelta:

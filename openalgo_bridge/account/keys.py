@@ -8,24 +8,27 @@ taken away, is refused on the very next call.
 from __future__ import annotations
 
 import hmac
+import logging
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 
-from openalgo_bridge.account import login
+from openalgo_bridge.account import integrations, login
 from openalgo_bridge.account.login import Proof
 from openalgo_bridge.account.sealing import seal, unseal
+from openalgo_bridge.clock import IST
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BadApiKey, NotAllowed, NotFound, StorageError
 from openalgo_bridge.model import apikey
 from openalgo_bridge.model.audit import Actor, AuditEvent
-from openalgo_bridge.model.permission import Permission
+from openalgo_bridge.model.permission import Permission, refusal
 from openalgo_bridge.store.api_keys import Ending, KeyMatch, KeyRules, SealedKey
 from openalgo_bridge.store.machine_key import APIKEY_LOOKUP, MachineKey
 from openalgo_bridge.store.preferences import KeyCopy
 
 _FINGERPRINT_LENGTH = 12
 _DAMAGED = "The stored copy of the key is damaged. Generate a new key."
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +46,7 @@ class Caller:
     def require(self, permission: Permission) -> None:
         """Raises NotAllowed, naming the grant that is missing."""
         if not self.may(permission):
-            raise NotAllowed(
-                f"API key not authorized: it has no permission to {permission.sentence}. "
-                "Grant it on the API key page of the bridge."
-            )
+            raise refusal(permission)
 
     def require_address(self, address: str) -> None:
         """Raises NotAllowed where the key may not be used from there."""
@@ -71,7 +71,7 @@ def verify(desk: Desk, presented: str) -> Caller:
     Timing says nothing: a stranger cannot choose the keyed hash that is looked up (security T23).
     """
     if not apikey.is_well_formed(presented):
-        raise BadApiKey(_hint_on_shape(presented))
+        raise BadApiKey(apikey.fault_of(presented))
     lookup = _lookup(desk.store.machine_key, presented)
     match = desk.store.api_keys.find(lookup)
     if match is None or not hmac.compare_digest(match.lookup, lookup):
@@ -82,15 +82,19 @@ def verify(desk: Desk, presented: str) -> Caller:
     return Caller(fingerprint=match.fingerprint, rules=match.rules)
 
 
-def issue(desk: Desk, proof: Proof, *, by: Actor) -> str:
+def issue(desk: Desk, proof: Proof, *, by: Actor, replaces: str | None = None) -> str:
     """Make a new key, with the rules of the former one, which is retired in the same commit. Returns the key.
 
-    It is to be shown once. Raises Denied, RateLimited, StorageError.
+    It is to be shown once. ``replaces`` is the fingerprint of the key that the person means, empty for none, None for
+    whichever there is: the second click of a double click must not end the key of the first. Raises Denied,
+    RateLimited, Conflict when that one is not in force any more, StorageError.
     """
     keeps_copy = desk.store.preferences.key_copy() is KeyCopy.KEPT
     vault_key = login.open_vault(desk, proof)
     fresh = make(desk.store.machine_key, vault_key if keeps_copy else None)
-    desk.store.api_keys.replace(fresh.row, by=by)
+    former = desk.store.api_keys.replace(fresh.row, expected=replaces, by=by)
+    if former:
+        _begin_list(desk, former, fresh)
     return fresh.text
 
 
@@ -145,17 +149,16 @@ def make(machine_key: MachineKey, vault_key: bytes | None) -> FreshKey:
     return FreshKey(text=text, row=row)
 
 
-def _hint_on_shape(presented: str) -> str:
-    """Told to anybody, so it speaks of the form alone (behaviour H1)."""
-    if any(character.isspace() for character in presented):
-        return "The key has spaces or line breaks inside. Copy it again."
-    if len(presented) != apikey.LENGTH:
-        return f"The key has {len(presented)} characters instead of {apikey.LENGTH}. Copy it again."
-    return "The key looks mistyped. Copy it again."
+def _begin_list(desk: Desk, former_fingerprint: str, fresh: FreshKey) -> None:
+    try:
+        integrations.begin(desk, former_fingerprint, fresh.row.fingerprint)
+    except StorageError:
+        # The former key has ended already: nothing may keep the new one from its owner now.
+        _log.exception("the list of programs to update could not be made")
 
 
 def _hint_on_ending(match: KeyMatch) -> str:
-    on = f" on {match.retired_at:%Y-%m-%d %H:%M} UTC" if match.retired_at else ""
+    on = f" on {match.retired_at.astimezone(IST):%Y-%m-%d %H:%M} IST" if match.retired_at else ""
     told = {
         Ending.REGENERATED: f"This key was regenerated{on}; use the new one.",
         Ending.REVOKED: f"This key was revoked{on}; generate a new one.",

@@ -7,7 +7,6 @@ from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.account import Nothing, OpenPosition, ToggleAnalyzer
 from openalgo_bridge.clock import IST
-from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.trading import books
@@ -70,9 +69,7 @@ def toggle_analyzer(call: Call) -> Json:
     asked = call.parsed(ToggleAnalyzer)
     wanted = TradingMode.ANALYZE if asked.mode else TradingMode.LIVE
     may_switch = call.caller.may(Permission.SWITCH_ANALYZER)
-    mode = switch_by_program(
-        call.desk, wanted, may_switch=may_switch, by=Actor(name=f"API key {call.caller.fingerprint}")
-    )
+    mode = switch_by_program(call.desk, wanted, may_switch=may_switch, by=call.sender)
     message = f"Analyzer mode is {mode}"
     return {"status": "success", "data": answers.analyzer(mode, _tickets_today(call, mode), message)}
 

@@ -22,10 +22,10 @@ def authenticate(desk: Desk, fields: Fields, headers: Headers, address: str, not
     MissingApiKey, BearerNotAccepted, and NotAllowed where the key may not be used from there (design 3).
     """
     presented = _presented(fields, headers)
+    if presented != presented.strip():
+        note.add("The key had spaces around it.")
     caller = keys.verify(desk, presented.strip())
     note.key_fingerprint = caller.fingerprint
-    if presented != presented.strip():
-        note.message = "The key had spaces around it."
     caller.require_address(address)
     return caller
 

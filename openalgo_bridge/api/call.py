@@ -9,6 +9,7 @@ from openalgo_bridge.account.keys import Caller
 from openalgo_bridge.api.body import Fields
 from openalgo_bridge.api.schemas.base import ApiModel, parse
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading.orders import Held, Submitted
@@ -20,10 +21,12 @@ ModelT = TypeVar("ModelT", bound=ApiModel)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """Who calls, with what, on which desk; ``note`` is what its traffic row will say."""
+    """Who calls, with what, on which desk; ``sender`` is the caller in the words of the audit list; ``note`` is what
+    its traffic row will say."""
 
     desk: Desk
     caller: Caller
+    sender: Actor
     fields: Fields
     note: Note
 
@@ -43,7 +46,8 @@ class Call:
             case Held():
                 self.note.outcome = "held"
             case InDoubt(message=message):
-                self.note.outcome, self.note.message = "unknown", message
+                self.note.outcome = "unknown"
+                self.note.add(message)
             case _:
                 self.note.outcome = "sent"
         return result

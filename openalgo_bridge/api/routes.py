@@ -21,13 +21,15 @@ from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.limits import Bucket, Limits
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, RateLimited, StorageError
+from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.traffic import NOTE, Note
 
+PREFIX = "/api/v1"
+
 ANY_KEY: Final = None
 """What an endpoint needs that tells nothing of the account and changes nothing."""
-
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ def create_api(desk: Desk) -> Flask:
     for endpoint in ENDPOINTS:
         # No automatic OPTIONS: a preflight is refused by not being answered. No redirect for a trailing slash.
         app.add_url_rule(
-            f"/api/v1{endpoint.path}",
+            f"{PREFIX}{endpoint.path}",
             endpoint=endpoint.path.strip("/").replace("/", "_"),
             view_func=_served(desk, limits, endpoint),
             methods=["POST"],
@@ -103,7 +105,7 @@ def create_api(desk: Desk) -> Flask:
 
 def refuse_undeclared(app: Flask) -> None:
     """A route that is in no row of the table would answer without a permission. Raises RuntimeError."""
-    declared = {f"/api/v1{endpoint.path}" for endpoint in ENDPOINTS}
+    declared = {f"{PREFIX}{endpoint.path}" for endpoint in ENDPOINTS}
     undeclared = sorted({rule.rule for rule in app.url_map.iter_rules()} - declared)
     if undeclared:
         raise RuntimeError(f"these routes say nowhere what they need: {', '.join(undeclared)}")
@@ -121,29 +123,32 @@ def _served(desk: Desk, limits: Limits, endpoint: Endpoint) -> Callable[[], Resp
     def serve() -> Response:
         note: Note = request.environ[NOTE]
         fields = read_fields(request.get_data(cache=False))
-        caller = authenticate(desk, fields, request.headers, request.remote_addr or "", note)
+        address = request.remote_addr or ""
+        caller = authenticate(desk, fields, request.headers, address, note)
         # Counted after the key was checked, per key: a wrong key never uses up the right key's limit. Counted before
         # the permission: a script that asks in a loop for what it may not is slowed down as well.
         limits.count(endpoint.bucket, caller.fingerprint)
         if endpoint.needs is not None:
             caller.require(endpoint.needs)
-        _note_use(desk, caller)
+        sender = Actor(name=f"API key {caller.fingerprint}", address=address, program=request.user_agent.string)
+        _note_use(desk, caller, sender, endpoint)
         if endpoint.must_be_recorded and not note.recorded:
             raise StorageError("The traffic log cannot be written, so nothing was done.")
-        content = endpoint.view(Call(desk=desk, caller=caller, fields=without_keys(fields), note=note))
+        call = Call(desk=desk, caller=caller, sender=sender, fields=without_keys(fields), note=note)
+        content = endpoint.view(call)
         note.outcome = note.outcome or "ok"
         return answer(content)
 
     return serve
 
 
-def _note_use(desk: Desk, caller: Caller) -> None:
+def _note_use(desk: Desk, caller: Caller, sender: Actor, endpoint: Endpoint) -> None:
     try:
         desk.store.key_uses.note(
             fingerprint=caller.fingerprint,
-            program=request.environ.get("HTTP_USER_AGENT", ""),
-            address=request.remote_addr or "",
-            endpoint=request.path,
+            program=sender.program,
+            address=sender.address,
+            endpoint=f"{PREFIX}{endpoint.path}",
         )
     except StorageError:
         # The record is the traffic row, whose own rule was applied; this is a convenience of the pages.
@@ -152,7 +157,8 @@ def _note_use(desk: Desk, caller: Caller) -> None:
 
 def _bridge_error(error: BridgeError) -> Response:
     note: Note = request.environ[NOTE]
-    note.outcome, note.message, note.ticket_id = type(error).__name__, error.message, error.ticket_id
+    note.outcome, note.ticket_id = type(error).__name__, error.ticket_id
+    note.add(error.message)
     response = answer(answers.failed(error), error.status)
     if isinstance(error, RateLimited):
         response.headers["Retry-After"] = str(error.retry_after)

@@ -8,19 +8,26 @@ import shutil
 import struct
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from openalgo_bridge import folder, lock
+from openalgo_bridge.account import authenticator
+from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.ports import listen
 from openalgo_bridge.settings import Settings
-from openalgo_bridge.store import integrity
+from openalgo_bridge.store import integrity, schema
+from openalgo_bridge.store.audit import AuditLog
+from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.machine_key import MachineKey
+from openalgo_bridge.store.two_factor import TwoFactors
 
 _NEEDED_MB = 200
+_CLOCK = Clock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +45,7 @@ class Finding:
 @click.command()
 @click.pass_obj
 def doctor(settings: Settings) -> None:
-    """Check Python, the data folder, the port, the machine's key, the databases and the disk."""
+    """Check Python, the data folder, the port, the machine's key, the databases, the audit list and the disk."""
     findings = list(examine(settings))
     for finding in findings:
         print(finding)
@@ -125,12 +132,60 @@ def _databases(settings: Settings) -> Iterator[Finding]:
         except StorageError as error:
             faults = [error.message]
         yield Finding(ok=not faults, what=name, words=f"{'; '.join(faults)}. {_cure(name)}" if faults else "sound.")
+        if name == "bridge.db" and not faults:
+            yield from _account(path.parent)
 
 
 def _cure(name: str) -> str:
     if name == "bridge.db":
-        return "Stop the bridge and put a backup in its place. Keep the damaged file."
+        return "Stop the bridge and run: run.py restore FILE, with your newest backup. It keeps the damaged file."
     return f"Stop the bridge and move {name} away; the next start makes a new one."
+
+
+def _account(place: Path) -> Iterator[Finding]:
+    """What stands in ``bridge.db``. Only reads, so that it may run beside a bridge, also one of an older version."""
+    with closing(Database(place / "bridge.db", synchronous="FULL")) as database:
+        try:
+            yield _audit_list(place, AuditLog(database, _CLOCK))
+            yield from _two_factor(place, TwoFactors(database, _CLOCK))
+        except StorageError as error:
+            yield _unreadable(database, error)
+
+
+def _audit_list(place: Path, audit: AuditLog) -> Finding:
+    broken = audit.first_broken()
+    if broken is None:
+        return Finding(ok=True, what="audit list", words=f"{audit.count():,} lines, unbroken.")
+    words = (
+        f"line {broken.id} is the first that cannot be trusted: {broken.why}. The bridge never does that, so something "
+        f"else wrote bridge.db. Keep a copy of it, look who may write {place}, and change your password and the API "
+        "key. run.py restore brings back a backup from before."
+    )
+    return Finding(ok=False, what="audit list", words=words)
+
+
+def _two_factor(place: Path, two_factors: TwoFactors) -> Iterator[Finding]:
+    """Nothing where there is no authenticator, or no machine key to read its secret with, which is told above."""
+    sealed = two_factors.get().secret
+    path = place / "machine.key"
+    if sealed is None or not path.exists():
+        return
+    try:
+        readable = authenticator.unsealed(MachineKey.load_or_create(path), sealed) is not None
+    except StorageError:
+        return
+    words = "the codes of your authenticator app can be checked." if readable else authenticator.UNREADABLE
+    yield Finding(ok=readable, what="two-factor", words=words)
+
+
+def _unreadable(database: Database, error: StorageError) -> Finding:
+    """Tables that are not there yet are no fault."""
+    try:
+        older = not database.is_current(schema.bridge)
+    except StorageError:
+        older = False
+    words = "bridge.db is of an older version, which has no such list. The next start brings it up to date."
+    return Finding(ok=older, what="audit list", words=words if older else f"{error.message}. {_cure('bridge.db')}")
 
 
 def _disk(settings: Settings) -> Finding:

@@ -18,3 +18,11 @@ def ask_password(*, from_stdin: bool, new: bool = False) -> str:
     if not password:
         raise Invalid("There is no password on the standard input.")
     return password
+
+
+def ask_recovery_code(*, from_stdin: bool) -> str:
+    """A recovery code, or nothing where the person has none; from the next line of the standard input."""
+    if from_stdin:
+        return sys.stdin.readline().strip()
+    typed: str = click.prompt("Recovery code (Enter for none)", default="", show_default=False, err=True)
+    return typed.strip()

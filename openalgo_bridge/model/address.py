@@ -57,11 +57,26 @@ class AddressRule:
             return found.is_loopback
         return any(found in network for network in self.networks if network.version == found.version)
 
+    def is_within(self, other: AddressRule) -> bool:
+        """Whether every address this rule allows is allowed by ``other`` as well."""
+        if other.reach is Reach.ANYWHERE:
+            return True
+        if self.reach is Reach.ANYWHERE:
+            return False
+        return all(any(_covers(wide, mine) for wide in other._spans) for mine in self._spans)
+
+    @property
+    def _spans(self) -> tuple[Network, ...]:
+        """The same as networks, for a rule that is not ANYWHERE."""
+        return _LOOPBACK if self.reach is Reach.THIS_PC else self.networks
+
     @property
     def includes_this_pc(self) -> bool:
         """Whether programs on this PC may use the key."""
         return self.allows("127.0.0.1")
 
+
+_LOOPBACK: tuple[Network, ...] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
 
 ANYWHERE = AddressRule(reach=Reach.ANYWHERE)
 THIS_PC = AddressRule(reach=Reach.THIS_PC)
@@ -77,6 +92,14 @@ def from_text(text: str) -> AddressRule:
     return rule
 
 
+def _covers(wide: Network, narrow: Network) -> bool:
+    """Ranges of one family only; what several ranges cover together counts as new, which asks once too often."""
+    if isinstance(wide, ipaddress.IPv4Network):
+        return isinstance(narrow, ipaddress.IPv4Network) and narrow.subnet_of(wide)
+    return isinstance(narrow, ipaddress.IPv6Network) and narrow.subnet_of(wide)
+
+
+@lru_cache(maxsize=256)
 def _address(text: str) -> Address | None:
     try:
         found = ipaddress.ip_address(text)
@@ -88,7 +111,11 @@ def _address(text: str) -> Address | None:
 
 
 def _network(word: str) -> Network:
-    network = ipaddress.ip_network(word)
+    return _unmapped(ipaddress.ip_network(word))
+
+
+def _unmapped(network: Network) -> Network:
+    """A range of IPv4 addresses in the form of IPv6 is that range of IPv4 addresses."""
     mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
     if mapped is None or network.prefixlen < 96:
         return network
@@ -101,7 +128,7 @@ def _fault_of(word: str) -> str | None:
         loose = ipaddress.ip_network(word, strict=False)
     except ValueError:
         return f"{shown} is no IP address or range. Write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32."
-    if loose.prefixlen == 0:
+    if _unmapped(loose).prefixlen == 0:
         return f"{shown} is every address. Choose “from anywhere” instead."
     if "/" in word and str(loose.network_address) != str(ipaddress.ip_address(word.split("/", maxsplit=1)[0])):
         return f"{shown} does not begin its range. Did you mean {loose}?"

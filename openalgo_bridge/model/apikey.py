@@ -34,6 +34,20 @@ def is_well_formed(text: str) -> bool:
     return SHAPE.fullmatch(text) is not None and text[RANDOM_LENGTH:] == _checksum(text[:RANDOM_LENGTH])
 
 
+def fault_of(text: str) -> str:
+    """What is wrong with the shape of a mistyped key, in a sentence (behaviour H1); empty where nothing is.
+
+    It may be told to anybody: it speaks of the form alone.
+    """
+    if is_well_formed(text):
+        return ""
+    if any(character.isspace() for character in text):
+        return "The key has spaces or line breaks inside. Copy it again."
+    if len(text) != LENGTH:
+        return f"The key has {len(text)} characters instead of {LENGTH}. Copy it again."
+    return "The key looks mistyped. Copy it again."
+
+
 def _checksum(random_part: str) -> str:
     """The CRC-32 in base62, most significant character first, padded with 0."""
     rest = zlib.crc32(random_part.encode("ascii"))

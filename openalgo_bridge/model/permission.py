@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 
+from openalgo_bridge.errors import NotAllowed
+
 
 class Permission(StrEnum):
     """One thing a program may do. The value is what is stored."""
@@ -84,6 +86,14 @@ PRESETS: dict[Preset, Grants] = {
 def preset_of(granted: Grants) -> Preset:
     """The preset these grants are."""
     return next((preset for preset, grants in PRESETS.items() if grants == granted), Preset.CUSTOM)
+
+
+def refusal(missing: Permission) -> NotAllowed:
+    """What a program is told that has not got this grant (behaviour H2)."""
+    return NotAllowed(
+        f"API key not authorized: it has no permission to {missing.sentence}. "
+        "Grant it on the API key page of the bridge."
+    )
 
 
 def to_text(granted: Iterable[Permission]) -> str:

@@ -6,13 +6,14 @@ under which machine key the keyed hash was made: under another one it can never 
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from openalgo_bridge.clock import Clock, from_ms
-from openalgo_bridge.errors import NotFound, StorageError
+from openalgo_bridge.errors import Conflict, NotFound, StorageError
 from openalgo_bridge.model import address, permission
 from openalgo_bridge.model.address import ANYWHERE, AddressRule
 from openalgo_bridge.model.audit import Actor, AuditEvent
@@ -21,6 +22,8 @@ from openalgo_bridge.store import audit
 from openalgo_bridge.store.database import Database, Row
 
 FIRST_NAME = "My key"
+
+_RULES = "name, permissions, addresses"
 
 
 class Ending(StrEnum):
@@ -86,17 +89,10 @@ class ApiKeys:
         key = SealedKey(**{name: row[name] for name in ("lookup", "fingerprint", "machine_mark", "sealed")})
         return ActiveKey(key=key, rules=_rules(row), created_at=from_ms(row["created_at"]))
 
-    def latest_rules(self) -> KeyRules:
-        """The rules of the newest key, retired or not: what the next one will have."""
-        row = self._db.read_one("SELECT name, permissions, addresses FROM api_key ORDER BY id DESC LIMIT 1")
-        return KeyRules() if row is None else _rules(row)
-
     def find(self, lookup: bytes) -> KeyMatch | None:
         """The active or retired key of this keyed hash, or None."""
         row = self._db.read_one(
-            "SELECT lookup, fingerprint, name, permissions, addresses, retired_at, ending FROM api_key"
-            " WHERE lookup = ?",
-            (lookup,),
+            f"SELECT lookup, fingerprint, {_RULES}, retired_at, ending FROM api_key WHERE lookup = ?", (lookup,)
         )
         if row is None:
             return None
@@ -109,15 +105,26 @@ class ApiKeys:
             retired_at=None if is_active else from_ms(row["retired_at"]),
         )
 
-    def replace(self, key: SealedKey, *, by: Actor) -> None:
-        """Put ``key`` in force with the rules of the one before. That one is refused from this commit on."""
+    def replace(self, key: SealedKey, *, by: Actor, expected: str | None = None) -> str:
+        """Put ``key`` in force with the rules of the one before. That one is refused from this commit on.
+
+        Returns the fingerprint of the one before, which may have ended long ago; empty when there never was one. No
+        copy is written while the trader wants none, also where that was chosen a moment ago. Raises Conflict where
+        ``expected`` is given and the key in force has another fingerprint; empty means that there is none.
+        """
         now = self._clock.now_ms()
         with self._db.transaction() as db:
-            former = _retire(db, Ending.REGENERATED, now)
-            latest = db.execute("SELECT name, permissions, addresses FROM api_key ORDER BY id DESC LIMIT 1").fetchone()
-            insert_active(db, key, now, rules=KeyRules() if latest is None else _rules(latest))
-            event = AuditEvent.KEY_REGENERATED if former else AuditEvent.KEY_GENERATED
-            audit.append(db, now, by, event, before=former, after=key.fingerprint)
+            in_force = _retire(db, Ending.REGENERATED, now)
+            if expected is not None and expected != in_force:
+                raise Conflict(
+                    "Nothing was changed: the key had been replaced already, by an earlier click or elsewhere."
+                )
+            latest = db.execute(f"SELECT fingerprint, {_RULES} FROM api_key ORDER BY id DESC LIMIT 1").fetchone()
+            rules = KeyRules() if latest is None else _rules(latest)
+            insert_active(db, key if _keeps_copy(db) else dataclasses.replace(key, sealed=None), now, rules=rules)
+            event = AuditEvent.KEY_REGENERATED if in_force else AuditEvent.KEY_GENERATED
+            audit.append(db, now, by, event, before=in_force, after=key.fingerprint)
+        return "" if latest is None else str(latest["fingerprint"])
 
     def revoke(self, *, by: Actor) -> None:
         """End the key in force without another. Raises NotFound when there is none."""
@@ -194,6 +201,12 @@ def insert_active(db: sqlite3.Connection, key: SealedKey, now_ms: int, *, rules:
 def forget_copies(db: sqlite3.Connection) -> bool:
     """Delete the sealed copy, inside the caller's transaction. True when there was one."""
     return db.execute("UPDATE api_key SET sealed = NULL WHERE sealed IS NOT NULL").rowcount > 0
+
+
+def _keeps_copy(db: sqlite3.Connection) -> bool:
+    """Whether the trader lets a copy be kept; no where that cannot be read."""
+    row = db.execute("SELECT value FROM preference WHERE name = 'key_copy'").fetchone()
+    return row is not None and row["value"] == "kept"
 
 
 def _retire(db: sqlite3.Connection, ending: Ending, now_ms: int) -> str:

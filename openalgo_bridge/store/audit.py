@@ -19,6 +19,7 @@ from openalgo_bridge.store.database import Database, Row
 
 _LONGEST = 500
 _BEFORE_THE_FIRST = bytes(32)
+_KNOWN = {event.value: event for event in AuditEvent}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +42,25 @@ class AuditLog:
         with self._db.transaction() as db:
             append(db, self._clock.now_ms(), by, event, before=before, after=after)
 
-    def page(self, *, before: int | None = None, limit: int = 50) -> list[AuditEntry]:
-        """Newest first, paged by key."""
+    def page(self, *, before: int | None = None, limit: int = 50, event: AuditEvent | None = None) -> list[AuditEntry]:
+        """Newest first, paged by key. ``event`` shows one kind of line only."""
         below = before if before is not None else 1 << 62
-        return [_entry(row) for row in self._db.read(f"{_ALL} WHERE id < ? ORDER BY id DESC LIMIT ?", (below, limit))]
+        sql = f"{_ALL} WHERE id < ? AND (? IS NULL OR event = ?) ORDER BY id DESC LIMIT ?"
+        return [_entry(row) for row in self._db.read(sql, (below, event, event, limit))]
 
     def has(self, event: AuditEvent) -> bool:
         """Whether it ever happened."""
         return self._db.read_one("SELECT 1 FROM audit WHERE event = ? LIMIT 1", (event,)) is not None
 
+    def count(self) -> int:
+        """How many lines there are."""
+        row = self._db.read_one("SELECT count(*) AS lines FROM audit")
+        return 0 if row is None else int(row["lines"])
+
     def first_broken(self) -> BrokenLine | None:
         """The first line whose chain does not hold, or None. Reads the whole list, a few lines at a time."""
+        # Read first: a line that is added meanwhile then only makes the list longer than it must be.
+        highest = self._db.read_one(_HIGHEST)
         number, digest = 0, _BEFORE_THE_FIRST
         for row in self._db.stream(f"{_ALL} ORDER BY id"):
             if row["id"] != number + 1:
@@ -59,22 +68,29 @@ class AuditLog:
             number, digest = row["id"], _digest(digest, row)
             if digest != row["digest"]:
                 return BrokenLine(id=number, why="it was altered")
-        highest = self._db.read_one("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")
-        if highest is not None and highest["seq"] != number:
+        if highest is not None and highest["number"] > number:
             return BrokenLine(id=number + 1, why="it is missing")
         return None
 
 
 _ALL = "SELECT id, at, actor, address, program, event, before, after, digest FROM audit"
 
+# The highest number ever given, also when its line was cut off.
+_HIGHEST = (
+    "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0),"
+    " coalesce((SELECT max(id) FROM audit), 0)) AS number"
+)
+
 
 def append(
     db: sqlite3.Connection, at_ms: int, by: Actor, event: AuditEvent, *, before: str = "", after: str = ""
 ) -> None:
     """One more line, inside the caller's transaction, so that the change and its line are one commit."""
-    last = db.execute("SELECT id, digest FROM audit ORDER BY id DESC LIMIT 1").fetchone()
-    line = {
-        "id": last["id"] + 1 if last else 1,
+    last = db.execute("SELECT digest FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+    highest: int = db.execute(_HIGHEST).fetchone()["number"]
+    line: dict[str, int | str] = {
+        # A number is never given twice: else new lines would fill the gap that cut-off ones left.
+        "id": highest + 1,
         "at": at_ms,
         "actor": _kept(by.name),
         "address": _kept(by.address),
@@ -98,16 +114,16 @@ def _digest(before: bytes, line: Row | dict[str, int | str]) -> bytes:
 
 def _kept(text: str) -> str:
     """Without anything that could be a key (security T8), without what SQLite cannot hold, and not too long."""
-    return redact(text)[:_LONGEST].encode("utf-8", "replace").decode("utf-8")
+    kept = redact(text).encode("utf-8", "replace").decode("utf-8")
+    return kept if len(kept) <= _LONGEST else f"{kept[: _LONGEST - 1]}…"
 
 
 def _entry(row: Row) -> AuditEntry:
-    known = {event.value: event for event in AuditEvent}
     return AuditEntry(
         id=row["id"],
         at=from_ms(row["at"]),
         actor=Actor(name=row["actor"], address=row["address"], program=row["program"]),
-        event=known.get(row["event"], row["event"]),
+        event=_KNOWN.get(row["event"], row["event"]),
         before=row["before"],
         after=row["after"],
         digest=row["digest"],

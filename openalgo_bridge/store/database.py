@@ -40,6 +40,11 @@ class Database:
         with self._write_lock, _translated(self.path):
             migrations.apply(self.tables)
 
+    def is_current(self, migrations: sqlite_utils.Migrations) -> bool:
+        """False where a migration is pending. Changes nothing. Raises StorageError."""
+        with _translated(self.path):
+            return not migrations.pending(self.tables)
+
     @property
     def tables(self) -> sqlite_utils.Database:
         """This thread's connection with sqlite-utils around it, for migrations and set-up."""

@@ -6,6 +6,7 @@ the wrong ones, and tries that run at the same moment are counted too.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,6 +74,16 @@ class FailedLogins:
         """Forget the bucket, after a right password."""
         self._db.write("DELETE FROM failed_login WHERE bucket = ?", (bucket,))
 
+    def clear_all(self) -> None:
+        """Forget every bucket: the owner of the files must not meet a lock-out."""
+        with self._db.transaction() as db:
+            forget_all(db)
+
     def prune(self, before: datetime) -> int:
         """Forget everything older, such as buckets of devices that never came back; returns how many."""
         return self._db.write("DELETE FROM failed_login WHERE at < ?", (to_ms(before),))
+
+
+def forget_all(db: sqlite3.Connection) -> None:
+    """Forget every bucket inside the caller's transaction: nobody was locked out."""
+    db.execute("DELETE FROM failed_login")

@@ -47,14 +47,15 @@ class Journal(JournalReads):
     def release(self, draft: TicketDraft) -> tuple[Ticket, SendPermit[BrokerRequest]]:
         """Accept a ticket that may go at once: accepted, planned and sending in one commit.
 
-        Raises Conflict when the order mode is not the draft's any more: from the moment the person has saved
-        Semi-Auto, nothing is released under Auto. A cancel does not depend on the mode.
+        Raises Conflict when a mode is not the draft's any more: from the moment the person has saved Semi-Auto,
+        nothing is released under Auto, and from the moment the account is in paper trading, no new order is released
+        live. A cancel does not depend on either; a change belongs to the trading mode of its order.
         """
         now = self._clock.now()
         asked = tickets.to_json(draft.request)
         with self._db.transaction() as db:
-            if draft.operation is not Operation.CANCEL and not _mode_is(db, draft):
-                raise Conflict("The order mode was changed meanwhile.")
+            if draft.operation is not Operation.CANCEL and not _modes_are(db, draft):
+                raise Conflict("A mode was changed while it was on its way.")
             ticket_id = _insert_ticket(db, draft, asked, TicketState.RELEASED, now)
             _events(db, ticket_id, now, (TicketState.ACCEPTED, ""), (TicketState.RELEASED, ""))
             permit = _claim(db, ticket_id, draft, asked, now)
@@ -175,9 +176,13 @@ def _fresh(
     )
 
 
-def _mode_is(db: sqlite3.Connection, draft: TicketDraft) -> bool:
-    row = db.execute("SELECT value FROM preference WHERE name = 'order_mode'").fetchone()
-    return row is not None and row["value"] == draft.order_mode
+def _modes_are(db: sqlite3.Connection, draft: TicketDraft) -> bool:
+    rows = db.execute("SELECT name, value FROM preference WHERE name IN ('order_mode', 'trading_mode')").fetchall()
+    modes = {row["name"]: row["value"] for row in rows}
+    is_change = draft.operation is not Operation.PLACE
+    return modes.get("order_mode") == draft.order_mode and (
+        is_change or modes.get("trading_mode") == draft.trading_mode
+    )
 
 
 def _insert_ticket(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -132,6 +133,15 @@ class JournalReads:
             Event(at=from_ms(row["at"]), state=row["state"], reason=row["reason"], order_id=row["order_id"])
             for row in rows
         ]
+
+
+def live_order_open_or_since(db: sqlite3.Connection, moment: datetime) -> bool:
+    """Inside the caller's transaction: whether a live order is on its way or in doubt, or went out since ``moment``."""
+    sql = (
+        "SELECT 1 FROM orders JOIN ticket ON ticket.id = orders.ticket_id WHERE ticket.trading_mode = 'live'"
+        " AND (orders.state IN ('planned', 'sending', 'unknown', 'parked') OR orders.created_at >= ?) LIMIT 1"
+    )
+    return db.execute(sql, (to_ms(moment),)).fetchone() is not None
 
 
 def ticket_of(row: Row) -> Ticket:

@@ -45,14 +45,16 @@ class KeyUses:
 
     def note(self, *, fingerprint: str, program: str, address: str, endpoint: str) -> None:
         """A right key was used."""
-        who = (fingerprint, program, address)
+        who = (fingerprint, program[:_LONGEST], address)
         now = self._clock.now_ms()
-        # A clock that was set back must not silence the row until it catches up.
-        if abs(now - self._written_at.get(who, -_WRITTEN_EVERY_MS)) < _WRITTEN_EVERY_MS:
+        if not self._is_due(who, now):
             return
         with self._lock:
+            if not self._is_due(who, now):
+                return
             if len(self._written_at) >= _MOST_REMEMBERED:
                 self._written_at.clear()
+            # Before the write: a file that cannot be written must not cost every call a try.
             self._written_at[who] = now
         self._write(
             KeyUse(
@@ -76,6 +78,10 @@ class KeyUses:
     def latest(self, fingerprint: str) -> KeyUse | None:
         """The last use of this key, or None."""
         return next(iter(self.of(fingerprint)), None)
+
+    def _is_due(self, who: tuple[str, str, str], now: int) -> bool:
+        # Either way: a clock that was set back must not silence the row until it catches up.
+        return abs(now - self._written_at.get(who, now - _WRITTEN_EVERY_MS)) >= _WRITTEN_EVERY_MS
 
     def _write(self, use: KeyUse, now: int) -> None:
         with self._db.transaction() as db:

@@ -27,6 +27,8 @@ MARK = "mark"
 DEVICE_TOKEN = "device-token"  # noqa: S105 - a label, not a secret
 
 TOTP_WRAP = "totp-wrap"
+PASSWORD_WAS_RIGHT = "password-was-right"  # noqa: S105 - a label, not a secret
+KEPT_FORM = "kept-form"
 
 _LENGTH = 32
 _POSIX = os.name == "posix"

@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import TypeVar
 
 from openalgo_bridge.clock import Clock, from_ms
-from openalgo_bridge.errors import StorageError
+from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.store import api_keys, audit
 from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.journal_reads import live_order_open_or_since
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -44,21 +45,45 @@ class Preferences:
         return self._read("key_copy", KeyCopy)
 
     def traffic_log_opened(self) -> datetime | None:
-        """When the trader first opened the traffic log after the newest key was made; None before that."""
-        row = self._db.read_one("SELECT value FROM preference WHERE name = 'traffic_log_opened'")
-        return None if row is None else from_ms(int(row["value"]))
+        """When :meth:`note_traffic_log_opened` was called last; None before that. Raises StorageError as above."""
+        return self._moment("traffic_log_opened")
 
-    def is_key_stored(self) -> bool:
-        """Whether the trader ticked that the key is where it belongs."""
-        return self._db.read_one("SELECT 1 FROM preference WHERE name = 'key_stored'") is not None
+    def key_stored(self) -> datetime | None:
+        """When the trader ticked that the key is where it belongs. A key made later is not stored yet.
+
+        None when it never was, or the tick was taken back. Raises StorageError as above.
+        """
+        return self._moment("key_stored")
 
     def set_order_mode(self, mode: OrderMode, *, by: Actor) -> None:
         """Effective for the next request. Raises StorageError."""
         self._change("order_mode", mode, AuditEvent.ORDER_MODE, by)
 
+    def hold_orders(self) -> None:
+        """Semi-Auto without an audit line, for when that cannot be written. Raises StorageError.
+
+        The one change that may go unrecorded: an unwritten line must not be why orders go on being sent.
+        """
+        with self._db.transaction() as db:
+            _put(db, "order_mode", OrderMode.SEMI_AUTO)
+
     def set_trading_mode(self, mode: TradingMode, *, by: Actor) -> None:
         """Effective for the next order. Raises StorageError."""
         self._change("trading_mode", mode, AuditEvent.TRADING_MODE, by)
+
+    def leave_live(self, flat_since: datetime, *, by: Actor) -> None:
+        """From live to analyze, once the live account was seen without positions and orders at ``flat_since``.
+
+        Raises Conflict when an order of ours is on its way there, in doubt, or went out since; StorageError. No order
+        can slip in between: a live one is released only while the mode still is live.
+        """
+        with self._db.transaction() as db:
+            if live_order_open_or_since(db, flat_since):
+                raise Conflict("An order is on its way to the live account, or its outcome is not known yet.")
+            former = _put(db, "trading_mode", TradingMode.ANALYZE)
+            audit.append(
+                db, self._clock.now_ms(), by, AuditEvent.TRADING_MODE, before=former, after=TradingMode.ANALYZE
+            )
 
     def set_key_copy(self, wanted: KeyCopy, *, by: Actor) -> None:
         """``NEVER`` also deletes the copy that is there: it can never be shown again. Raises StorageError."""
@@ -70,20 +95,27 @@ class Preferences:
                 audit.append(db, self._clock.now_ms(), by, AuditEvent.KEY_COPY, before=former, after=told)
 
     def note_traffic_log_opened(self) -> None:
-        """Raises StorageError."""
+        """The trader looks at the traffic log. Raises StorageError."""
         with self._db.transaction() as db:
             _put(db, "traffic_log_opened", str(self._clock.now_ms()))
 
-    def note_key_stored(self) -> None:
-        """Raises StorageError."""
+    def note_key_stored(self, *, is_stored: bool = True) -> None:
+        """The trader ticks that the key is where it belongs, or takes the tick back. Raises StorageError."""
         with self._db.transaction() as db:
-            _put(db, "key_stored", "yes")
+            _put(db, "key_stored", str(self._clock.now_ms()) if is_stored else "")
 
     def _change(self, name: str, value: str, event: AuditEvent, by: Actor) -> None:
         with self._db.transaction() as db:
             former = _put(db, name, value)
             # Also when nothing changed: that somebody chose the mode again is worth knowing.
             audit.append(db, self._clock.now_ms(), by, event, before=former, after=value)
+
+    def _moment(self, name: str) -> datetime | None:
+        row = self._db.read_one("SELECT value FROM preference WHERE name = ?", (name,))
+        try:
+            return from_ms(int(row["value"])) if row is not None and row["value"] else None
+        except (ValueError, OverflowError) as error:
+            raise StorageError(f"The setting {name} cannot be read.") from error
 
     def _read(self, name: str, choice: type[_Choice]) -> _Choice:
         row = self._db.read_one("SELECT value FROM preference WHERE name = ?", (name,))

@@ -7,6 +7,7 @@ is a durable write, and any web page can make the trader's browser ask for ours.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,13 +15,16 @@ from datetime import datetime, timedelta
 from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.errors import NotFound
 from openalgo_bridge.model.audit import Actor, AuditEvent
+from openalgo_bridge.model.redaction import redact
 from openalgo_bridge.store import audit
 from openalgo_bridge.store.database import Database, Row
 
 SESSION_LIFE = timedelta(hours=12)
 
 _SEEN_EVERY = timedelta(minutes=1)
+_CLOCK_TOLERANCE = timedelta(minutes=2)
 _LONGEST_TEXT = 200
+_NUMBER_BITS = 53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,8 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session(NewSession):
-    """One row. ``number`` is no secret: it is what a person ends it by. ``seen_at`` is right to a minute."""
+    """One row. ``number`` is no secret and not given twice: a person ends it by that. ``seen_at`` is right to a
+    minute."""
 
     number: int
     created_at: datetime
@@ -61,18 +66,22 @@ class Sessions:
             _insert(db, session, now)
 
     def load(self, id_hash: bytes) -> Session | None:
-        """The session while it lives, else None. Reading does not lengthen it."""
+        """The session while it lives, else None. Reading does not lengthen it.
+
+        One that was last seen later than now has ended too: the clock was set back, which must not lengthen it (T11).
+        """
+        now = self._clock.now()
         row = self._db.read_one(
-            "SELECT * FROM session WHERE id_hash = ? AND expires_at > ?", (id_hash, self._clock.now_ms())
+            "SELECT * FROM session WHERE id_hash = ? AND expires_at > ? AND seen_at <= ?",
+            (id_hash, to_ms(now), to_ms(now + _CLOCK_TOLERANCE)),
         )
-        if row is None:
-            return None
-        return _session(row)
+        return None if row is None else _session(row)
 
     def all(self) -> list[Session]:
         """Every living session, the one last seen first."""
         rows = self._db.read(
-            "SELECT * FROM session WHERE expires_at > ? ORDER BY seen_at DESC, id DESC", (self._clock.now_ms(),)
+            "SELECT * FROM session WHERE expires_at > ? ORDER BY seen_at DESC, created_at DESC, id",
+            (self._clock.now_ms(),),
         )
         return [_session(row) for row in rows]
 
@@ -136,9 +145,11 @@ def _session(row: Row) -> Session:
 
 def _insert(db: sqlite3.Connection, session: NewSession, now: datetime) -> None:
     db.execute(
-        "INSERT INTO session (id_hash, content, address, program, created_at, seen_at, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO session (id, id_hash, content, address, program, created_at, seen_at, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
+            # Not the next free one: "End" on a page from before must not hit a session that took over a number.
+            secrets.randbits(_NUMBER_BITS),
             session.id_hash,
             session.content,
             _storable(session.address),
@@ -151,5 +162,5 @@ def _insert(db: sqlite3.Connection, session: NewSession, now: datetime) -> None:
 
 
 def _storable(text: str) -> str:
-    """A caller's own text: cut, and without the lone surrogates that SQLite cannot hold (security M18)."""
-    return text[:_LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
+    """A caller's own text: without a key, cut, and without the lone surrogates that SQLite cannot hold (M18)."""
+    return redact(text)[:_LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openalgo_bridge.clock import Clock
+from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
+from openalgo_bridge.store.backup import KEPT_ASIDE
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.failed_logins import FailedLogins
 from openalgo_bridge.store.instruments import Instruments
@@ -29,6 +31,11 @@ from openalgo_bridge.store.vault import Vault
 _MACHINE_KEY_REPLACED = (
     "The file machine.key was lost or replaced, so no program can use the API key any more and every browser is "
     "signed out. Sign in, generate a new key on the API key page, and put it into your programs."
+)
+_CODES_UNREADABLE = (
+    "The codes of your authenticator app cannot be checked without the former machine.key. Where a code is asked, type "
+    "one of your recovery codes and set the app up again. Without one, stop the bridge and run: "
+    "run.py reset-password --remove-two-factor"
 )
 _START = Actor(name="start of the bridge")
 _log = logging.getLogger(__name__)
@@ -63,37 +70,61 @@ class Store:
         must not make an order wait. A key that a lost machine key has made useless is retired, and the log says so.
         Raises StorageError.
         """
-        bridge = Database(folder / "bridge.db", synchronous="FULL")
-        traffic = Database(folder / "traffic.db", synchronous="NORMAL")
-        instruments = Database(folder / "instruments.db", synchronous="NORMAL")
+        _refuse_to_begin_anew(folder)
+        store = cls.of_bridge(folder, clock)
+        bridge, traffic, instruments = store.files
         bridge.migrate(schema.bridge)
         traffic.migrate(schema.traffic)
         instruments.migrate(schema.instruments)
-        listed = Instruments(instruments)
-        listed.ensure_embedded_list()
-        machine_key, api_keys = MachineKey.load_or_create(folder / "machine.key"), ApiKeys(bridge, clock)
-        if api_keys.retire_foreign(machine_key.mark, by=_START):
+        store.instruments.ensure_embedded_list()
+        if store.api_keys.retire_foreign(store.machine_key.mark, by=_START):
             _log.warning(_MACHINE_KEY_REPLACED)
+            if store.two_factor.get().is_set_up:
+                _log.warning(_CODES_UNREADABLE)
+        return store
+
+    @classmethod
+    def of_bridge(cls, folder: Path, clock: Clock, *, bridge: str = "bridge.db") -> Store:
+        """The same, with every file as it is. One that is not asked for is not opened.
+
+        For a command that needs the account alone and must work although another file is damaged, or while a
+        bridge of an older version runs. ``bridge`` names a draft that is to become ``bridge.db``. Raises StorageError.
+        """
+        account = Database(folder / bridge, synchronous="FULL")
+        traffic = Database(folder / "traffic.db", synchronous="NORMAL")
+        instruments = Database(folder / "instruments.db", synchronous="NORMAL")
         return cls(
-            machine_key=machine_key,
-            users=Users(bridge, clock),
-            vault=Vault(bridge),
-            api_keys=api_keys,
+            machine_key=MachineKey.load_or_create(folder / "machine.key"),
+            users=Users(account, clock),
+            vault=Vault(account),
+            api_keys=ApiKeys(account, clock),
             key_uses=KeyUses(traffic, clock),
-            integrations=Integrations(bridge, clock),
-            two_factor=TwoFactors(bridge, clock),
-            audit=AuditLog(bridge, clock),
-            sessions=Sessions(bridge, clock),
-            failed_logins=FailedLogins(bridge, clock),
-            preferences=Preferences(bridge, clock),
-            journal=Journal(bridge, clock),
-            paperbook=PaperBook(bridge),
+            integrations=Integrations(account, clock),
+            two_factor=TwoFactors(account, clock),
+            audit=AuditLog(account, clock),
+            sessions=Sessions(account, clock),
+            failed_logins=FailedLogins(account, clock),
+            preferences=Preferences(account, clock),
+            journal=Journal(account, clock),
+            paperbook=PaperBook(account),
             traffic=TrafficLog(traffic),
-            instruments=listed,
-            files=(bridge, traffic, instruments),
+            instruments=Instruments(instruments),
+            files=(account, traffic, instruments),
         )
 
     def close(self) -> None:
         """Close every file."""
         for file in self.files:
             file.close()
+
+
+def _refuse_to_begin_anew(folder: Path) -> None:
+    """A ``bridge.db`` that vanished must not become an empty one in silence. Raises StorageError."""
+    if (folder / "bridge.db").exists():
+        return
+    kept = max(folder.glob(f"{KEPT_ASIDE}*"), default=None)
+    if kept is not None:
+        raise StorageError(
+            f"bridge.db is gone from {folder}, but {kept.name} is there, which a restore kept. Run: "
+            f"run.py restore '{kept}'. To begin anew, move it to another folder."
+        )

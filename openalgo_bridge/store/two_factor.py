@@ -14,7 +14,7 @@ from datetime import datetime
 from openalgo_bridge.clock import Clock, from_ms
 from openalgo_bridge.errors import Conflict
 from openalgo_bridge.model.audit import Actor, AuditEvent
-from openalgo_bridge.store import audit
+from openalgo_bridge.store import audit, sessions
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.vault import Wrapped
 
@@ -38,7 +38,8 @@ class TwoFactor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryCode:
-    """``id`` is the plain beginning of the code; the rest opens ``wrapped``, which holds the vault key."""
+    """``id`` is the plain beginning of the code; the rest opens ``wrapped``, which holds the vault key until it was
+    used."""
 
     id: str
     wrapped: Wrapped
@@ -84,7 +85,8 @@ class TwoFactors:
             )
             if done.rowcount != 1:
                 raise Conflict("The set-up was begun again in another window. Use the newest QR code.")
-            _replace_codes(db, codes, now)
+            forget_recovery_codes(db)
+            _insert_codes(db, codes, now)
             audit.append(db, now, by, AuditEvent.TWO_FACTOR_SET_UP, after=f"{len(codes)} recovery codes")
 
     def use_step(self, step: int) -> bool:
@@ -107,26 +109,45 @@ class TwoFactors:
             audit.append(db, self._clock.now_ms(), by, AuditEvent.TWO_FACTOR_REMOVED)
 
     def recovery_codes(self) -> list[RecoveryCode]:
-        """All of them, used ones too."""
+        """All of them, those used since the set-up too."""
         rows = self._db.read("SELECT * FROM recovery_code ORDER BY id")
         return [_recovery_code(row) for row in rows]
 
     def replace_recovery_codes(self, codes: Sequence[RecoveryCode], *, by: Actor) -> None:
-        """The former ones are worth nothing from this commit on."""
+        """The former ones are worth nothing from this commit on.
+
+        Those that were used stay on record until an authenticator is set up again, so none of ``codes`` may have
+        the id of one.
+        """
         now = self._clock.now_ms()
         with self._db.transaction() as db:
-            _replace_codes(db, codes, now)
+            db.execute("DELETE FROM recovery_code WHERE used_at IS NULL")
+            _insert_codes(db, codes, now)
             audit.append(db, now, by, AuditEvent.RECOVERY_CODES_MADE, after=str(len(codes)))
 
-    def use_recovery_code(self, id_: str, *, by: Actor) -> bool:
-        """Use one up. False when it was used before."""
+    def use_recovery_code(self, id_: str, *, by: Actor, ends_sessions: bool = False) -> bool:
+        """Use one up, and delete what it opens. ``ends_sessions``: every session ends in the same commit.
+
+        False when it was used before.
+        """
         now = self._clock.now_ms()
         with self._db.transaction() as db:
-            used = db.execute("UPDATE recovery_code SET used_at = ? WHERE id = ? AND used_at IS NULL", (now, id_))
+            used = db.execute(
+                "UPDATE recovery_code SET used_at = ?, wrapped_key = x'', salt = x'' WHERE id = ? AND used_at IS NULL",
+                (now, id_),
+            )
             if used.rowcount != 1:
                 return False
             audit.append(db, now, by, AuditEvent.RECOVERY_CODE_USED, before=id_)
+            if ends_sessions:
+                ended = sessions.end_others(db, None)
+                audit.append(db, now, by, AuditEvent.SESSIONS_ENDED, after=str(ended))
         return True
+
+    def recovery_code_used_at(self) -> datetime | None:
+        """When one was last used instead of the authenticator that is set up now; None while none was."""
+        row = self._db.read_one("SELECT max(used_at) AS at FROM recovery_code")
+        return None if row is None or row["at"] is None else from_ms(row["at"])
 
 
 def forget(db: sqlite3.Connection) -> None:
@@ -142,8 +163,7 @@ def forget_recovery_codes(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM recovery_code")
 
 
-def _replace_codes(db: sqlite3.Connection, codes: Sequence[RecoveryCode], now_ms: int) -> None:
-    forget_recovery_codes(db)
+def _insert_codes(db: sqlite3.Connection, codes: Sequence[RecoveryCode], now_ms: int) -> None:
     db.executemany(
         "INSERT INTO recovery_code (id, wrapped_key, salt, cost, made_at) VALUES (?, ?, ?, ?, ?)",
         [(each.id, each.wrapped.wrapped_key, each.wrapped.salt, each.wrapped.cost, now_ms) for each in codes],

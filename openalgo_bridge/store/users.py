@@ -9,7 +9,7 @@ from datetime import datetime
 from openalgo_bridge.clock import Clock, from_ms
 from openalgo_bridge.errors import Conflict, NotFound
 from openalgo_bridge.model.audit import Actor, AuditEvent
-from openalgo_bridge.store import api_keys, audit, sessions, two_factor, vault
+from openalgo_bridge.store import api_keys, audit, failed_logins, sessions, two_factor, vault
 from openalgo_bridge.store.api_keys import KeyRules, SealedKey
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.vault import Wrapped
@@ -91,22 +91,29 @@ class Users:
             sessions.end_others(db, keep_session)
             audit.append(db, now, by, AuditEvent.PASSWORD_CHANGED)
 
-    def reset_password(self, password_hash: str, wrapped: Wrapped, *, opens_copies: bool, by: Actor) -> bool:
-        """A new password without the old one. All sessions end. One commit; True when a copy of the key was lost.
+    def reset_password(
+        self, password_hash: str, wrapped: Wrapped, *, opens_copies: bool, by: Actor, removes_two_factor: bool = False
+    ) -> bool:
+        """A new password without the old one. All sessions end, and no wrong try is held against anybody.
 
         ``opens_copies`` is False where ``wrapped`` holds a new vault key: the copy sealed under the old one, and the
-        recovery codes that open it, are deleted then. Raises NotFound while there is no user.
+        recovery codes that open it, are deleted then. One commit; True when a copy of the key was lost. Raises
+        NotFound while there is no user.
         """
         now = self._clock.now_ms()
         with self._db.transaction() as db:
             _set_password(db, password_hash)
             vault.put(db, wrapped)
             sessions.end_others(db, None)
+            failed_logins.forget_all(db)
             lost = False
             if not opens_copies:
                 lost = api_keys.forget_copies(db)
                 two_factor.forget_recovery_codes(db)
             audit.append(db, now, by, AuditEvent.PASSWORD_RESET, after="copy of the key lost" if lost else "")
+            if removes_two_factor:
+                two_factor.forget(db)
+                audit.append(db, now, by, AuditEvent.TWO_FACTOR_REMOVED)
         return lost
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 
+from openalgo_bridge.errors import Conflict
 from openalgo_bridge.store.database import Database
 
 
@@ -33,6 +34,13 @@ class Vault:
         """The vault key under the password; None while there never was one."""
         row = self._db.read_one("SELECT wrapped_key, salt, cost, place FROM vault")
         return None if row is None else Wrapped(**row)
+
+    def begin(self, wrapped: Wrapped) -> None:
+        """The first vault key. Raises Conflict where there is one: what it sealed must not be lost."""
+        with self._db.transaction() as db:
+            if db.execute("SELECT 1 FROM vault").fetchone() is not None:
+                raise Conflict("The vault was opened for the first time somewhere else just now. Try again.")
+            put(db, wrapped)
 
 
 def put(db: sqlite3.Connection, wrapped: Wrapped) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Conflict, Invalid, NotAllowed, NotFound
+from openalgo_bridge.errors import Conflict, Invalid, NotFound
 from openalgo_bridge.model.order import (
     BrokerRequest,
     CancelRequest,
@@ -16,7 +16,7 @@ from openalgo_bridge.model.order import (
     OrderRequest,
     TradingMode,
 )
-from openalgo_bridge.model.permission import Permission
+from openalgo_bridge.model.permission import Permission, refusal
 from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, new_ref, operation_of, order_of
 from openalgo_bridge.trading import routing, targets, validation
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out
@@ -46,8 +46,8 @@ Submitted = Held | Sent | InDoubt
 def place(desk: Desk, order: OrderRequest, origin: Origin) -> Submitted:
     """Place one order in the current trading mode.
 
-    Raises Invalid, a provable refusal of the broker, or StorageError when it could not be written down. In all
-    of these nothing is at the broker.
+    Raises Invalid, NotAllowed where the sender may not trade live, a provable refusal of the broker, or StorageError
+    when it could not be written down. In all of these nothing is at the broker.
     """
     return _submit(desk, order, origin, desk.store.preferences.trading_mode())
 
@@ -72,10 +72,7 @@ def cancel(desk: Desk, wanted: str, origin: Origin) -> Submitted | Withdrawn:
 def _submit(desk: Desk, request: BrokerRequest, origin: Origin, trading_mode: TradingMode) -> Submitted:
     """Check, route, write down, and carry out or hold."""
     if trading_mode is TradingMode.LIVE and not origin.may_trade_live and not isinstance(request, CancelRequest):
-        raise NotAllowed(
-            f"API key not authorized: it has no permission to {Permission.LIVE_TRADING.sentence}. "
-            "Grant it on the API key page of the bridge."
-        )
+        raise refusal(Permission.LIVE_TRADING)
     validation.check(desk.store.instruments, request)
     broker = desk.broker(trading_mode)
     if isinstance(request, ModifyRequest):
@@ -94,9 +91,9 @@ def _submit(desk: Desk, request: BrokerRequest, origin: Origin, trading_mode: Tr
         return _hold(desk, broker, draft, decision.reason)
     try:
         ticket, permit = desk.store.journal.release(draft)
-    except Conflict:
-        # The person saved Semi-Auto while this was on its way.
-        return _hold(desk, broker, replace(draft, order_mode=OrderMode.SEMI_AUTO), "")
+    except Conflict as changed:
+        # The person saved another mode while this was on its way.
+        return _hold(desk, broker, replace(draft, order_mode=OrderMode.SEMI_AUTO), changed.message)
     return carry_out(desk, broker, ticket, permit)
 
 

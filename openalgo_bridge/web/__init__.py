@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, Flask
 from flask_bootstrap import Bootstrap5
@@ -17,17 +18,25 @@ from openalgo_bridge.trading import approvals
 from openalgo_bridge.web import (
     action_center,
     apikey,
+    audit,
+    browsers,
     current,
     dashboard,
     errors,
     formats,
     gate,
+    grants,
     health,
+    kept,
     login,
     orders,
     positions,
+    remedies,
+    security,
     setup,
+    snippets,
     traffic,
+    two_factor,
     words,
 )
 from openalgo_bridge.web.sessions import BridgeSessionInterface
@@ -44,18 +53,20 @@ class MenuEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What stands around every page."""
+    """What stands around every page. ``recovery_code_used_at``: the authenticator is lost, for all we know."""
 
     waiting: int
     latest: int
     order_mode: OrderMode | None
     trading_mode: TradingMode
+    recovery_code_used_at: datetime | None
 
 
 PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
     (health.blueprint, None),
     (setup.blueprint, None),
     (login.blueprint, None),
+    (kept.blueprint, None),
     (dashboard.blueprint, MenuEntry(endpoint="dashboard.dashboard", label="Dashboard")),
     (
         action_center.blueprint,
@@ -65,6 +76,9 @@ PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
     (positions.blueprint, MenuEntry(endpoint="positions.positions", label="Positions")),
     (traffic.blueprint, MenuEntry(endpoint="traffic.traffic", label="Traffic log")),
     (apikey.blueprint, MenuEntry(endpoint="apikey.apikey", label="API key")),
+    (security.blueprint, MenuEntry(endpoint="security.security", label="Security")),
+    (audit.blueprint, None),
+    (two_factor.blueprint, None),
 )
 
 
@@ -81,8 +95,12 @@ def register(app: Flask, desk: Desk, setup_code: SetupCode) -> None:
     app.register_error_handler(BridgeError, errors.bridge_error)
     app.register_error_handler(HTTPException, errors.http_error)
     app.url_defaults(_with_version)
-    app.jinja_env.filters.update(formats.FILTERS | words.FILTERS)
-    app.jinja_env.globals.update(frame=_frame, menu=[entry for _, entry in PAGES if entry is not None])
+    app.jinja_env.filters.update(formats.FILTERS | words.FILTERS | browsers.FILTERS | grants.FILTERS | remedies.FILTERS)
+    app.jinja_env.globals.update(
+        frame=_frame,
+        menu=[entry for _, entry in PAGES if entry is not None],
+        environment_lines=snippets.ENVIRONMENT,
+    )
     for blueprint, _ in PAGES:
         app.register_blueprint(blueprint)
 
@@ -96,6 +114,7 @@ def _frame() -> Frame:
         latest=waiting[-1].id if waiting else 0,
         order_mode=current.order_mode(desk),
         trading_mode=desk.store.preferences.trading_mode(),
+        recovery_code_used_at=desk.store.two_factor.recovery_code_used_at(),
     )
 
 

@@ -1,4 +1,4 @@
-"""``/apikey``: view and replace the key, choose the order mode.
+"""``/apikey``: view, replace and end the key, choose the order mode. Its rules are in ``key_rules``.
 
 The key is in an answer of this page twice only: after its password was typed for *View*, and after a new one was
 generated. It is never in a URL, a session, a flash or a log (design 5).
@@ -7,49 +7,42 @@ generated. It is never in a URL, a session, a flash or a log (design 5).
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from openalgo_bridge.account import keys
-from openalgo_bridge.account.login import Proof, confirm
-from openalgo_bridge.errors import BridgeError, Denied, NotFound, RateLimited
+from openalgo_bridge.account import keys, login
+from openalgo_bridge.errors import Conflict, Denied, NotFound, RateLimited
 from openalgo_bridge.model.order import OrderMode
-from openalgo_bridge.web import sessions
+from openalgo_bridge.web import integrations, key_rules, step_up
 from openalgo_bridge.web.current import actor, current_desk, order_mode
-from openalgo_bridge.web.forms import OrderModeForm, PageForm, RegenerateForm, ViewKeyForm
+from openalgo_bridge.web.key_forms import OrderModeForm, RegenerateForm, RevokeForm, ViewForm
+from openalgo_bridge.web.key_page import ShownKey, page, refuse
 
 blueprint = Blueprint("apikey", __name__, url_prefix="/apikey")
+blueprint.register_blueprint(key_rules.blueprint)
+blueprint.register_blueprint(integrations.blueprint)
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownKey:
-    """A key on its way into one answer. ``is_new``: it was generated just now and is not hidden again."""
-
-    text: str = field(repr=False)
-    is_new: bool
 
 
 @blueprint.get("")
 def apikey() -> ResponseReturnValue:
     """The page without the key."""
-    return _page()
+    return page()
 
 
 @blueprint.post("/view")
 def view() -> ResponseReturnValue:
     """The key in this answer only."""
-    form = ViewKeyForm()
+    form = ViewForm()
     if not form.is_complete():
-        return _page(form, status=400)
+        return page(form, status=400)
     try:
-        key = keys.view(current_desk(), Proof(password=form.password.data), by=actor())
+        key = keys.view(current_desk(), step_up.proof_of(form), by=actor())
     except (Denied, RateLimited, NotFound) as refusal:
-        return _refused(form, refusal)
-    sessions.begin_new_id()
-    return _page(shown=ShownKey(text=key, is_new=False))
+        return refuse(form, refusal)
+    step_up.note()
+    return page(shown=ShownKey(text=key, is_new=False))
 
 
 @blueprint.post("/regenerate")
@@ -57,14 +50,30 @@ def regenerate() -> ResponseReturnValue:
     """A new key in this answer only. The old one is refused from now on."""
     form = RegenerateForm()
     if not form.is_complete():
-        return _page(form, status=400)
+        return page(form, status=400)
     try:
-        key = keys.issue(current_desk(), Proof(password=form.password.data), by=actor())
-    except (Denied, RateLimited) as refusal:
-        return _refused(form, refusal)
-    sessions.begin_new_id()
+        key = keys.issue(current_desk(), step_up.proof_of(form), replaces=form.replaces.data, by=actor())
+    except (Denied, RateLimited, Conflict) as refusal:
+        return refuse(form, refusal)
+    step_up.note()
     _log.warning("A new API key was generated; the old one is refused from now on.")
-    return _page(shown=ShownKey(text=key, is_new=True))
+    return page(shown=ShownKey(text=key, is_new=True))
+
+
+@blueprint.post("/revoke")
+def revoke() -> ResponseReturnValue:
+    """No key: no program can call. What is on its way to a broker is not touched."""
+    form = RevokeForm()
+    if not form.is_complete():
+        return page(form, status=400)
+    try:
+        keys.revoke(current_desk(), step_up.proof_of(form), by=actor())
+    except (Denied, RateLimited, NotFound) as refusal:
+        return refuse(form, refusal)
+    step_up.note()
+    _log.warning("The API key was revoked; no program can call.")
+    flash("The key was revoked. No program can call any more. Orders already on their way were not touched.", "success")
+    return redirect(url_for("apikey.apikey", _anchor="content"))
 
 
 @blueprint.post("/mode")
@@ -72,50 +81,24 @@ def save_mode() -> ResponseReturnValue:
     """Semi-Auto at once; Auto only with the password, because orders then leave without asking."""
     form = OrderModeForm()
     if not form.is_complete():
-        return _page(form, status=400)
+        return page(form, status=400)
     desk, mode = current_desk(), OrderMode(form.mode.data)
-    try:
-        if mode is OrderMode.AUTO and order_mode(desk) is not OrderMode.AUTO:
-            confirm(desk, Proof(password=form.password.data or ""))
-            sessions.begin_new_id()
-    except (Denied, RateLimited) as refusal:
-        return _refused(form, refusal)
+    if mode is OrderMode.AUTO and order_mode(desk) is not OrderMode.AUTO:
+        if not form.password.data:
+            form.show_faults({"password": ["Type your password: in Auto, orders leave without asking you."]})
+            return page(form, status=403)
+        try:
+            login.confirm(desk, step_up.proof_of(form))
+        except (Denied, RateLimited) as refusal:
+            return refuse(form, refusal)
+        step_up.note()
     desk.store.preferences.set_order_mode(mode, by=actor())
     _log.warning("The order mode is now %s.", mode)
     flash(_EFFECT[mode], "success")
-    return redirect(url_for("apikey.apikey"))
+    return redirect(url_for("apikey.apikey", _anchor="content"))
 
 
 _EFFECT = {
     OrderMode.AUTO: "Saved. New orders are sent at once. Orders that already wait still need your decision.",
     OrderMode.SEMI_AUTO: "Saved. From now on every new order waits for you in the Action Center.",
 }
-
-
-def _refused(form: PageForm, refusal: BridgeError) -> ResponseReturnValue:
-    form.show_faults({"password": [refusal.message]})
-    headers = {"Retry-After": str(refusal.retry_after)} if isinstance(refusal, RateLimited) else {}
-    return *_page(form, status=refusal.status), headers
-
-
-def _page(refused: PageForm | None = None, *, shown: ShownKey | None = None, status: int = 200) -> tuple[str, int]:
-    """The page with fresh forms, and in place of one of them the form that was refused."""
-    desk = current_desk()
-    mode = order_mode(desk)
-    forms: dict[str, PageForm] = {
-        "view_form": ViewKeyForm(formdata=None),
-        "regenerate_form": RegenerateForm(formdata=None),
-        "mode_form": OrderModeForm(formdata=None, mode=mode),
-    }
-    for name, fresh in forms.items():
-        if refused is not None and type(fresh) is type(refused):
-            forms[name] = refused
-    text = render_template(
-        "apikey.html",
-        key=desk.store.api_keys.active(),
-        machine_key_was_replaced=keys.machine_key_was_replaced(desk),
-        shown=shown,
-        mode=mode,
-        **forms,
-    )
-    return text, status

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from flask import Blueprint, render_template
@@ -13,21 +12,11 @@ from flask.typing import ResponseReturnValue
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError
 from openalgo_bridge.model.books import OrderStatus
-from openalgo_bridge.store.api_keys import ActiveKey
 from openalgo_bridge.trading.books import connected
+from openalgo_bridge.web import snippets
 from openalgo_bridge.web.current import current_desk
 
 blueprint = Blueprint("dashboard", __name__)
-
-_CALLS_LOOKED_AT = 200
-
-_FIRST_PYTHON = """\
-import os
-from openalgo import api
-
-client = api(api_key=os.environ["OPENALGO_API_KEY"], host="{url}")
-print(client.placeorder(strategy="first", symbol="RELIANCE", exchange="NSE", action="BUY",
-                        price_type="MARKET", product="MIS", quantity=1))"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +41,10 @@ def dashboard() -> ResponseReturnValue:
         fault=fault,
         in_doubt=desk.store.journal.in_doubt_count(),
         key=key,
-        last_call=_last_call(desk, key),
+        last_use=desk.store.key_uses.latest(key.key.fingerprint) if key else None,
         is_new=not desk.store.journal.tickets(limit=1),
         statuses=list(OrderStatus),
-        first_python=_FIRST_PYTHON.format(url=desk.settings.url),
+        first_python=snippets.python(desk.settings.url),
     )
 
 
@@ -74,11 +63,3 @@ def _today_or_fault(desk: Desk) -> tuple[Today | None, str]:
         open_positions=sum(1 for position in positions if position.quantity),
     )
     return today, ""
-
-
-def _last_call(desk: Desk, key: ActiveKey | None) -> datetime | None:
-    """When the key was last used, as far as the newest calls tell."""
-    if key is None:
-        return None
-    calls = desk.store.traffic.page(limit=_CALLS_LOOKED_AT)
-    return next((call.at for call in calls if call.key_fingerprint == key.key.fingerprint), None)

@@ -1,18 +1,20 @@
 """What a person sees when something is refused or goes wrong: a sentence, and a way back.
 
-These pages read neither the database nor the session, because that may be what is broken.
+These pages read neither the database nor the session, because that may be what is broken; but for a form that came
+too late, which is offered again.
 """
 
 from __future__ import annotations
 
 import logging
 
-from flask import Response, make_response, render_template, request
+from flask import Response, make_response, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from openalgo_bridge.errors import BridgeError, RateLimited
 from openalgo_bridge.traffic import NOTE
+from openalgo_bridge.web import kept
 
 _log = logging.getLogger(__name__)
 
@@ -52,24 +54,56 @@ def bridge_error(error: BridgeError) -> Response:
     return response
 
 
+def late_form(*, is_known_device: bool, wanted: str | None) -> Response:
+    """A form without a living session. Nothing was changed; what was typed waits for the sign-in, where it can.
+
+    Only for a browser that signed in before: a stranger must not be able to put a form in front of the trader.
+    ``wanted`` is the page to lead to where nothing is kept.
+    """
+    form = kept.of_request() if is_known_device else None
+    cookie = kept.sealed(form) if form is not None else None
+    told = ["Your session had ended before this arrived. Nothing was changed."]
+    if form is None:
+        told.append("Sign in and do it again.")
+    elif cookie is None:
+        told.append("What you typed is too long to be kept. Sign in and do it again.")
+    else:
+        told.append("What you typed is kept for 15 minutes. Sign in: you see it again, and send it with one click.")
+        told.extend(["Passwords and codes are not kept."] * form.had_secrets)
+    sign_in = url_for("login.login", next="kept.kept" if cookie is not None else wanted)
+    response = _page(401, " ".join(told), back=sign_in, title="Please sign in", way="Sign in")
+    if cookie is not None:
+        kept.put_into(response, cookie)
+    return response
+
+
 def _expired_form() -> Response:
-    sentence = "The page was open for too long, or you signed in again elsewhere. Nothing was changed."
-    return _page(400, sentence, back=_back(), title="Please try again")
+    """The token is of an earlier sign-in, or of none. The gate comes first: a form that is kept is of the trader."""
+    form = kept.of_request() if request.form.get("csrf_token") else None
+    if form is None:
+        sentence = "The page was open for too long, or you signed in again elsewhere. Nothing was changed."
+        return _page(400, sentence, back=_back(), title="Please try again")
+    try:
+        return make_response(kept.page(form), 400)
+    except BridgeError as error:
+        # Flask sends nothing that a handler raises to another handler.
+        return bridge_error(error)
 
 
 def _back() -> str:
     """The page that has the form: our own addresses only, found by their beginning."""
     first = request.path.split("/")[1]
-    return f"/{first}" if first in {"login", "setup", "apikey", "action-center"} else "/"
+    return f"/{first}" if first in {"login", "setup", "apikey", "action-center", "security"} else "/"
 
 
-def _page(code: int, sentence: str, *, back: str, title: str = "") -> Response:
+def _page(code: int, sentence: str, *, back: str, title: str = "", way: str = "") -> Response:
     note = request.environ.get(NOTE)
     text = render_template(
         "error.html",
         title=title or _TITLES.get(code, "Something went wrong"),
         sentence=sentence,
         back=back,
+        way=way or ("To the start page" if back == "/" else "Back to the page"),
         request_id=note.request_id if note is not None and code >= 500 else "",
     )
     return make_response(text, code)

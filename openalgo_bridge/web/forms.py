@@ -9,11 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, PasswordField, RadioField, StringField  # type: ignore[import-untyped, unused-ignore]
-from wtforms.fields.choices import SelectChoice  # type: ignore[import-untyped, unused-ignore]
-from wtforms.validators import DataRequired, InputRequired, Length  # type: ignore[import-untyped, unused-ignore]
-
-from openalgo_bridge.model.order import OrderMode
+from wtforms import BooleanField, PasswordField, StringField  # type: ignore[import-untyped, unused-ignore]
+from wtforms.validators import InputRequired, Length  # type: ignore[import-untyped, unused-ignore]
 
 _LONGEST = 1000
 
@@ -43,6 +40,13 @@ class PageForm(FlaskForm):  # type: ignore[misc, unused-ignore]
                 field.errors = [*field.errors, *texts]
 
 
+class CodeField(StringField):  # type: ignore[misc, unused-ignore]
+    """A code that never comes back on a page, as a password does not: it may be a recovery code."""
+
+    def _value(self) -> str:
+        return ""
+
+
 class SetupForm(PageForm):
     """``POST /setup``."""
 
@@ -59,32 +63,9 @@ class LoginForm(PageForm):
     password = PasswordField("Password", [InputRequired("Type your password."), Length(max=_LONGEST)])
 
 
-class OrderModeForm(PageForm):
-    """``POST /apikey/mode``. Auto needs the password, because it makes things less safe."""
+class CodeForm(PageForm):
+    """``POST /login/totp``: six digits, or a recovery code."""
 
-    mode = RadioField(
-        "Order mode",
-        choices=[SelectChoice(OrderMode.AUTO.value, "Auto"), SelectChoice(OrderMode.SEMI_AUTO.value, "Semi-Auto")],
-    )
-    password = PasswordField("Password", [Length(max=_LONGEST)], id="mode-password")
-
-
-class ViewKeyForm(PageForm):
-    """``POST /apikey/view``."""
-
-    password = PasswordField(
-        "Password", [InputRequired("Type your password."), Length(max=_LONGEST)], id="view-password"
-    )
-
-
-class RegenerateForm(PageForm):
-    """``POST /apikey/regenerate``."""
-
-    password = PasswordField(
-        "Password", [InputRequired("Type your password."), Length(max=_LONGEST)], id="regenerate-password"
-    )
-    confirm = BooleanField(
-        "I know that programs using the old key stop working at once",
-        [DataRequired("Tick this first.")],
-        false_values=(False, "false", "", "no"),
+    code = CodeField(
+        "Code", [InputRequired("Type the six digits."), Length(max=_LONGEST)], render_kw={"autofocus": True}
     )

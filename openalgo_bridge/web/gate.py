@@ -14,13 +14,13 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
 
-from openalgo_bridge.account import login
+from openalgo_bridge.account import devices
 from openalgo_bridge.moving_window import STORAGE_URI
 from openalgo_bridge.store.users import User
-from openalgo_bridge.web import sessions
+from openalgo_bridge.web import errors, sessions
 from openalgo_bridge.web.current import current_desk
 
-_OPEN = {"static", "bootstrap.static", "health.health", "login.login", "setup.setup"}
+_OPEN = {"static", "bootstrap.static", "health.health", "login.login", "login.totp", "setup.setup"}
 _PAGES_LIMIT = "50 per second"
 _POLLED = {"action_center.pending"}
 
@@ -31,6 +31,10 @@ _AFTER_SIGN_IN = {
     "positions.positions",
     "traffic.traffic",
     "apikey.apikey",
+    "security.security",
+    "audit.audit",
+    "two_factor.two_factor",
+    "kept.kept",
 }
 _HOME = "dashboard.dashboard"
 
@@ -109,8 +113,8 @@ def remember_device(response: Response) -> None:
     desk = current_desk()
     response.set_cookie(
         _device_cookie(),
-        login.new_device_token(desk),
-        max_age=login.DEVICE_LIFE,
+        devices.new_device_token(desk),
+        max_age=devices.DEVICE_LIFE,
         httponly=True,
         samesite="Strict",
         path="/",
@@ -139,8 +143,17 @@ def _ask_to_sign_in() -> ResponseReturnValue:
         return redirect(url_for("setup.setup"))
     if request.endpoint in _POLLED:
         return make_response(jsonify(status="error", message="Sign in."), 401)
-    wanted = request.endpoint if request.endpoint in _AFTER_SIGN_IN else None
+    wanted = _page_of(request.endpoint)
+    if request.method == "POST" and request.endpoint != "login.logout":
+        return errors.late_form(is_known_device=devices.known_device(current_desk(), device_token()), wanted=wanted)
     return redirect(url_for("login.login", next=wanted))
+
+
+def _page_of(endpoint: str | None) -> str | None:
+    """The page itself, or the one whose form was sent."""
+    part = (endpoint or "").partition(".")[0]
+    page = endpoint if endpoint in _AFTER_SIGN_IN else f"{part}.{part}"
+    return page if page in _AFTER_SIGN_IN else None
 
 
 def _device_cookie() -> str:

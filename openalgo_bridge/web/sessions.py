@@ -207,6 +207,12 @@ def end() -> None:
     _current().fate = _Fate.END
 
 
+def current_id() -> bytes | None:
+    """The hashed id of the session of this request; None for a visitor."""
+    row = _current().row
+    return None if row is None else row.id_hash
+
+
 def mark_background() -> None:
     """This request is a poll: it must not look like a person at the keyboard (security 4.6)."""
     _current().is_background = True

@@ -13,6 +13,7 @@ from openalgo_bridge.model.order import (
     Product,
     TradingMode,
 )
+from openalgo_bridge.model.program import program_name
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.web.formats import count, money
 
@@ -140,6 +141,7 @@ FILTERS = {
     "trading_mode": trading_mode,
     "order_mode": order_mode,
     "source": source,
+    "program": program_name,
     "state": state,
     "tone": tone,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from openalgo_bridge.account import keys
 from openalgo_bridge.account import password as passwords
-from openalgo_bridge.account.login import Proof, confirm, known_device, new_device_token, sign_in
+from openalgo_bridge.account.devices import known_device, new_device_token
+from openalgo_bridge.account.login import Proof, confirm, sign_in
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Denied, RateLimited, StorageError
 from openalgo_bridge.settings import Settings
@@ -182,11 +184,16 @@ def test_a_hostile_step_up_is_just_wrong(desk: Desk, account: Account, text: str
 
 
 def test_who_took_over_a_session_cannot_guess_for_ever_nor_lock_the_trader_out(desk: Desk, account: Account) -> None:
-    tries = (confirm, keys.view, keys.issue)
+    wrong = Proof(password="wrong password")
+    tries: list[Callable[[], object]] = [
+        lambda: confirm(desk, wrong),
+        lambda: keys.view(desk, wrong, by=TRADER),
+        lambda: keys.issue(desk, wrong, by=TRADER),
+    ]
     outcomes = []
     for number in range(9):
         with pytest.raises((Denied, RateLimited)) as refused:
-            tries[number % 3](desk, "wrong password")
+            tries[number % 3]()
         outcomes.append(type(refused.value).__name__)
     assert outcomes == ["Denied"] * 5 + ["RateLimited"] * 4
     assert attempt(desk, account.password) == "in"

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
+import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from openalgo_bridge.account import keys
+from openalgo_bridge.account.login import Proof
+from openalgo_bridge.account.setup import create_account
 from openalgo_bridge.api import routes
 from openalgo_bridge.api.routes import ANY_KEY, ENDPOINTS, Endpoint
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, NotAllowed
 from openalgo_bridge.model.address import ANYWHERE, THIS_PC, AddressRule
+from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import Position
 from openalgo_bridge.model.order import Action, Exchange, OrderRequest, Product, TradingMode
 from openalgo_bridge.model.permission import PRESETS, READS, Grants, Permission, Preset
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import orders
 from openalgo_bridge.trading.mode import switch_by_program
-from tests.conftest import TRADER, Account
+from tests.conftest import PASSWORD, TRADER, Account, Live
 from tests.fakes import ScriptedBroker, with_broker
 
 GUARDED = [endpoint for endpoint in ENDPOINTS if endpoint.needs is not ANY_KEY]
@@ -94,6 +102,12 @@ def test_an_endpoint_cannot_be_declared_without_what_it_needs() -> None:
     (needs,) = [field for field in dataclasses.fields(Endpoint) if field.name == "needs"]
     assert needs.default is dataclasses.MISSING
     assert needs.default_factory is dataclasses.MISSING
+
+
+def test_the_readme_names_what_each_endpoint_needs() -> None:
+    readme = (Path(routes.__file__).parent / "README.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(/[a-z/]+)` \| (?:`([a-z_]+)`|any key[^|]*) \|", readme, re.MULTILINE))
+    assert told == {endpoint.path: endpoint.needs or "" for endpoint in ENDPOINTS}
 
 
 def test_the_program_does_not_start_with_a_route_that_is_in_no_row(desk: Desk) -> None:
@@ -199,6 +213,52 @@ def test_the_last_use_is_noted_with_program_and_endpoint(desk: Desk, client: Fla
     use = desk.store.key_uses.latest(active.key.fingerprint)
     assert use is not None
     assert (use.program, use.address, use.endpoint) == ("AmiBroker", "127.0.0.1", "/api/v1/ping")
+
+
+def test_spaces_around_the_key_are_noted_beside_the_refusal(desk: Desk, client: FlaskClient, account: Account) -> None:
+    permit(desk)
+    said = client.post("/api/v1/funds", json={"apikey": f" {account.key}\n"}).get_json()["message"]
+    assert desk.store.traffic.page(limit=1)[0].message == f"The key had spaces around it. {said}"
+
+
+@pytest.mark.parametrize("end", [keys.issue, keys.revoke])
+def test_an_ended_key_is_refused_on_the_very_next_request(live: Live, end: Callable[..., object]) -> None:
+    old = create_account(live.desk, "trader", PASSWORD, risk_accepted=True)
+    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=10)
+
+    def ping(key: object) -> tuple[int, str]:
+        connection.request("POST", "/api/v1/ping", json.dumps({"apikey": key}))
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    assert ping(old)[0] == 200
+    fresh = end(live.desk, Proof(password=PASSWORD), by=TRADER)
+    status, text = ping(old)
+    row = live.desk.store.traffic.page(limit=1)[0]
+    assert (status, row.outcome) == (403, "BadApiKey")
+    assert "Invalid openalgo apikey. This key was re" in text
+    assert (row.message or "") in text
+    if fresh:
+        assert ping(fresh)[0] == 200
+    connection.close()
+
+
+def test_a_switch_to_paper_is_told_with_key_address_and_program(desk: Desk, account: Account) -> None:
+    live = with_broker(desk, ScriptedBroker(desk), TradingMode.LIVE)
+    go_live(desk)
+    permit(desk, Permission.SWITCH_ANALYZER)
+    caller = routes.create_api(live).test_client()
+    answer = caller.post(
+        "/api/v1/analyzer/toggle",
+        json={"apikey": account.key, "mode": True},
+        headers={"User-Agent": "AmiBroker"},
+        environ_overrides={routes.NOTE: _note()},
+    )
+    assert (answer.status_code, answer.get_json()["data"]["mode"]) == (200, "analyze")
+    line = desk.store.audit.page(limit=1)[0]
+    fingerprint = keys.verify(desk, account.key).fingerprint
+    assert (line.before, line.after) == ("live", "analyze")
+    assert line.actor == Actor(name=f"API key {fingerprint}", address="127.0.0.1", program="AmiBroker")
 
 
 def test_a_refused_call_is_no_use_of_the_key(desk: Desk, call: Call) -> None:

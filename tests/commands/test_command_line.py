@@ -26,8 +26,11 @@ from openalgo_bridge import lock
 from openalgo_bridge.__main__ import cli
 from openalgo_bridge.model import apikey
 from openalgo_bridge.settings import PROJECT_FOLDER
+from openalgo_bridge.store import schema
+from openalgo_bridge.store.database import Database
 
 PASSWORD = "four unrelated words"
+COMMANDS = ("serve", "setup", "mode", "doctor", "backup", "restore", "reset-password")
 SIGTERM_TOO = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 
 
@@ -143,7 +146,11 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_help_names_every_command() -> None:
     told = CliRunner().invoke(cli, ["--help"]).output
-    assert [name for name in ("serve", "setup", "mode", "doctor") if f"\n  {name} " not in told] == []
+    assert [
+        name
+        for name in ("serve", "setup", "mode", "doctor", "backup", "restore", "reset-password")
+        if f"\n  {name} " not in told
+    ] == []
 
 
 def test_bad_settings_are_one_sentence(home: Home) -> None:
@@ -210,6 +217,10 @@ def test_semi_auto_needs_no_password_and_auto_the_right_one(home: Home, bridge: 
     assert home.run("mode", "auto", "--password-stdin", typed=f"{PASSWORD}\n").stdout.startswith("auto:")
 
 
+def test_a_password_is_reset_only_without_a_running_bridge(home: Home, bridge: Bridge) -> None:
+    assert home.url in refused(home.run("reset-password", "--password-stdin", typed=f"{PASSWORD}\n"))
+
+
 def test_doctor_finds_a_running_bridge_healthy(home: Home, bridge: Bridge) -> None:
     done = home.run("doctor")
     assert [line for line in done.stdout.splitlines() if not line.startswith("OK")] == []
@@ -259,6 +270,8 @@ def test_a_folder_full_of_other_things_is_not_touched(home: Home, tmp_path: Path
 
 
 def test_orders_can_be_held_although_another_file_is_damaged(home: Home, tmp_path: Path) -> None:
+    with closing(Database(tmp_path / "bridge.db", synchronous="FULL")) as database:
+        database.migrate(schema.bridge)
     for name in ("instruments.db", "traffic.db", "machine.key"):
         (tmp_path / name).write_bytes(b"this was something once" * 1000)
     assert replace(home, folder=tmp_path).run("mode", "semi_auto").stdout.startswith("semi_auto:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import openalgo
@@ -9,6 +10,7 @@ import pytest
 
 from openalgo_bridge.account.setup import create_account
 from openalgo_bridge.model.order import OrderMode, TradingMode
+from openalgo_bridge.model.permission import PRESETS, Preset
 from openalgo_bridge.trading import approvals
 from tests.conftest import PASSWORD, TRADER, Live
 
@@ -83,6 +85,23 @@ def test_a_refusal_reads_well_inside_the_sdks_frame(sdk: Any) -> None:
     refused = buy(sdk, symbol="NOSUCH")
     assert refused["code"] == 400
     assert "Symbol NOSUCH not found on NSE." in refused["message"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "may", "may_not"),
+    [
+        (Preset.READ_ONLY, lambda sdk: sdk.funds(), buy),
+        (Preset.TRADE_ONLY, buy, lambda sdk: sdk.funds()),
+    ],
+)
+def test_a_narrow_key_is_told_what_it_may_not(
+    sdk: Any, live: Live, preset: Preset, may: Callable[[Any], Any], may_not: Callable[[Any], Any]
+) -> None:
+    live.desk.store.api_keys.permit(PRESETS[preset], by=TRADER)
+    assert may(sdk)["status"] == "success"
+    refused = may_not(sdk)
+    assert refused["code"] == 403
+    assert "API key not authorized: it has no permission to " in refused["message"]
 
 
 def test_a_wrong_key_is_told_as_such(live: Live, sdk: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -56,6 +57,16 @@ def test_a_released_ticket_is_sending_before_anybody_holds_a_permit(journal: Jou
     (order,) = journal.orders_of([ticket.id])
     assert (ticket.state, order.state, order.id) == (TicketState.RELEASED, OrderState.SENDING, permit.order_id)
     assert [event.state for event in journal.events(ticket.id)] == ["accepted", "released", "planned", "sending"]
+
+
+def test_nothing_is_released_under_a_mode_that_is_not_in_force(journal: Journal, db: Database) -> None:
+    for stale in ({"trading_mode": TradingMode.LIVE}, {"order_mode": OrderMode.SEMI_AUTO}):
+        with pytest.raises(Conflict, match="mode was changed"):
+            journal.release(replace(a_draft(), **stale))
+    db.write("DELETE FROM preference WHERE name = 'trading_mode'")
+    with pytest.raises(Conflict):
+        journal.release(a_draft())
+    assert journal.tickets() == []
 
 
 def test_what_was_committed_is_what_is_read_back(journal: Journal) -> None:

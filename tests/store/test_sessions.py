@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from openalgo_bridge.errors import NotFound
+from openalgo_bridge.model.apikey import new_key
+from openalgo_bridge.model.audit import AuditEvent
+from openalgo_bridge.store.audit import AuditLog
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.sessions import NewSession, Sessions
-from tests.conftest import FixedClock
+from tests.conftest import TRADER, FixedClock
 
 
 @pytest.fixture
@@ -39,6 +43,14 @@ def test_a_session_ends_after_twelve_hours_whatever_it_does(sessions: Sessions, 
     sessions.touch(found)
     sessions.save(b"a", "{}")
     clock.move(milliseconds=1)
+    assert sessions.load(b"a") is None
+
+
+def test_a_clock_that_is_set_back_does_not_lengthen_a_session(sessions: Sessions, clock: FixedClock) -> None:
+    sessions.create(a_session())
+    clock.move(minutes=-1)
+    assert sessions.load(b"a") is not None, "a small correction"
+    clock.move(hours=-1)
     assert sessions.load(b"a") is None
 
 
@@ -107,10 +119,77 @@ def test_a_new_session_prunes_by_the_way(sessions: Sessions, clock: FixedClock) 
 
 
 def test_a_hostile_program_name_is_cut_and_kept_as_text(sessions: Sessions) -> None:
-    sessions.create(a_session(program="\ud800" + "x" * 10_000))
+    sessions.create(a_session(program="\ud800" + "x " * 5_000))
     found = sessions.load(b"a")
     assert found is not None
-    assert found.program == "?" + "x" * 199
+    assert found.program == "?" + "x " * 99 + "x"
+
+
+def test_a_key_in_a_program_name_is_taken_out(sessions: Sessions) -> None:
+    key = new_key()
+    sessions.create(a_session(program=f"script ({key})"))
+    assert [each.program for each in sessions.all()] == ["script ([key])"]
+
+
+def test_the_list_shows_the_living_ones_last_seen_first(sessions: Sessions, clock: FixedClock) -> None:
+    sessions.create(a_session("old"))
+    clock.move(hours=11)
+    sessions.create(a_session("first"))
+    clock.move(minutes=10)
+    sessions.create(a_session("second"))
+    clock.move(minutes=10)
+    first = sessions.load(b"first")
+    assert first is not None
+    sessions.touch(first)
+    assert [each.id_hash for each in sessions.all()] == [b"first", b"second", b"old"]
+    clock.move(minutes=40)
+    assert [each.id_hash for each in sessions.all()] == [b"first", b"second"]
+
+
+def test_one_is_ended_by_its_number_and_the_list_says_so(sessions: Sessions, db: Database, clock: FixedClock) -> None:
+    sessions.create(a_session("mine"))
+    sessions.create(a_session("other", program="Chrome"))
+    other = sessions.load(b"other")
+    assert other is not None
+    sessions.end(other.number, by=TRADER)
+    assert [each.id_hash for each in sessions.all()] == [b"mine"]
+    (line,) = AuditLog(db, clock).page()
+    assert (line.event, line.actor, line.before) == (AuditEvent.SESSION_ENDED, TRADER, "127.0.0.1 Chrome")
+
+
+def test_one_that_has_ended_is_not_found_and_leaves_no_line(
+    sessions: Sessions, db: Database, clock: FixedClock
+) -> None:
+    sessions.create(a_session())
+    with pytest.raises(NotFound):
+        sessions.end(7, by=TRADER)
+    assert len(sessions.all()) == 1
+    assert AuditLog(db, clock).page() == []
+
+
+@pytest.mark.parametrize(("keep", "left"), [(b"mine", [b"mine"]), (None, []), (b"unknown", [])])
+def test_everywhere_else_is_everywhere_else(
+    sessions: Sessions, db: Database, clock: FixedClock, keep: bytes | None, left: list[bytes]
+) -> None:
+    for name in ("mine", "a", "b"):
+        sessions.create(a_session(name))
+    assert sessions.end_others(keep, by=TRADER) == 3 - len(left)
+    assert [each.id_hash for each in sessions.all()] == left
+    (line,) = AuditLog(db, clock).page()
+    assert (line.event, line.after) == (AuditEvent.SESSIONS_ENDED, str(3 - len(left)))
+
+
+def test_the_number_of_an_ended_session_is_not_given_to_another(sessions: Sessions) -> None:
+    # Else "End" on a page that was loaded before could end the session that took the number.
+    sessions.create(a_session("mine"))
+    sessions.create(a_session("other"))
+    other = sessions.load(b"other")
+    assert other is not None
+    sessions.end(other.number, by=TRADER)
+    sessions.create(a_session("new"))
+    new = sessions.load(b"new")
+    assert new is not None
+    assert new.number != other.number
 
 
 def test_a_session_shows_neither_its_id_nor_its_content(sessions: Sessions) -> None:

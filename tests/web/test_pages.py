@@ -23,7 +23,7 @@ HOSTILE = [
     "javascript:alert(1)",
     "\u202egnp.exe",
 ]
-PAGES = ("/", "/apikey", "/action-center", "/orders", "/positions", "/traffic")
+PAGES = ("/", "/apikey", "/action-center", "/orders", "/positions", "/traffic", "/security", "/security/audit")
 
 
 class Page(HTMLParser):
@@ -159,7 +159,7 @@ def test_the_first_steps_are_there_until_the_first_order(trader: Person, desk: D
 
 
 def test_the_dashboard_knows_when_the_key_was_last_used(trader: Person, account: Account) -> None:
-    assert "No call with it lately" in trader.get("/").text
+    assert "No program has called with it yet" in trader.get("/").text
     trader.client.post("/api/v1/ping", json={"apikey": account.key})
     assert "Last call" in trader.get("/").text
 

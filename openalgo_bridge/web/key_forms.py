@@ -1,0 +1,176 @@
+"""The forms of ``/apikey`` (design 3). What a name, a grant or an address may be is the account's to say."""
+
+# mypy: disable-error-code="no-untyped-call"
+# Flask-WTF and WTForms have no annotations.
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from wtforms import (  # type: ignore[import-untyped, unused-ignore]
+    BooleanField,
+    RadioField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.fields.choices import SelectChoice  # type: ignore[import-untyped, unused-ignore]
+from wtforms.validators import AnyOf, DataRequired, Length  # type: ignore[import-untyped, unused-ignore]
+
+from openalgo_bridge.model import address
+from openalgo_bridge.model.address import AddressRule, Reach
+from openalgo_bridge.model.order import OrderMode
+from openalgo_bridge.model.permission import PRESETS, Grants, Permission, Preset
+from openalgo_bridge.web.forms import PageForm
+from openalgo_bridge.web.grants import PRESET_CHOICES
+from openalgo_bridge.web.step_up import PasswordForm, StepUpForm
+
+_LONGEST_NAME = 1000
+_LONGEST_LIST = 5000
+_NOT_TICKED = (False, "false", "", "no")
+
+
+class ViewForm(PasswordForm):
+    """``POST /apikey/view``."""
+
+    html_id: ClassVar[str] = "view"
+
+
+class RegenerateForm(PasswordForm):
+    """``POST /apikey/regenerate``. ``replaces`` is the fingerprint that the page showed, so that a second click does
+    not replace the key of the first."""
+
+    html_id: ClassVar[str] = "regenerate"
+
+    replaces = StringField("Fingerprint", [Length(max=_LONGEST_NAME)])
+    confirm = BooleanField(
+        "I know that programs using the old key stop working at once",
+        [DataRequired("Tick this first.")],
+        id="regenerate-confirm",
+        false_values=_NOT_TICKED,
+    )
+
+
+class RevokeForm(PasswordForm):
+    """``POST /apikey/revoke``."""
+
+    html_id: ClassVar[str] = "revoke"
+
+    confirm = BooleanField(
+        "I know that no program can call any more",
+        [DataRequired("Tick this first.")],
+        id="revoke-confirm",
+        false_values=_NOT_TICKED,
+    )
+
+
+class OrderModeForm(StepUpForm):
+    """``POST /apikey/mode``. Auto needs the password, because orders then leave without asking; Semi-Auto nothing."""
+
+    html_id: ClassVar[str] = "mode"
+    always_asks_password = True
+
+    mode = RadioField(
+        "Order mode",
+        [AnyOf(list(OrderMode), "Choose Auto or Semi-Auto.")],
+        choices=[SelectChoice(OrderMode.AUTO.value, "Auto"), SelectChoice(OrderMode.SEMI_AUTO.value, "Semi-Auto")],
+        validate_choice=False,
+    )
+
+
+class NameForm(PageForm):
+    """``POST /apikey/name``."""
+
+    html_id: ClassVar[str] = "name"
+
+    name = StringField("Name", [Length(max=_LONGEST_NAME)], id="key-name")
+
+
+class AskedLaterForm(StepUpForm):
+    """A form that asks for password and code only once it is known that it makes something less safe.
+
+    ``is_asking`` says that it is: the page then shows the fields, with everything else as it was chosen.
+    """
+
+    is_asking = False
+
+
+class PermissionsForm(AskedLaterForm):
+    """``POST /apikey/permissions``. A preset wins over the boxes, unless it is Custom."""
+
+    html_id: ClassVar[str] = "permissions"
+
+    preset = RadioField(
+        "Preset",
+        [AnyOf(list(Preset), "Choose one of the four.")],
+        choices=[SelectChoice(choice.preset.value, choice.label) for choice in PRESET_CHOICES],
+        validate_choice=False,
+        id="preset",
+    )
+    permissions = SelectMultipleField(
+        "Permissions", choices=[SelectChoice(each.value, each.value) for each in Permission]
+    )
+
+    @property
+    def granted(self) -> Grants:
+        """What is asked for. Only for a form that is complete."""
+        preset = Preset(self.preset.data)
+        return PRESETS.get(preset, self._ticked)
+
+    def left_the_preset(self, before: Preset) -> bool:
+        """Whether boxes were changed under a preset that was not: it would win, and the change would be lost."""
+        preset = Preset(self.preset.data)
+        if preset is not before or preset is Preset.CUSTOM or not self.permissions.data:
+            return False
+        return self._ticked != PRESETS[preset]
+
+    @property
+    def _ticked(self) -> Grants:
+        return frozenset(Permission(value) for value in self.permissions.data or [])
+
+
+class AddressesForm(AskedLaterForm):
+    """``POST /apikey/addresses``. ``networks`` counts for a list only."""
+
+    html_id: ClassVar[str] = "addresses"
+
+    reach = RadioField(
+        "From where",
+        [AnyOf(list(Reach), "Choose one of the three.")],
+        choices=[
+            SelectChoice(Reach.THIS_PC.value, "This PC only"),
+            SelectChoice(Reach.LISTED.value, "These addresses only"),
+            SelectChoice(Reach.ANYWHERE.value, "Anywhere"),
+        ],
+        validate_choice=False,
+    )
+    networks = TextAreaField("Addresses", [Length(max=_LONGEST_LIST)])
+
+    def rule(self) -> AddressRule:
+        """What is asked for. Only for a form that is complete. Raises Invalid naming each fault of the list."""
+        match Reach(self.reach.data):
+            case Reach.ANYWHERE:
+                return address.ANYWHERE
+            case Reach.THIS_PC:
+                return address.THIS_PC
+            case Reach.LISTED:
+                return AddressRule.of_networks(self.networks.data or "")
+
+
+class NeverShowForm(PageForm):
+    """``POST /apikey/copy/never``. Safer, so no password; but the copy is lost, so a tick."""
+
+    html_id: ClassVar[str] = "never"
+
+    confirm = BooleanField(
+        "I have the key where I need it. Delete the copy for good",
+        [DataRequired("Tick this first.")],
+        id="never-confirm",
+        false_values=_NOT_TICKED,
+    )
+
+
+class KeepCopyForm(StepUpForm):
+    """``POST /apikey/copy/keep``."""
+
+    html_id: ClassVar[str] = "keep"

@@ -1,0 +1,19 @@
+// A form that must be sent once: a second click on its button does nothing.
+
+for (const form of document.querySelectorAll("form[data-once]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+    form.querySelector("button").textContent = "Working…";
+  });
+}
+
+// A page that comes back with the Back button is fresh again.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) {
+    window.location.reload();
+  }
+});

@@ -1,0 +1,101 @@
+"""What doctor says about the account: the audit list, and an authenticator whose codes cannot be checked."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from openalgo_bridge.account import authenticator
+from openalgo_bridge.commands.doctor import Finding, examine
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.settings import Settings
+from openalgo_bridge.store import schema
+from openalgo_bridge.store.database import Database
+from tests.bridge_rows import rows_of_every_table
+from tests.conftest import Account, free_port
+from tests.phone import set_up
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return Settings(db_dir=settings.db_dir, flask_port=free_port())
+
+
+def said(settings: Settings, what: str) -> Finding | None:
+    """The line about ``what``."""
+    return next((finding for finding in examine(settings) if finding.what == what), None)
+
+
+def test_a_whole_audit_list_is_counted(desk: Desk, account: Account, settings: Settings) -> None:
+    finding = said(settings, "audit list")
+    assert finding == Finding(ok=True, what="audit list", words=f"{desk.store.audit.count()} lines, unbroken.")
+
+
+@pytest.mark.parametrize(
+    ("change", "number", "why"),
+    [
+        ("UPDATE audit SET actor = 'nobody' WHERE id = 2", 2, "altered"),
+        ("DELETE FROM audit WHERE id = 1", 1, "missing"),
+        ("DELETE FROM audit WHERE id = 3", 3, "missing"),
+    ],
+)
+def test_the_first_broken_line_is_named_with_what_to_do(
+    desk: Desk, account: Account, settings: Settings, change: str, number: int, why: str
+) -> None:
+    assert desk.store.audit.count() == 3
+    for name in ("audit_no_update", "audit_no_delete"):
+        desk.store.files[0].write(f"DROP TRIGGER {name}")
+    desk.store.files[0].write(change)
+    finding = said(settings, "audit list")
+    assert finding is not None
+    assert not finding.ok
+    assert f"line {number} " in finding.words
+    assert why in finding.words
+    assert "run.py restore" in finding.words
+
+
+def test_an_audit_list_that_is_gone_is_no_older_version(desk: Desk, account: Account, settings: Settings) -> None:
+    desk.store.files[0].write("DROP TABLE audit")
+    finding = said(settings, "audit list")
+    assert finding is not None
+    assert not finding.ok
+
+
+def test_a_file_of_an_older_version_is_left_as_it_is(settings: Settings) -> None:
+    path: Path = settings.db_dir / "bridge.db"
+    with closing(Database(path, synchronous="FULL")) as database:
+        schema.bridge.apply(database.tables, stop_before="m005_vault")
+    before = path.read_bytes()
+    findings = [finding for finding in examine(settings) if finding.what in {"bridge.db", "audit list"}]
+    assert [finding.ok for finding in findings] == [True, True]
+    assert "older version" in findings[1].words
+    assert path.read_bytes() == before
+
+
+def test_doctor_changes_nothing(desk: Desk, account: Account, settings: Settings) -> None:
+    before = rows_of_every_table(desk)
+    list(examine(settings))
+    assert rows_of_every_table(desk) == before
+
+
+def test_without_an_authenticator_there_is_nothing_to_say(desk: Desk, account: Account, settings: Settings) -> None:
+    assert said(settings, "two-factor") is None
+
+
+def test_an_authenticator_whose_machine_key_was_replaced_is_told_with_the_remedy(
+    desk: Desk, account: Account, settings: Settings
+) -> None:
+    set_up(desk)
+    finding = said(settings, "two-factor")
+    assert finding is not None
+    assert finding.ok
+    key = settings.db_dir / "machine.key"
+    key.write_bytes(b"x" * 32)
+    finding = said(settings, "two-factor")
+    assert finding == Finding(ok=False, what="two-factor", words=authenticator.UNREADABLE)
+    assert "--remove-two-factor" in finding.words
+    key.unlink()
+    assert said(settings, "two-factor") is None
+    assert not key.exists()

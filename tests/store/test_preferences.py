@@ -1,0 +1,104 @@
+"""What the pages switch: read from disk every time, and told to the audit list in the same commit."""
+
+from __future__ import annotations
+
+import pytest
+
+from openalgo_bridge.errors import StorageError
+from openalgo_bridge.model.audit import AuditEvent
+from openalgo_bridge.model.order import OrderMode, TradingMode
+from openalgo_bridge.store.api_keys import ApiKeys
+from openalgo_bridge.store.audit import AuditLog
+from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.preferences import KeyCopy, Preferences
+from tests.conftest import TRADER, FixedClock
+from tests.store.test_api_keys import a_key
+
+
+@pytest.fixture
+def preferences(db: Database, clock: FixedClock) -> Preferences:
+    return Preferences(db, clock)
+
+
+def told(db: Database, clock: FixedClock) -> list[tuple[str, str, str]]:
+    return [(line.event, line.before, line.after) for line in reversed(AuditLog(db, clock).page())]
+
+
+def test_a_fresh_bridge_is_paper_auto_and_keeps_a_copy_of_the_key(preferences: Preferences) -> None:
+    assert preferences.order_mode() is OrderMode.AUTO
+    assert preferences.trading_mode() is TradingMode.ANALYZE
+    assert preferences.key_copy() is KeyCopy.KEPT
+    assert preferences.key_stored() is None
+    assert preferences.traffic_log_opened() is None
+
+
+def test_a_choice_counts_at_once_and_is_told(preferences: Preferences, db: Database, clock: FixedClock) -> None:
+    preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    assert preferences.order_mode() is OrderMode.SEMI_AUTO
+    assert preferences.trading_mode() is TradingMode.LIVE
+    assert told(db, clock) == [
+        (AuditEvent.ORDER_MODE, "auto", "semi_auto"),
+        (AuditEvent.TRADING_MODE, "analyze", "live"),
+    ]
+
+
+def test_going_live_that_cannot_be_told_is_not_done(preferences: Preferences, db: Database) -> None:
+    db.write("DROP TABLE audit")
+    with pytest.raises(StorageError):
+        preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    assert preferences.trading_mode() is TradingMode.ANALYZE
+
+
+def test_never_deletes_the_copy_and_none_is_written_again_until_it_is_kept(
+    preferences: Preferences, db: Database, clock: FixedClock
+) -> None:
+    keys = ApiKeys(db, clock)
+    keys.replace(a_key(1), by=TRADER)
+    preferences.set_key_copy(KeyCopy.NEVER, by=TRADER)
+    # As when "never" is saved while a new key is on its way with its copy.
+    keys.replace(a_key(2), by=TRADER)
+    assert [row["sealed"] for row in db.read("SELECT sealed FROM api_key")] == [None, None]
+    preferences.set_key_copy(KeyCopy.KEPT, by=TRADER)
+    assert [row["sealed"] for row in db.read("SELECT sealed FROM api_key")] == [None, None]
+    keys.replace(a_key(3), by=TRADER)
+    active = keys.active()
+    assert active is not None
+    assert active.key == a_key(3)
+    copies = [line for line in told(db, clock) if line[0] == AuditEvent.KEY_COPY]
+    assert copies == [
+        (AuditEvent.KEY_COPY, "kept", "never, the copy was deleted"),
+        (AuditEvent.KEY_COPY, "never", "kept"),
+    ]
+
+
+@pytest.mark.parametrize("damage", ["DELETE FROM preference", "UPDATE preference SET value = 'perhaps'"])
+def test_a_choice_that_means_nothing_is_an_error_and_no_default(
+    preferences: Preferences, db: Database, clock: FixedClock, damage: str
+) -> None:
+    db.write(damage)
+    for read in (preferences.order_mode, preferences.trading_mode, preferences.key_copy):
+        with pytest.raises(StorageError, match="cannot be read"):
+            read()
+    keys = ApiKeys(db, clock)
+    keys.replace(a_key(1), by=TRADER)
+    active = keys.active()
+    assert active is not None
+    assert active.key.sealed is None, "where nobody knows, no copy is kept"
+
+
+def test_a_tick_remembers_its_moment_and_can_be_taken_back(preferences: Preferences, clock: FixedClock) -> None:
+    preferences.note_key_stored()
+    assert preferences.key_stored() == clock.now()
+    preferences.note_key_stored(is_stored=False)
+    assert preferences.key_stored() is None
+    clock.move(minutes=1)
+    preferences.note_traffic_log_opened()
+    assert preferences.traffic_log_opened() == clock.now()
+
+
+@pytest.mark.parametrize("value", ["yes", "9" * 30])
+def test_a_moment_that_is_none_is_an_error(preferences: Preferences, db: Database, value: str) -> None:
+    db.write("INSERT INTO preference VALUES ('key_stored', ?)", (value,))
+    with pytest.raises(StorageError, match="cannot be read"):
+        preferences.key_stored()
