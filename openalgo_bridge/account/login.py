@@ -86,9 +86,9 @@ def first_step(desk: Desk, user: User) -> str:
 
 def user_after(desk: Desk, carried: str) -> User | None:
     """The user whose password was right, by what :func:`first_step` made; None for any other text."""
-    user = desk.store.users.get()
     state = signed_text(desk.store.machine_key, PASSWORD_WAS_RIGHT, carried, now=desk.clock.now())
-    if user is None or state is None or not hmac.compare_digest(state, _state(desk, user)):
+    user = desk.store.users.get() if state is not None else None
+    if state is None or user is None or not hmac.compare_digest(state, _state(desk, user)):
         return None
     return user
 

@@ -125,7 +125,7 @@ def _databases(settings: Settings) -> Iterator[Finding]:
     for name in integrity.FILES:
         path = settings.db_dir / name
         if not path.exists():
-            yield Finding(ok=True, what=name, words="not made yet; the first start makes it.")
+            yield _missing(path)
             continue
         try:
             faults = integrity.faults_of(path)
@@ -134,6 +134,11 @@ def _databases(settings: Settings) -> Iterator[Finding]:
         yield Finding(ok=not faults, what=name, words=f"{'; '.join(faults)}. {_cure(name)}" if faults else "sound.")
         if name == "bridge.db" and not faults:
             yield from _account(path.parent)
+
+
+def _missing(path: Path) -> Finding:
+    refusal = integrity.why_not_anew(path.parent) if path.name == "bridge.db" else ""
+    return Finding(ok=not refusal, what=path.name, words=refusal or "not made yet; the first start makes it.")
 
 
 def _cure(name: str) -> str:

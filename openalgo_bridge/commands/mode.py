@@ -21,7 +21,7 @@ from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.settings import Settings
-from openalgo_bridge.store import schema
+from openalgo_bridge.store import integrity, schema
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.preferences import Preferences
 from openalgo_bridge.store.store import Store
@@ -86,6 +86,9 @@ def _hold_orders(preferences: Preferences) -> None:
 def _preferences(settings: Settings) -> Iterator[Preferences]:
     path = settings.db_dir / "bridge.db"
     is_new = not path.exists()
+    refusal = integrity.why_not_anew(settings.db_dir)
+    if refusal:
+        raise StorageError(refusal)
     database = Database(path, synchronous="FULL")
     try:
         if is_new:

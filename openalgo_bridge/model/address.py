@@ -50,12 +50,7 @@ class AddressRule:
         """Whether a call from this address may use the key. Text that is no address is allowed nothing but ANYWHERE."""
         if self.reach is Reach.ANYWHERE:
             return True
-        found = _address(address)
-        if found is None:
-            return False
-        if self.reach is Reach.THIS_PC:
-            return found.is_loopback
-        return any(found in network for network in self.networks if network.version == found.version)
+        return any(found in network for found in _forms(address) for network in self._spans)
 
     def is_within(self, other: AddressRule) -> bool:
         """Whether every address this rule allows is allowed by ``other`` as well."""
@@ -100,14 +95,14 @@ def _covers(wide: Network, narrow: Network) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _address(text: str) -> Address | None:
+def _forms(text: str) -> tuple[Address, ...]:
+    """The address; ::ffff:127.0.0.1 is 127.0.0.1 too, on a socket that serves both versions. Nothing for other text."""
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
-        return None
-    # ::ffff:127.0.0.1 is 127.0.0.1 on a socket that serves both versions.
+        return ()
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return mapped or found
+    return (found,) if mapped is None else (mapped, found)
 
 
 def _network(word: str) -> Network:

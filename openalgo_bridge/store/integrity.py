@@ -1,10 +1,11 @@
-"""Whether a database file is sound."""
+"""Whether a database file is there and sound."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
+from openalgo_bridge.store.backup import KEPT_ASIDE
 from openalgo_bridge.store.database import Database
 
 FILES: dict[str, Literal["FULL", "NORMAL"]] = {"bridge.db": "FULL", "traffic.db": "NORMAL", "instruments.db": "NORMAL"}
@@ -22,3 +23,25 @@ def faults_of(path: Path) -> list[str]:
     finally:
         database.close()
     return [] if answers == ["ok"] else answers
+
+
+def why_not_anew(folder: Path) -> str:
+    """Why no empty ``bridge.db`` may be made in ``folder``, and what to do, in words; empty when one may, or is there.
+
+    A bridge whose file vanished would else begin again in silence, and know of no order that it has sent. The first
+    start makes ``machine.key`` after ``bridge.db``, so that one without the other was never a first start.
+    """
+    if (folder / "bridge.db").exists():
+        return ""
+    kept = max(folder.glob(f"{KEPT_ASIDE}*[0-9]"), default=None)
+    if kept is not None:
+        return (
+            f"bridge.db is gone from {folder}, but {kept.name} is there, which a restore kept. Run: "
+            f"run.py restore '{kept}'. To begin anew, move it to another folder."
+        )
+    if (folder / "machine.key").exists():
+        return (
+            f"bridge.db is gone from {folder}, but the machine.key that belongs to it is there. Put bridge.db back, or "
+            "run: run.py restore FILE, with your newest backup. To begin anew, move machine.key to another folder."
+        )
+    return ""

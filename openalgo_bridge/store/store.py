@@ -9,10 +9,9 @@ from pathlib import Path
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.audit import Actor
-from openalgo_bridge.store import schema
+from openalgo_bridge.store import integrity, schema
 from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
-from openalgo_bridge.store.backup import KEPT_ASIDE
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.failed_logins import FailedLogins
 from openalgo_bridge.store.instruments import Instruments
@@ -70,7 +69,9 @@ class Store:
         must not make an order wait. A key that a lost machine key has made useless is retired, and the log says so.
         Raises StorageError.
         """
-        _refuse_to_begin_anew(folder)
+        refusal = integrity.why_not_anew(folder)
+        if refusal:
+            raise StorageError(refusal)
         store = cls.of_bridge(folder, clock)
         bridge, traffic, instruments = store.files
         bridge.migrate(schema.bridge)
@@ -116,15 +117,3 @@ class Store:
         """Close every file."""
         for file in self.files:
             file.close()
-
-
-def _refuse_to_begin_anew(folder: Path) -> None:
-    """A ``bridge.db`` that vanished must not become an empty one in silence. Raises StorageError."""
-    if (folder / "bridge.db").exists():
-        return
-    kept = max(folder.glob(f"{KEPT_ASIDE}*"), default=None)
-    if kept is not None:
-        raise StorageError(
-            f"bridge.db is gone from {folder}, but {kept.name} is there, which a restore kept. Run: "
-            f"run.py restore '{kept}'. To begin anew, move it to another folder."
-        )

@@ -60,6 +60,7 @@ def page(refused: PageForm | None = None, *, shown: ShownKey | None = None, stat
         checklist=checklist.checklist(desk),
         groups=grants.GROUPS,
         presets=grants.PRESET_CHOICES,
+        preset_now=preset_of(key.rules.permissions) if key else None,
         checks=snippets.checks(desk.settings.url),
         programs=snippets.programs(desk.settings.url),
         troubles=remedies.TROUBLES,

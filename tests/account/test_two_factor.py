@@ -317,6 +317,14 @@ def test_another_app_needs_a_code_of_the_old_one_which_stays_in_force_until_then
     assert type_code(desk, other.code()) == "in"
 
 
+def test_a_wrong_code_of_the_new_app_does_not_use_up_one_of_the_old(desk: Desk, phone: Phone) -> None:
+    other = Phone(two_factor.begin(desk).secret, desk.clock)
+    proof = Proof(password=PASSWORD, code=phone.code())
+    with pytest.raises(WrongCode):
+        two_factor.finish(desk, proof, other.wrong_code(), by=TRADER)
+    assert len(two_factor.finish(desk, proof, other.code(), by=TRADER)) == 10
+
+
 def test_without_an_account_there_is_nothing_to_set_up(desk: Desk) -> None:
     with pytest.raises(NotFound):
         two_factor.begin(desk)

@@ -13,7 +13,7 @@ from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.app import create_app, open_desk
 from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
-from tests.browser.conftest import Watch
+from tests.browser.conftest import Script, Watch, sign_in
 from tests.conftest import CHEAP, PASSWORD, FixedClock, Live, free_port
 from tests.phone import Phone
 
@@ -53,7 +53,7 @@ def finish(page: Page, phone: Phone) -> None:
     phone.recovery_codes = page.locator(".recovery-codes li").all_text_contents()
 
 
-def sign_in(page: Page, code: str) -> None:
+def sign_in_with(page: Page, code: str) -> None:
     page.goto("/login")
     page.fill("#username", "trader")
     page.fill("#password", PASSWORD)
@@ -73,11 +73,11 @@ def test_set_up_sign_out_and_in_again_with_the_phone_and_without_it(
     assert len(phone.recovery_codes) == 10
     page.get_by_role("button", name="Sign out").click()
     clock.move(seconds=30)
-    sign_in(page, phone.code())
+    sign_in_with(page, phone.code())
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     elsewhere = browser.new_context(base_url=live.url)
     other = elsewhere.new_page()
-    sign_in(other, phone.recovery_codes[0])
+    sign_in_with(other, phone.recovery_codes[0])
     expect(other.get_by_text("9 recovery codes are left")).to_be_visible()
     other.get_by_role("link", name="Set up your authenticator again").click()
     expect(other.get_by_role("heading", name="Two-factor", exact=True)).to_be_visible()
@@ -99,12 +99,11 @@ def test_the_codes_are_copied_each_on_a_line(page: Page, clock: FixedClock) -> N
 
 
 def test_without_scripts_everything_works_but_the_copying(
-    browser: Browser, live: Live, page: Page, clock: FixedClock
+    browser: Browser, live: Live, script: Script, clock: FixedClock
 ) -> None:
-    context = browser.new_context(
-        base_url=live.url, java_script_enabled=False, storage_state=page.context.storage_state()
-    )
+    context = browser.new_context(base_url=live.url, java_script_enabled=False)
     plain = context.new_page()
+    sign_in(plain)
     phone = begin(plain, clock)
     finish(plain, phone)
     plain.get_by_role("link", name="I have written them down").click()

@@ -51,6 +51,12 @@ def test_every_address_of_a_range_is_allowed(word: str, pick: int) -> None:
     assert AddressRule.of_networks(word).allows(str(inside))
 
 
+@pytest.mark.parametrize("ip", ["::ffff:203.0.113.7", "::7"])
+def test_a_wide_range_of_ipv6_has_every_address_that_is_written_in_it(ip: str) -> None:
+    assert AddressRule.of_networks("::/8").allows(ip)
+    assert not AddressRule.of_networks("::/8").allows("203.0.113.7")
+
+
 @given(V4, V4)
 def test_one_address_allows_itself_alone(allowed: str, other: str) -> None:
     assert AddressRule.of_networks(allowed).allows(other) is (allowed == other)

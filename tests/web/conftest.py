@@ -34,12 +34,12 @@ class Person:
     def get(self, path: str) -> TestResponse:
         return self._seen(self.client.get(path))
 
-    def post(self, path: str, *, page: str = "", **fields: str) -> TestResponse:
+    def post(self, path: str, *, page: str = "", **fields: str | list[str]) -> TestResponse:
         """Fill the form that ``page`` shows and send it."""
         token = csrf_token(self.get(page or path).text)
         return self.post_raw(path, csrf_token=token, **fields)
 
-    def post_raw(self, path: str, **fields: str) -> TestResponse:
+    def post_raw(self, path: str, **fields: str | list[str]) -> TestResponse:
         """Send a form without looking at the page first."""
         return self._seen(self.client.post(path, data=fields, headers={"Sec-Fetch-Site": "same-origin"}))
 
