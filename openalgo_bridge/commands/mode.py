@@ -73,13 +73,11 @@ def _confirm(settings: Settings, code: str, *, password_stdin: bool) -> None:
 def _hold_orders(preferences: Preferences) -> None:
     """With its line in the audit list where that can be written, and else without. Raises StorageError."""
     try:
-        preferences.set_order_mode(OrderMode.SEMI_AUTO, by=_BY)
+        is_noted = preferences.hold_orders(by=_BY)
     except StorageError as error:
-        try:
-            preferences.hold_orders()
-        except StorageError as worse:
-            raise StorageError(f"{worse.message} To keep orders from being sent, stop the bridge (Ctrl+C).") from worse
-        print(f"This could not be noted in the audit list. {error.message}", file=sys.stderr)
+        raise StorageError(f"{error.message} To keep orders from being sent, stop the bridge (Ctrl+C).") from error
+    if not is_noted:
+        print("This could not be noted in the audit list.", file=sys.stderr)
 
 
 @contextmanager

@@ -59,13 +59,18 @@ class Preferences:
         """Effective for the next request. Raises StorageError."""
         self._change("order_mode", mode, AuditEvent.ORDER_MODE, by)
 
-    def hold_orders(self) -> None:
-        """Semi-Auto without an audit line, for when that cannot be written. Raises StorageError.
+    def hold_orders(self, *, by: Actor) -> bool:
+        """Semi-Auto, whether or not its line of the audit list can be written; True when it was. Raises StorageError.
 
         The one change that may go unrecorded: an unwritten line must not be why orders go on being sent.
         """
-        with self._db.transaction() as db:
-            _put(db, "order_mode", OrderMode.SEMI_AUTO)
+        try:
+            self.set_order_mode(OrderMode.SEMI_AUTO, by=by)
+        except StorageError:
+            with self._db.transaction() as db:
+                _put(db, "order_mode", OrderMode.SEMI_AUTO)
+            return False
+        return True
 
     def set_trading_mode(self, mode: TradingMode, *, by: Actor) -> None:
         """Effective for the next order. Raises StorageError."""

@@ -92,7 +92,10 @@ def save_mode() -> ResponseReturnValue:
         except (Denied, RateLimited) as refusal:
             return refuse(form, refusal)
         step_up.note()
-    desk.store.preferences.set_order_mode(mode, by=actor())
+    if mode is OrderMode.AUTO:
+        desk.store.preferences.set_order_mode(mode, by=actor())
+    elif not desk.store.preferences.hold_orders(by=actor()):
+        _log.error("Semi-Auto could not be noted in the audit list.")
     _log.warning("The order mode is now %s.", mode)
     flash(_EFFECT[mode], "success")
     return redirect(url_for("apikey.apikey", _anchor="content"))

@@ -50,17 +50,20 @@ _PYTHON = """\
 import os
 from openalgo import api
 
-client = api(api_key=os.environ["OPENALGO_API_KEY"], host="@URL@")
-print(client.placeorder(strategy="first", symbol="RELIANCE", exchange="NSE", action="BUY",
-                        price_type="MARKET", product="MIS", quantity=1))"""
+client = api(api_key=os.environ["OPENALGO_API_KEY"],
+             host="@URL@")
+print(client.placeorder(
+    strategy="first", symbol="RELIANCE", exchange="NSE",
+    action="BUY", price_type="MARKET", product="MIS", quantity=1))"""
 
 _NODE = """\
 const OpenAlgo = require("openalgo");
 
-const client = new OpenAlgo(process.env.OPENALGO_API_KEY, "@URL@");
-client.placeOrder({ strategy: "first", symbol: "RELIANCE", exchange: "NSE", action: "BUY",
-                    priceType: "MARKET", product: "MIS", quantity: 1 })
-  .then(console.log)
+const key = process.env.OPENALGO_API_KEY;
+const client = new OpenAlgo(key, "@URL@");
+const order = { strategy: "first", symbol: "RELIANCE", exchange: "NSE",
+  action: "BUY", priceType: "MARKET", product: "MIS", quantity: 1 };
+client.placeOrder(order).then(console.log)
   .catch((error) => console.error(error.response?.data ?? error.message));"""
 
 _AMIBROKER = r"""// A button in the Parameters window. It sends one order, and never a second time by itself.

@@ -15,7 +15,7 @@ from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.permission import PRESETS, Preset
 from openalgo_bridge.store.preferences import KeyCopy
 from tests import phone
-from tests.conftest import TRADER, Account, FixedClock
+from tests.conftest import PASSWORD, TRADER, Account, FixedClock
 from tests.web.conftest import Person, csrf_token, hold, send, shown_key
 
 SAFE = ("/", "/apikey", "/orders", "/positions", "/traffic", "/action-center", "/security", "/security/audit")
@@ -489,3 +489,12 @@ def test_what_was_done_with_the_key_is_in_the_audit_list(trader: Person, account
     events = [line.event for line in desk.store.audit.page(limit=3)]
     assert events == [AuditEvent.KEY_REVOKED, AuditEvent.KEY_REGENERATED, AuditEvent.KEY_SHOWN]
     assert {line.actor.name for line in desk.store.audit.page(limit=3)} == {"trader"}
+
+
+def test_semi_auto_is_saved_even_where_its_audit_line_cannot_be_written(trader: Person, desk: Desk) -> None:
+    desk.store.files[0].write("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")
+    trader.post("/apikey/mode", page="/apikey", mode="semi_auto")
+    assert desk.store.preferences.order_mode() is OrderMode.SEMI_AUTO
+    answer = trader.post("/apikey/mode", page="/apikey", mode="auto", password=PASSWORD)
+    assert answer.status_code == 503
+    assert desk.store.preferences.order_mode() is OrderMode.SEMI_AUTO
