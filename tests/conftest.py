@@ -24,6 +24,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
+from openalgo_bridge.store.sessions import NewSession
 
 PASSWORD = "correct horse battery"
 TRADER = Actor(name="trader", address="127.0.0.1", program="test")
@@ -40,6 +41,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="a long campaign: run with --slow"))
+
+
+def open_session(desk: Desk, session: NewSession) -> int:
+    """A session of who typed the present password; its number."""
+    user = desk.store.users.get()
+    assert user is not None
+    assert desk.store.sessions.create(session, password_hash=user.password_hash)
+    (number,) = [each.number for each in desk.store.sessions.all() if each.id_hash == session.id_hash]
+    return number
 
 
 class FixedClock(Clock):

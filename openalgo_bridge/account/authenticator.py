@@ -75,11 +75,11 @@ def confirm_code(desk: Desk, code: str, *, device: str = "") -> None:
     if secret is None:
         raise WrongCode(UNREADABLE)
     digits = digits_of(code)
-    bucket, policy = limit_of(desk, "code", device, for_strangers=TRIES)
+    bucket, policy = limit_of(desk, "code", device, for_strangers=TRIES, for_codes=True)
     with attempts.counted(desk.store.failed_logins, bucket, policy, of="codes"):
         step = step_of(secret, digits, step_now(desk))
         if step is None:
-            raise WrongCode(_why_wrong(desk, secret, digits, is_known=known_device(desk, device)))
+            raise WrongCode(_why_wrong(desk, secret, digits, is_known=known_device(desk, device, for_codes=True)))
         if not desk.store.two_factor.use_step(step):
             raise WrongCode(_why_used(desk))
 

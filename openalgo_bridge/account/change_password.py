@@ -13,7 +13,7 @@ from openalgo_bridge.model.audit import Actor
 
 
 def change_password(
-    desk: Desk, proof: Proof, new_password: str, again: str, *, keep_session: bytes | None, by: Actor
+    desk: Desk, proof: Proof, new_password: str, again: str, *, keep_session: int | None, by: Actor
 ) -> None:
     """Set the new password and end every session but ``keep_session``, in one commit.
 

@@ -70,7 +70,7 @@ def confirm_recovery_code(desk: Desk, code: str, *, device: str, by: Actor, ends
 
     Raises WrongCode, RateLimited, StorageError.
     """
-    bucket, policy = limit_of(desk, "code", device, for_strangers=TRIES)
+    bucket, policy = limit_of(desk, "code", device, for_strangers=TRIES, for_codes=True)
     with attempts.counted(desk.store.failed_logins, bucket, policy, of="codes"):
         open_vault_with_code(desk, code, by=by, ends_sessions=ends_sessions)
 

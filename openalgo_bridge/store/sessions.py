@@ -39,8 +39,8 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session(NewSession):
-    """One row. ``number`` is no secret and not given twice: a person ends it by that. ``seen_at`` is right to a
-    minute."""
+    """One row. ``number`` is no secret, not given twice and stays when the id changes: a session is kept, ended and
+    signed out by that. ``seen_at`` is right to a minute."""
 
     number: int
     created_at: datetime
@@ -55,15 +55,20 @@ class Sessions:
         self._db = db
         self._clock = clock
 
-    def create(self, session: NewSession, *, replacing: bytes | None = None) -> None:
+    def create(self, session: NewSession, *, password_hash: str, replacing: int | None = None) -> bool:
         """Start a session with its full life. ``replacing`` ends the one before it in the same commit.
 
-        A sign-in must come here with a fresh id: one planted in the browser before is worth nothing (security T21).
+        ``password_hash`` is what the password was compared with: False, and no session, where it was changed since,
+        because that change has ended every session that was there. A sign-in must come here with a fresh id: one
+        planted in the browser before is worth nothing (security T21).
         """
         now = self._clock.now()
         with self._db.transaction() as db:
-            db.execute("DELETE FROM session WHERE id_hash = ? OR expires_at <= ?", (replacing, to_ms(now)))
+            db.execute("DELETE FROM session WHERE id = ? OR expires_at <= ?", (replacing, to_ms(now)))
+            if db.execute("SELECT 1 FROM user WHERE password_hash = ?", (password_hash,)).fetchone() is None:
+                return False
             _insert(db, session, now)
+        return True
 
     def load(self, id_hash: bytes) -> Session | None:
         """The session while it lives, else None. Reading does not lengthen it.
@@ -85,24 +90,27 @@ class Sessions:
         )
         return [_session(row) for row in rows]
 
-    def save(self, id_hash: bytes, content: str) -> bool:
-        """Keep new content. False when the session has ended: a slow request never revives it after a logout."""
-        return self._db.write("UPDATE session SET content = ? WHERE id_hash = ?", (content, id_hash)) == 1
+    def save(self, number: int, content: str) -> bool:
+        """Keep new content. False when the session has ended: a slow request never revives it after a logout.
 
-    def rotate(self, id_hash: bytes, new_id_hash: bytes) -> bool:
+        A second click that began under the former id is no slow request: it finds its session all the same.
+        """
+        return self._db.write("UPDATE session SET content = ? WHERE id = ?", (content, number)) == 1
+
+    def rotate(self, number: int, new_id_hash: bytes) -> bool:
         """Give a living session a new id and keep its end, for a step-up. False when it has ended."""
-        sql = "UPDATE session SET id_hash = ? WHERE id_hash = ? AND expires_at > ?"
-        return self._db.write(sql, (new_id_hash, id_hash, self._clock.now_ms())) == 1
+        sql = "UPDATE session SET id_hash = ? WHERE id = ? AND expires_at > ?"
+        return self._db.write(sql, (new_id_hash, number, self._clock.now_ms())) == 1
 
     def touch(self, session: Session) -> None:
         """Note that the person did something; costs a write at most once a minute. Not for background polls."""
         now = self._clock.now()
         if now - session.seen_at >= _SEEN_EVERY:
-            self._db.write("UPDATE session SET seen_at = ? WHERE id_hash = ?", (to_ms(now), session.id_hash))
+            self._db.write("UPDATE session SET seen_at = ? WHERE id = ?", (to_ms(now), session.number))
 
-    def delete(self, id_hash: bytes) -> None:
-        """End a session. Effective for the next request."""
-        self._db.write("DELETE FROM session WHERE id_hash = ?", (id_hash,))
+    def delete(self, number: int) -> None:
+        """End a session, whatever its id is by now. Effective for the next request."""
+        self._db.write("DELETE FROM session WHERE id = ?", (number,))
 
     def end(self, number: int, *, by: Actor) -> None:
         """End one by its number. Raises NotFound when it has ended already."""
@@ -113,7 +121,7 @@ class Sessions:
             told = f"{ended[0]['address']} {ended[0]['program']}"
             audit.append(db, self._clock.now_ms(), by, AuditEvent.SESSION_ENDED, before=told)
 
-    def end_others(self, keep: bytes | None, *, by: Actor) -> int:
+    def end_others(self, keep: int | None, *, by: Actor) -> int:
         """Log out everywhere, but for ``keep``; returns how many sessions that ended."""
         with self._db.transaction() as db:
             ended = end_others(db, keep)
@@ -125,9 +133,9 @@ class Sessions:
         return self._db.write("DELETE FROM session WHERE expires_at <= ?", (self._clock.now_ms(),))
 
 
-def end_others(db: sqlite3.Connection, keep: bytes | None) -> int:
+def end_others(db: sqlite3.Connection, keep: int | None) -> int:
     """The same inside the caller's transaction, for a change of the password."""
-    return db.execute("DELETE FROM session WHERE id_hash IS NOT ?", (keep,)).rowcount
+    return db.execute("DELETE FROM session WHERE id IS NOT ?", (keep,)).rowcount
 
 
 def _session(row: Row) -> Session:

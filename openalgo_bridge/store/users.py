@@ -79,7 +79,7 @@ class Users:
             audit.append(db, now, by, AuditEvent.RISK_ACCEPTED, after=user.risk_version)
             audit.append(db, now, by, AuditEvent.KEY_GENERATED, after=user.key.fingerprint)
 
-    def change_password(self, password_hash: str, wrapped: Wrapped, *, keep_session: bytes | None, by: Actor) -> None:
+    def change_password(self, password_hash: str, wrapped: Wrapped, *, keep_session: int | None, by: Actor) -> None:
         """A new password, the vault key wrapped under it, and every session but ``keep_session`` ended: one commit.
 
         Raises NotFound while there is no user.

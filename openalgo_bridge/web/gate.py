@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask, current_app, jsonify, make_response, redirect, request, url_for
+from flask import Flask, after_this_request, current_app, jsonify, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
@@ -82,7 +82,7 @@ def _visitor() -> str:
 
 def sign_in(user: User) -> None:
     """Start a signed-in session under a new id."""
-    sessions.begin_signed_in()
+    sessions.begin_signed_in(user.password_hash)
     login_user(SignedIn(user))
 
 
@@ -108,17 +108,28 @@ def device_token() -> str:
     return request.cookies.get(_device_cookie(), "")
 
 
-def remember_device(response: Response) -> None:
-    """Let this browser be known for 90 days, so that strangers' wrong passwords cannot lock it out."""
+def remember_device(response: Response, *, proved_code: bool = False) -> None:
+    """Let this browser be known for 90 days, so that strangers' wrong passwords and codes cannot lock it out."""
     desk = current_desk()
     response.set_cookie(
         _device_cookie(),
-        devices.new_device_token(desk),
+        devices.new_device_token(desk, proved_code=proved_code),
         max_age=devices.DEVICE_LIFE,
         httponly=True,
         samesite="Strict",
         path="/",
     )
+
+
+def remember_proof(*, proved_code: bool) -> None:
+    """After a step-up in this request: the browser is known as what it proved, from this answer on."""
+
+    def remember(response: Response) -> Response:
+        remember_device(response, proved_code=proved_code)
+        return response
+
+    if not devices.known_device(current_desk(), device_token(), for_codes=proved_code):
+        after_this_request(remember)
 
 
 def _closed_to_strangers(manager: LoginManager) -> Callable[[], ResponseReturnValue | None]:

@@ -109,7 +109,7 @@ def _enter(user: User, how: str) -> Response:
     gate.sign_in(user)
     _log.info("The trader signed in from %s.", request.remote_addr)
     response = redirect(gate.destination())
-    gate.remember_device(response)
+    gate.remember_device(response, proved_code=bool(how))
     return response
 
 

@@ -82,7 +82,7 @@ def end_session(number: int) -> ResponseReturnValue:
 @blueprint.post("/sessions/end-others")
 def end_other_sessions() -> ResponseReturnValue:
     """Sign out everywhere but here."""
-    ended = current_desk().store.sessions.end_others(sessions.current_id(), by=actor())
+    ended = current_desk().store.sessions.end_others(sessions.current_number(), by=actor())
     flash(f"Signed out in {ended} other {'browser' if ended == 1 else 'browsers'}.", "success")
     return redirect(url_for("security.security"))
 
@@ -93,7 +93,7 @@ def _change_password(form: ChangePasswordForm) -> None:
         step_up.proof_of(form),
         form.new_password.data or "",
         form.again.data or "",
-        keep_session=sessions.current_id(),
+        keep_session=sessions.current_number(),
         by=actor(),
     )
 
@@ -107,7 +107,7 @@ def _page(form: ChangePasswordForm, status: int) -> tuple[str, int]:
         codes_left=recovery.left(desk),
         few_codes=recovery.FEW,
         sessions=desk.store.sessions.all(),
-        this_session=sessions.current_id(),
+        this_session=sessions.current_number(),
         lines=lines_of(desk.store.audit.page(limit=_NEWEST_LINES)),
     )
     return text, status

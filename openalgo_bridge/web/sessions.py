@@ -59,6 +59,7 @@ class BridgeSession(SessionMixin):
         self.modified = False
         self.is_background = False
         self.fate = _Fate.KEEP
+        self.password_hash = ""
         self._load: Callable[[], _Brought] | None = load
         self._brought = _Brought()
 
@@ -146,15 +147,19 @@ class BridgeSessionInterface(SessionInterface):
             address=request.remote_addr or "",
             program=request.user_agent.string,
         )
-        self._sessions.create(fresh, replacing=None if session.row is None else session.row.id_hash)
+        replacing = None if session.row is None else session.row.number
+        if not self._sessions.create(fresh, password_hash=session.password_hash, replacing=replacing):
+            # The password was changed while this one was looked at: the next page asks for the new one.
+            self._delete_cookie(response, self.get_cookie_name(app))
+            return
         self._set_cookie(app, response, cookie)
         self._delete_cookie(response, self._visit_name(app))
 
     def _keep(self, app: Flask, session: BridgeSession, row: Session, response: Response) -> None:
-        is_alive = not session.modified or self._sessions.save(row.id_hash, session.content)
+        is_alive = not session.modified or self._sessions.save(row.number, session.content)
         if is_alive and session.fate is _Fate.NEW_ID:
             cookie = _new_id()
-            is_alive = self._sessions.rotate(row.id_hash, self._hash(cookie))
+            is_alive = self._sessions.rotate(row.number, self._hash(cookie))
             self._set_cookie(app, response, cookie)
         if not is_alive:
             self._delete_cookie(response, self.get_cookie_name(app))
@@ -170,7 +175,7 @@ class BridgeSessionInterface(SessionInterface):
 
     def _end(self, app: Flask, session: BridgeSession, response: Response) -> None:
         if session.row is not None:
-            self._sessions.delete(session.row.id_hash)
+            self._sessions.delete(session.row.number)
         self._delete_cookie(response, self.get_cookie_name(app))
 
     def _set_cookie(self, app: Flask, response: Response, cookie: str) -> None:
@@ -189,10 +194,14 @@ class BridgeSessionInterface(SessionInterface):
         return self._machine_key.digest(SESSION_HASH, shortened)
 
 
-def begin_signed_in() -> None:
-    """Forget what was in the session and give it a new id when the answer leaves (security T21)."""
+def begin_signed_in(password_hash: str) -> None:
+    """Forget what was in the session and give it a new id when the answer leaves (security T21).
+
+    ``password_hash`` is what the password was compared with.
+    """
     session.clear()
     _current().fate = _Fate.SIGN_IN
+    _current().password_hash = password_hash
 
 
 def begin_new_id() -> None:
@@ -207,10 +216,10 @@ def end() -> None:
     _current().fate = _Fate.END
 
 
-def current_id() -> bytes | None:
-    """The hashed id of the session of this request; None for a visitor."""
+def current_number() -> int | None:
+    """The number of the session of this request; None for a visitor."""
     row = _current().row
-    return None if row is None else row.id_hash
+    return None if row is None else row.number
 
 
 def mark_background() -> None:

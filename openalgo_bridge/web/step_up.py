@@ -10,9 +10,9 @@ that only change a setting ask for nothing. An open window is not lengthened, so
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from flask import session
+from flask import g, session
 from flask_login import current_user
 from wtforms import PasswordField  # type: ignore[import-untyped, unused-ignore]
 from wtforms.validators import InputRequired, Length  # type: ignore[import-untyped, unused-ignore]
@@ -98,21 +98,29 @@ def is_fresh() -> bool:
 
 def proof_of(form: StepUpForm) -> Proof:
     """What the person typed, for the use case that checks it."""
-    return Proof(
+    g.proof = Proof(
         password=form.password.data or "",
         code=form.code.data or "",
         is_fresh=is_fresh(),
         device=gate.device_token(),
         by=actor(),
     )
+    return cast("Proof", g.proof)
 
 
-def note() -> None:
-    """After a proof that was accepted: open the window, and give the session a new id (security T21)."""
-    if not is_fresh():
-        desk = current_desk()
+def note(*, proved_code: bool = False) -> None:
+    """After the proof of this request was accepted: open the window, and give the session a new id (security T21).
+
+    What was proved is what was typed. A proof that leaned on the window opens no other one: while a password is
+    checked, which takes a while, the window may close, and would otherwise begin anew without a code.
+    ``proved_code``: a code was accepted that was not part of the proof.
+    """
+    desk, proof = current_desk(), cast("Proof", g.proof)
+    typed_code = proved_code or (bool(proof.code) and desk.store.two_factor.get().is_set_up)
+    if not proof.is_fresh:
         session[_PROVED_AT] = desk.clock.now_ms()
-        session[_WITH_CODE] = authenticator.is_needed_for_credentials(desk)
+        session[_WITH_CODE] = typed_code
+    gate.remember_proof(proved_code=typed_code or (proof.is_fresh and bool(session.get(_WITH_CODE))))
     sessions.begin_new_id()
 
 

@@ -117,7 +117,11 @@ def finish() -> ResponseReturnValue:
     except WrongCode as refusal:
         form.show_faults({"new_code": [refusal.message]})
         return _page(form, status=refusal.status)
-    return _codes(form, lambda: two_factor.finish(desk, step_up.proof_of(form), form.new_code.data, by=actor()))
+    return _codes(
+        form,
+        lambda: two_factor.finish(desk, step_up.proof_of(form), form.new_code.data, by=actor()),
+        proved_code=True,
+    )
 
 
 @blueprint.post("/recovery-codes")
@@ -157,13 +161,13 @@ def remove() -> ResponseReturnValue:
     )
 
 
-def _codes(form: StepUpForm, make: Callable[[], list[str]]) -> ResponseReturnValue:
+def _codes(form: StepUpForm, make: Callable[[], list[str]], *, proved_code: bool = False) -> ResponseReturnValue:
     """The page with the ten codes that ``make`` returns, or the form with what was wrong."""
     try:
         codes = make()
     except (Denied, RateLimited) as refusal:
         return _refused(form, refusal)
-    step_up.note()
+    step_up.note(proved_code=proved_code)
     _log.warning("New recovery codes were made; former ones are worth nothing.")
     return _page(codes=codes)
 

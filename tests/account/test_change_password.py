@@ -14,7 +14,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Denied, Invalid, NotFound, RateLimited, StorageError
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.store.sessions import NewSession
-from tests.conftest import PASSWORD, TRADER, FixedClock
+from tests.conftest import PASSWORD, TRADER, FixedClock, open_session
 from tests.phone import set_up
 
 NEW = "four unrelated new words"
@@ -25,7 +25,7 @@ def key(desk: Desk) -> str:
     return create_account(desk, "trader", PASSWORD, risk_accepted=True)
 
 
-def change(desk: Desk, new: str = NEW, again: str = NEW, *, old: str = PASSWORD, keep: bytes | None = None) -> None:
+def change(desk: Desk, new: str = NEW, again: str = NEW, *, old: str = PASSWORD, keep: int | None = None) -> None:
     change_password(desk, Proof(password=old), new, again, keep_session=keep, by=TRADER)
 
 
@@ -91,9 +91,11 @@ def test_it_can_be_changed_again_and_again(desk: Desk, key: str) -> None:
 
 
 def test_every_session_but_this_one_ends(desk: Desk, key: str) -> None:
-    for name in (b"this", b"phone", b"stolen"):
-        desk.store.sessions.create(NewSession(id_hash=name, content="{}", address="", program=""))
-    change(desk, keep=b"this")
+    numbers = [
+        open_session(desk, NewSession(id_hash=name, content="{}", address="", program=""))
+        for name in (b"this", b"phone", b"stolen")
+    ]
+    change(desk, keep=numbers[0])
     assert [session.id_hash for session in desk.store.sessions.all()] == [b"this"]
 
 
@@ -107,7 +109,7 @@ def test_it_is_in_the_audit_list_without_a_password(desk: Desk, key: str) -> Non
 
 def test_a_wrong_old_password_changes_nothing_and_is_counted(desk: Desk, key: str) -> None:
     user, wrapped = desk.store.users.get(), desk.store.vault.get()
-    desk.store.sessions.create(NewSession(id_hash=b"other", content="{}", address="", program=""))
+    open_session(desk, NewSession(id_hash=b"other", content="{}", address="", program=""))
     for _ in range(5):
         with pytest.raises(Denied, match="Wrong password"):
             change(desk, old="not the password")
@@ -156,7 +158,7 @@ def test_without_an_account_there_is_nothing_to_change(desk: Desk) -> None:
 
 def test_a_commit_that_fails_leaves_the_old_password_whole(desk: Desk, key: str) -> None:
     db = desk.store.files[0]
-    desk.store.sessions.create(NewSession(id_hash=b"other", content="{}", address="", program=""))
+    open_session(desk, NewSession(id_hash=b"other", content="{}", address="", program=""))
     db.write("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     with pytest.raises(StorageError):
         change(desk)
@@ -175,3 +177,12 @@ def test_of_two_changes_at_once_one_password_is_left_and_it_opens_all(desk: Desk
     assert all(error is None or isinstance(error, Denied | RateLimited) for error in done)
     clock.move(hours=2)
     assert sum(opens(desk, password) for password in (PASSWORD, *candidates)) == 1
+
+
+def test_a_sign_in_that_was_checked_against_the_former_password_opens_no_session(desk: Desk, key: str) -> None:
+    before = desk.store.users.get()
+    assert before is not None
+    change(desk)
+    late = NewSession(id_hash=b"late", content="{}", address="", program="")
+    assert not desk.store.sessions.create(late, password_hash=before.password_hash)
+    assert desk.store.sessions.all() == []

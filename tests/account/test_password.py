@@ -17,16 +17,21 @@ from tests.model.test_apikey import ANY_TEXT
 
 # In a process of its own, because what it looks for is a thread that can never be stopped.
 TWO_AT_ONCE = """
+import contextlib
 import threading
 from openalgo_bridge.account.password import Argon2Cost, hash_password, matches
+from openalgo_bridge.errors import RateLimited
 
 phc = hash_password("correct horse battery", Argon2Cost({cost}))
-found = []
+found, checked = [], []
 barrier = threading.Barrier(2)
 
 def check():
     barrier.wait()
-    found.extend(matches("correct horse battery", phc) for _ in range(3))
+    while checked.count(threading.get_ident()) < 3:
+        with contextlib.suppress(RateLimited):  # a busy PC: the other one's hash took a second
+            found.append(matches("correct horse battery", phc))
+            checked.append(threading.get_ident())
 
 threads = [threading.Thread(target=check) for _ in range(2)]
 for thread in threads:

@@ -24,7 +24,7 @@ from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.machine_key import MachineKey
 from openalgo_bridge.store.sessions import NewSession
 from tests.account.conftest import open_desk
-from tests.conftest import CHEAP, PASSWORD, TRADER, Account, FixedClock
+from tests.conftest import CHEAP, PASSWORD, TRADER, Account, FixedClock, open_session
 from tests.model.test_apikey import ANY_TEXT
 from tests.phone import Phone, set_up
 
@@ -52,7 +52,7 @@ def outcome(desk: Desk, code: str) -> str:
 
 
 def a_session(desk: Desk, name: bytes) -> None:
-    desk.store.sessions.create(NewSession(id_hash=name, content="{}", address="", program=""))
+    open_session(desk, NewSession(id_hash=name, content="{}", address="", program=""))
 
 
 def wrong(code: str) -> str:

@@ -16,7 +16,7 @@ from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.sessions import NewSession
 from tests.account.conftest import open_desk
 from tests.bridge_rows import rows_of_every_table
-from tests.conftest import PASSWORD, TRADER, FixedClock
+from tests.conftest import PASSWORD, TRADER, FixedClock, open_session
 from tests.phone import Phone, set_up
 
 NEW = "four unrelated new words"
@@ -104,7 +104,7 @@ def test_where_there_is_no_authenticator_none_is_removed(desk: Desk, key: str) -
 
 
 def test_everybody_is_signed_out(desk: Desk, key: str) -> None:
-    desk.store.sessions.create(NewSession(id_hash=b"a browser", content="{}", address="", program=""))
+    open_session(desk, NewSession(id_hash=b"a browser", content="{}", address="", program=""))
     reset(desk)
     assert desk.store.sessions.all() == []
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openalgo_bridge.account import authenticator, two_factor
-from openalgo_bridge.account.devices import new_device_token
+from openalgo_bridge.account.devices import known_device, new_device_token
 from openalgo_bridge.account.login import Proof, confirm, open_vault, second_step
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, NotFound, RateLimited, StorageError, WrongCode
@@ -163,8 +163,8 @@ def test_a_code_of_the_past_does_not_work_after_a_later_one(desk: Desk, phone: P
 
 
 def test_of_eight_who_type_one_code_one_gets_in(desk: Desk, phone: Phone) -> None:
-    device, code = new_device_token(desk), phone.code()
-    devices = [f"{device}"] + [new_device_token(desk) for _ in range(7)]
+    device, code = new_device_token(desk, proved_code=True), phone.code()
+    devices = [f"{device}"] + [new_device_token(desk, proved_code=True) for _ in range(7)]
     barrier, outcomes = threading.Barrier(8), list[str]()
 
     def race(own: str) -> None:
@@ -216,17 +216,17 @@ def test_a_clock_that_is_off_is_told_in_words_and_the_code_is_still_refused(
     desk: Desk, phone: Phone, clock: FixedClock, away: int, spoken: str
 ) -> None:
     clock.move(minutes=30)
-    device, code = new_device_token(desk), phone.code(away)
+    device, code = new_device_token(desk, proved_code=True), phone.code(away)
     told = sentence(desk, code, device)
     assert f"off by about {spoken}." in told
     assert "automatic time" in told
-    assert type_code(desk, phone.code(), new_device_token(desk)) == "in"
+    assert type_code(desk, phone.code(), new_device_token(desk, proved_code=True)) == "in"
 
 
 @pytest.mark.parametrize("away", [-11, 11])
 def test_further_away_nothing_is_said_about_the_clock(desk: Desk, phone: Phone, clock: FixedClock, away: int) -> None:
     clock.move(minutes=30)
-    assert sentence(desk, phone.code(away), new_device_token(desk)).startswith("Wrong code.")
+    assert sentence(desk, phone.code(away), new_device_token(desk, proved_code=True)).startswith("Wrong code.")
 
 
 def test_a_stranger_is_not_told_that_a_guess_will_count_in_a_minute(desk: Desk, phone: Phone) -> None:
@@ -237,7 +237,7 @@ def test_a_clock_that_was_set_back_is_told(desk: Desk, phone: Phone, clock: Fixe
     clock.move(hours=1)
     assert type_code(desk, phone.code()) == "in"
     clock.move(minutes=-50)
-    assert "clock of this PC" in sentence(desk, phone.code(), new_device_token(desk))
+    assert "clock of this PC" in sentence(desk, phone.code(), new_device_token(desk, proved_code=True))
 
 
 # Setting it up
@@ -442,7 +442,7 @@ def test_guesses_at_the_same_moment_never_exceed_the_limit(desk: Desk, phone: Ph
 def test_a_known_browser_waits_at_most_30_seconds_whatever_strangers_do(
     desk: Desk, phone: Phone, clock: FixedClock
 ) -> None:
-    device, waits = new_device_token(desk), []
+    device, waits = new_device_token(desk, proved_code=True), []
     for _ in range(8):
         guess_often(desk, phone, 6)
         assert type_code(desk, phone.wrong_code(), device) == "WrongCode"
@@ -459,7 +459,7 @@ def test_a_known_browser_steps_up_while_somebody_else_guesses_at_an_open_session
         outcome(lambda: confirm(desk, Proof(password="wrong password")))
         guess_often(desk, phone, 1)
     assert outcome(lambda: confirm(desk, Proof(password=PASSWORD, code=phone.code()))) == "RateLimited"
-    confirm(desk, Proof(password=PASSWORD, code=phone.code(), device=new_device_token(desk)))
+    confirm(desk, Proof(password=PASSWORD, code=phone.code(), device=new_device_token(desk, proved_code=True)))
 
 
 def test_a_right_code_clears_the_count(desk: Desk, phone: Phone) -> None:
@@ -471,7 +471,7 @@ def test_a_right_code_clears_the_count(desk: Desk, phone: Phone) -> None:
 def test_when_the_counters_cannot_be_read_no_code_counts(desk: Desk, phone: Phone) -> None:
     desk.store.files[0].write("DROP TABLE failed_login")
     assert type_code(desk, phone.code()) == "StorageError"
-    assert type_code(desk, phone.code(), new_device_token(desk)) == "StorageError"
+    assert type_code(desk, phone.code(), new_device_token(desk, proved_code=True)) == "StorageError"
 
 
 def test_when_the_switches_cannot_be_read_nothing_is_confirmed(desk: Desk, phone: Phone) -> None:
@@ -526,3 +526,19 @@ def test_a_pending_secret_under_another_machine_key_must_be_begun_again(
     begun = Phone(two_factor.begin(desk).secret, desk.clock)
     with pytest.raises(Conflict, match="begun again"):
         two_factor.check_new_code(with_another_machine_key(desk, tmp_path), begun.code())
+
+
+def test_who_has_the_password_gets_no_new_count_with_every_sign_in(desk: Desk, phone: Phone) -> None:
+    # A sign-in with the password alone makes a browser known, but not where codes are guessed.
+    told = [type_code(desk, phone.wrong_code(), new_device_token(desk)) for _ in range(8)]
+    assert told == ["WrongCode"] * 5 + ["RateLimited"] * 3
+
+
+def test_no_browser_stays_known_when_the_authenticator_or_the_password_changes(desk: Desk, account: Account) -> None:
+    before = new_device_token(desk, proved_code=True)
+    assert known_device(desk, before, for_codes=True)
+    set_up(desk)
+    after = new_device_token(desk, proved_code=True)
+    assert (known_device(desk, before), known_device(desk, after)) == (False, True)
+    desk.store.files[0].write("UPDATE user SET password_hash = '$changed$'")
+    assert not known_device(desk, after)

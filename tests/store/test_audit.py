@@ -252,9 +252,10 @@ class Everything:
 @pytest.fixture
 def everything(db: Database, clock: FixedClock) -> Everything:
     store = Everything(db, Users(db, clock), Sessions(db, clock), Preferences(db, clock))
-    store.sessions.create(NewSession(id_hash=b"mine", content="{}", address="127.0.0.1", program="Firefox"))
-    store.sessions.create(NewSession(id_hash=b"other", content="{}", address="127.0.0.1", program="Firefox"))
     db.write("INSERT INTO user (id, username, password_hash, created_at) VALUES (1, 'trader', 'old', 1)")
+    for name in (b"mine", b"other"):
+        session = NewSession(id_hash=name, content="{}", address="127.0.0.1", program="Firefox")
+        assert store.sessions.create(session, password_hash="old")
     return store
 
 
@@ -275,9 +276,11 @@ def contents(db: Database) -> dict[str, list[tuple[object, ...]]]:
 
 CHANGES: dict[str, Callable[[Everything], object]] = {
     "ending a session": lambda store: store.sessions.end(number_of(store.sessions, b"other"), by=TRADER),
-    "ending all others": lambda store: store.sessions.end_others(b"mine", by=TRADER),
+    "ending all others": lambda store: store.sessions.end_others(number_of(store.sessions, b"mine"), by=TRADER),
     "the order mode": lambda store: store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER),
-    "a new password": lambda store: store.users.change_password("new", a_wrapping(), keep_session=b"mine", by=TRADER),
+    "a new password": lambda store: store.users.change_password(
+        "new", a_wrapping(), keep_session=number_of(store.sessions, b"mine"), by=TRADER
+    ),
     "a reset": lambda store: store.users.reset_password("new", a_wrapping(), opens_copies=False, by=TRADER),
 }
 
@@ -316,7 +319,8 @@ with db.transaction() as open_one:
 
 
 def test_the_vault_is_what_the_new_password_made(everything: Everything) -> None:
-    everything.users.change_password("new", a_wrapping(), keep_session=b"mine", by=TRADER)
+    mine = number_of(everything.sessions, b"mine")
+    everything.users.change_password("new", a_wrapping(), keep_session=mine, by=TRADER)
     user = everything.users.get()
     assert user is not None
     assert user.password_hash == "new"

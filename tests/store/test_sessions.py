@@ -18,13 +18,33 @@ def sessions(db: Database, clock: FixedClock) -> Sessions:
     return Sessions(db, clock)
 
 
+HASH = "$argon2id$"
+
+
+@pytest.fixture(autouse=True)
+def _user(db: Database) -> None:
+    db.write("INSERT INTO user (id, username, password_hash, created_at) VALUES (1, 'trader', ?, 1)", (HASH,))
+
+
+def start(sessions: Sessions, session: NewSession, *, replacing: int | None = None) -> int:
+    """A session of who typed the right password; its number."""
+    assert sessions.create(session, password_hash=HASH, replacing=replacing)
+    return number_of(sessions, session.id_hash)
+
+
+def number_of(sessions: Sessions, id_hash: bytes) -> int:
+    found = sessions.load(id_hash)
+    assert found is not None
+    return found.number
+
+
 def a_session(name: str = "a", *, program: str = "Firefox") -> NewSession:
     return NewSession(id_hash=name.encode(), content='{"n":1}', address="127.0.0.1", program=program)
 
 
 def test_a_session_comes_back_as_it_was_saved(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session())
-    assert sessions.save(b"a", '{"n":2}')
+    number = start(sessions, a_session())
+    assert sessions.save(number, '{"n":2}')
     found = sessions.load(b"a")
     assert found is not None
     assert (found.content, found.address, found.program) == ('{"n":2}', "127.0.0.1", "Firefox")
@@ -36,18 +56,18 @@ def test_an_unknown_id_is_no_session(sessions: Sessions) -> None:
 
 
 def test_a_session_ends_after_twelve_hours_whatever_it_does(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session())
+    start(sessions, a_session())
     clock.move(hours=12, milliseconds=-1)
     found = sessions.load(b"a")
     assert found is not None
     sessions.touch(found)
-    sessions.save(b"a", "{}")
+    sessions.save(found.number, "{}")
     clock.move(milliseconds=1)
     assert sessions.load(b"a") is None
 
 
 def test_a_clock_that_is_set_back_does_not_lengthen_a_session(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session())
+    start(sessions, a_session())
     clock.move(minutes=-1)
     assert sessions.load(b"a") is not None, "a small correction"
     clock.move(hours=-1)
@@ -55,25 +75,25 @@ def test_a_clock_that_is_set_back_does_not_lengthen_a_session(sessions: Sessions
 
 
 def test_a_slow_request_does_not_revive_a_session_after_logout(sessions: Sessions) -> None:
-    sessions.create(a_session())
-    sessions.delete(b"a")
-    assert not sessions.save(b"a", '{"n":2}')
-    assert not sessions.rotate(b"a", b"b")
+    number = start(sessions, a_session())
+    sessions.delete(number)
+    assert not sessions.save(number, '{"n":2}')
+    assert not sessions.rotate(number, b"b")
     assert sessions.load(b"a") is None
     assert sessions.load(b"b") is None
 
 
 def test_a_sign_in_kills_the_id_that_was_there_before(sessions: Sessions) -> None:
-    sessions.create(a_session("planted"))
-    sessions.create(a_session("fresh"), replacing=b"planted")
+    planted = start(sessions, a_session("planted"))
+    start(sessions, a_session("fresh"), replacing=planted)
     assert sessions.load(b"planted") is None
     assert sessions.load(b"fresh") is not None
 
 
 def test_a_step_up_gets_a_new_id_but_no_longer_life(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session("old"))
+    number = start(sessions, a_session("old"))
     clock.move(hours=11)
-    assert sessions.rotate(b"old", b"new")
+    assert sessions.rotate(number, b"new")
     assert sessions.load(b"old") is None
     assert sessions.load(b"new") is not None
     clock.move(hours=1)
@@ -81,13 +101,13 @@ def test_a_step_up_gets_a_new_id_but_no_longer_life(sessions: Sessions, clock: F
 
 
 def test_an_expired_session_gets_no_new_id(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session())
+    number = start(sessions, a_session())
     clock.move(hours=12)
-    assert not sessions.rotate(b"a", b"b")
+    assert not sessions.rotate(number, b"b")
 
 
 def test_seen_at_is_written_once_a_minute(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session())
+    start(sessions, a_session())
     started = clock.now()
     seen = []
     for _ in range(3):
@@ -102,9 +122,9 @@ def test_seen_at_is_written_once_a_minute(sessions: Sessions, clock: FixedClock)
 
 
 def test_what_has_expired_is_pruned_and_nothing_else(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session("old"))
+    start(sessions, a_session("old"))
     clock.move(hours=6)
-    sessions.create(a_session("young"))
+    start(sessions, a_session("young"))
     clock.move(hours=6)
     assert sessions.prune() == 1
     assert sessions.prune() == 0
@@ -112,14 +132,14 @@ def test_what_has_expired_is_pruned_and_nothing_else(sessions: Sessions, clock: 
 
 
 def test_a_new_session_prunes_by_the_way(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session("old"))
+    start(sessions, a_session("old"))
     clock.move(hours=12)
-    sessions.create(a_session("young"))
+    start(sessions, a_session("young"))
     assert sessions.prune() == 0
 
 
 def test_a_hostile_program_name_is_cut_and_kept_as_text(sessions: Sessions) -> None:
-    sessions.create(a_session(program="\ud800" + "x " * 5_000))
+    start(sessions, a_session(program="\ud800" + "x " * 5_000))
     found = sessions.load(b"a")
     assert found is not None
     assert found.program == "?" + "x " * 99 + "x"
@@ -127,16 +147,16 @@ def test_a_hostile_program_name_is_cut_and_kept_as_text(sessions: Sessions) -> N
 
 def test_a_key_in_a_program_name_is_taken_out(sessions: Sessions) -> None:
     key = new_key()
-    sessions.create(a_session(program=f"script ({key})"))
+    start(sessions, a_session(program=f"script ({key})"))
     assert [each.program for each in sessions.all()] == ["script ([key])"]
 
 
 def test_the_list_shows_the_living_ones_last_seen_first(sessions: Sessions, clock: FixedClock) -> None:
-    sessions.create(a_session("old"))
+    start(sessions, a_session("old"))
     clock.move(hours=11)
-    sessions.create(a_session("first"))
+    start(sessions, a_session("first"))
     clock.move(minutes=10)
-    sessions.create(a_session("second"))
+    start(sessions, a_session("second"))
     clock.move(minutes=10)
     first = sessions.load(b"first")
     assert first is not None
@@ -147,8 +167,8 @@ def test_the_list_shows_the_living_ones_last_seen_first(sessions: Sessions, cloc
 
 
 def test_one_is_ended_by_its_number_and_the_list_says_so(sessions: Sessions, db: Database, clock: FixedClock) -> None:
-    sessions.create(a_session("mine"))
-    sessions.create(a_session("other", program="Chrome"))
+    start(sessions, a_session("mine"))
+    start(sessions, a_session("other", program="Chrome"))
     other = sessions.load(b"other")
     assert other is not None
     sessions.end(other.number, by=TRADER)
@@ -160,7 +180,7 @@ def test_one_is_ended_by_its_number_and_the_list_says_so(sessions: Sessions, db:
 def test_one_that_has_ended_is_not_found_and_leaves_no_line(
     sessions: Sessions, db: Database, clock: FixedClock
 ) -> None:
-    sessions.create(a_session())
+    start(sessions, a_session())
     with pytest.raises(NotFound):
         sessions.end(7, by=TRADER)
     assert len(sessions.all()) == 1
@@ -172,8 +192,9 @@ def test_everywhere_else_is_everywhere_else(
     sessions: Sessions, db: Database, clock: FixedClock, keep: bytes | None, left: list[bytes]
 ) -> None:
     for name in ("mine", "a", "b"):
-        sessions.create(a_session(name))
-    assert sessions.end_others(keep, by=TRADER) == 3 - len(left)
+        start(sessions, a_session(name))
+    kept = number_of(sessions, keep) if keep == b"mine" else 7 if keep else None
+    assert sessions.end_others(kept, by=TRADER) == 3 - len(left)
     assert [each.id_hash for each in sessions.all()] == left
     (line,) = AuditLog(db, clock).page()
     assert (line.event, line.after) == (AuditEvent.SESSIONS_ENDED, str(3 - len(left)))
@@ -181,19 +202,33 @@ def test_everywhere_else_is_everywhere_else(
 
 def test_the_number_of_an_ended_session_is_not_given_to_another(sessions: Sessions) -> None:
     # Else "End" on a page that was loaded before could end the session that took the number.
-    sessions.create(a_session("mine"))
-    sessions.create(a_session("other"))
+    start(sessions, a_session("mine"))
+    start(sessions, a_session("other"))
     other = sessions.load(b"other")
     assert other is not None
     sessions.end(other.number, by=TRADER)
-    sessions.create(a_session("new"))
+    start(sessions, a_session("new"))
     new = sessions.load(b"new")
     assert new is not None
     assert new.number != other.number
 
 
 def test_a_session_shows_neither_its_id_nor_its_content(sessions: Sessions) -> None:
-    sessions.create(a_session("canary"))
+    start(sessions, a_session("canary"))
     found = sessions.load(b"canary")
     assert "canary" not in repr(found)
     assert '"n"' not in repr(found)
+
+
+def test_a_logout_finds_the_session_whatever_its_id_is_by_now(sessions: Sessions) -> None:
+    number = start(sessions, a_session("old"))
+    assert sessions.rotate(number, b"new")
+    sessions.delete(number)
+    assert sessions.all() == []
+
+
+def test_who_was_checked_against_a_former_password_gets_no_session(sessions: Sessions, db: Database) -> None:
+    planted = start(sessions, a_session("planted"))
+    db.write("UPDATE user SET password_hash = '$other$'")
+    assert not sessions.create(a_session("late"), password_hash=HASH, replacing=planted)
+    assert sessions.all() == []

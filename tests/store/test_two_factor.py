@@ -115,7 +115,9 @@ def test_sessions_end_with_the_code_only_where_that_is_asked(
 ) -> None:
     set_up(two_factors, "AAAA", "BBBB")
     sessions = Sessions(db, clock)
-    sessions.create(NewSession(id_hash=b"one", content="{}", address="", program=""))
+    db.write("INSERT INTO user (id, username, password_hash, created_at) VALUES (1, 'trader', 'hash', 1)")
+    session = NewSession(id_hash=b"one", content="{}", address="", program="")
+    assert sessions.create(session, password_hash="hash")
     two_factors.use_recovery_code("AAAA", by=TRADER)
     assert len(sessions.all()) == 1
     assert not two_factors.use_recovery_code("AAAA", by=TRADER, ends_sessions=True)

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from openalgo_bridge.account.devices import new_device_token
 from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.app import create_app
 from openalgo_bridge.desk import Desk
@@ -54,6 +55,12 @@ class Person:
         self.texts.append(answer.text)
         answer.close()
         return answer
+
+
+def known_for_codes(person: Person, desk: Desk) -> None:
+    """As the browser is in which the authenticator was set up."""
+    token = new_device_token(desk, proved_code=True)
+    person.client.set_cookie("bridge_device_5000", token, domain="127.0.0.1")
 
 
 def a_browser(app: Flask) -> Person:

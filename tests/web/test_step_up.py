@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from openalgo_bridge.account.devices import known_device, new_device_token
+from openalgo_bridge.account.setup import SetupCode, create_account
+from openalgo_bridge.app import create_app, open_desk
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.audit import AuditEvent
-from tests.conftest import PASSWORD, TRADER, FixedClock
+from openalgo_bridge.settings import Settings
+from tests.conftest import CHEAP, PASSWORD, TRADER, FixedClock
 from tests.phone import Phone, set_up
-from tests.web.conftest import Person, a_browser
+from tests.web.conftest import Person, a_browser, known_for_codes
 
 PAGE = "/security/two-factor"
 
@@ -18,6 +24,7 @@ PAGE = "/security/two-factor"
 @pytest.fixture
 def phone(trader: Person, desk: Desk, clock: FixedClock) -> Phone:
     made = set_up(desk)
+    known_for_codes(trader, desk)
     clock.move(seconds=30)
     return made
 
@@ -175,3 +182,46 @@ def test_too_many_wrong_codes_are_told_above_the_form_with_the_time_to_wait(trad
     assert (
         '<div class="alert alert-danger" role="alert">Too many wrong codes. Try again in 1 second.</div>' in answer.text
     )
+
+
+class MovingClock(FixedClock):
+    """Moves on while somebody looks at it, as a clock does while a password is checked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = timedelta(0)
+
+    def now(self) -> datetime:
+        self.moment += self.step
+        return self.moment
+
+
+def test_a_proof_that_leaned_on_the_window_opens_no_other_one(settings: Settings, codes: list[str]) -> None:
+    clock = MovingClock()
+    desk = open_desk(settings, clock, CHEAP)
+    create_account(desk, "trader", PASSWORD, risk_accepted=True)
+    person = a_browser(create_app(desk, SetupCode(announce=codes.append)))
+    person.sign_in()
+    app_on_phone = set_up(desk)
+    known_for_codes(person, desk)
+    clock.move(seconds=30)
+    person.post("/apikey/view", page="/apikey", password=PASSWORD, code=app_on_phone.code())
+    clock.move(minutes=4, seconds=59)
+    # Asked before the password is checked, the window is open; after that it has closed.
+    clock.step = timedelta(milliseconds=200)
+    person.post("/apikey/view", page="/apikey", password=PASSWORD)
+    clock.step = timedelta(0)
+    answer = turn_off(person)
+    assert answer.status_code == 403
+    assert desk.store.two_factor.get().at_login
+    desk.close()
+
+
+def test_setting_it_up_or_a_code_makes_the_browser_known_where_codes_are_guessed(
+    trader: Person, phone: Phone, desk: Desk, clock: FixedClock
+) -> None:
+    for cookie in ("", new_device_token(desk)):
+        trader.client.set_cookie("bridge_device_5000", cookie, domain="127.0.0.1")
+        clock.move(minutes=6)
+        assert turn_off(trader, "login", password=PASSWORD, code=phone.code()).status_code == 302
+        assert known_device(desk, trader.cookie("bridge_device_5000"), for_codes=True)

@@ -15,7 +15,7 @@ from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.settings import Settings
 from tests.conftest import PASSWORD, TRADER, FixedClock
 from tests.phone import Phone, set_up
-from tests.web.conftest import Person, a_browser
+from tests.web.conftest import Person, a_browser, known_for_codes
 
 PAGE = "/security/two-factor"
 _SECRET = re.compile(r'id="secret">([A-Z2-7 ]+)<')
@@ -60,6 +60,7 @@ def beside(answer: TestResponse, field_id: str) -> str:
 def phone(trader: Person, desk: Desk, clock: FixedClock) -> Phone:
     """Two-factor is on; the trader signed in before that and has proved nothing lately."""
     made = set_up(desk)
+    known_for_codes(trader, desk)
     clock.move(seconds=30)
     return made
 
