@@ -21,7 +21,7 @@ def expected() -> list[str]:
 
 
 @cache
-def tests_in(path: str) -> set[str]:
+def names_in(path: str) -> set[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
@@ -41,5 +41,5 @@ def test_every_wish_has_a_proof_a_decision_or_is_not_yet(number: str) -> None:
 def test_every_test_that_is_named_exists() -> None:
     named = PROOF.findall(TEXT)
     assert len(named) > 60
-    missing = [f"{path}::{name}" for path, name in named if name not in tests_in(path)]
+    missing = [f"{path}::{name}" for path, name in named if name not in names_in(path)]
     assert missing == []
