@@ -26,11 +26,9 @@ PAGE = "/security/two-factor"
 
 def life(person: Person, desk: Desk, clock: FixedClock, account: Account) -> dict[str, str]:
     """A day with all of it; what must be nowhere afterwards, by name."""
-    secrets = {
-        "first key": account.key,
-        "first password": PASSWORD,
-        "device before": person.cookie("bridge_device_5000"),
-    }
+    secrets = {"first key": account.key, "first password": PASSWORD}
+    secrets["session before"] = person.cookie()
+    secrets["device before"] = person.cookie("bridge_device_5000")
     person.post("/apikey/view", page="/apikey", password=PASSWORD)
     answer = person.post("/apikey/regenerate", page="/apikey", password=PASSWORD, confirm="yes")
     secrets["second key"] = shown_key(answer.text)
