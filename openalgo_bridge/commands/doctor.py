@@ -21,12 +21,17 @@ from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.ports import listen
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store import integrity, schema
+from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.machine_key import MachineKey
 from openalgo_bridge.store.two_factor import TwoFactors
 
 _NEEDED_MB = 200
+_FOREIGN = (
+    "this is not the machine.key that your account was made with, so no program can use the API key. Stop the bridge "
+    "and put back your copy of the former one. Without one, generate a new key on the API key page."
+)
 _CLOCK = Clock()
 
 
@@ -108,10 +113,8 @@ def _machine_key(place: Path) -> Finding:
     """Without the key that the account was made with, no API key and no login of it is valid."""
     path = place / "machine.key"
     if not os.path.lexists(path):
-        if not (place / "bridge.db").exists():
-            return Finding(ok=True, what=path.name, words="not made yet; the first start makes it.")
-        words = "it is gone. Stop the bridge and put back your copy of it. Without one, the next start makes a new "
-        return Finding(ok=False, what=path.name, words=f"{words}one, and the API key must be generated again.")
+        refusal = integrity.why_no_machine_key(place)
+        return Finding(ok=not refusal, what=path.name, words=refusal or "not made yet; the first start makes it.")
     try:
         MachineKey.load_or_create(path)
     except StorageError as error:
@@ -152,7 +155,7 @@ def _account(place: Path) -> Iterator[Finding]:
     with closing(Database(place / "bridge.db", synchronous="FULL")) as database:
         try:
             yield _audit_list(place, AuditLog(database, _CLOCK))
-            yield from _two_factor(place, TwoFactors(database, _CLOCK))
+            yield from _of_another_machine_key(place, database)
         except StorageError as error:
             yield _unreadable(database, error)
 
@@ -169,16 +172,26 @@ def _audit_list(place: Path, audit: AuditLog) -> Finding:
     return Finding(ok=False, what="audit list", words=words)
 
 
-def _two_factor(place: Path, two_factors: TwoFactors) -> Iterator[Finding]:
-    """Nothing where there is no authenticator, or no machine key to read its secret with, which is told above."""
-    sealed = two_factors.get().secret
+def _of_another_machine_key(place: Path, database: Database) -> Iterator[Finding]:
+    """Nothing where there is no machine key that can be used, which is told above."""
     path = place / "machine.key"
-    if sealed is None or not path.exists():
+    if not path.exists():
         return
     try:
-        readable = authenticator.unsealed(MachineKey.load_or_create(path), sealed) is not None
+        here = MachineKey.load_or_create(path)
     except StorageError:
         return
+    if ApiKeys(database, _CLOCK).is_foreign(here.mark):
+        yield Finding(ok=False, what=path.name, words=_FOREIGN)
+    yield from _two_factor(here, TwoFactors(database, _CLOCK))
+
+
+def _two_factor(here: MachineKey, two_factors: TwoFactors) -> Iterator[Finding]:
+    """Nothing where there is no authenticator."""
+    sealed = two_factors.get().secret
+    if sealed is None:
+        return
+    readable = authenticator.unsealed(here, sealed) is not None
     words = "the codes of your authenticator app can be checked." if readable else authenticator.UNREADABLE
     yield Finding(ok=readable, what="two-factor", words=words)
 

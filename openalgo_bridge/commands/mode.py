@@ -25,6 +25,7 @@ from openalgo_bridge.store import integrity, schema
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.preferences import Preferences
 from openalgo_bridge.store.store import Store
+from openalgo_bridge.store.users import Users
 
 _BY = Actor(name="run.py mode")
 _MEANING = {
@@ -43,9 +44,11 @@ _MEANING = {
 def mode(settings: Settings, wanted: str | None, *, password_stdin: bool, code: str) -> None:
     """Show the order mode, or set it. ``auto`` asks for your password; ``semi_auto`` never does."""
     folder.prepare(settings.db_dir)
-    with _preferences(settings) as preferences:
+    with _account(settings) as account:
+        preferences = Preferences(account, Clock())
         # What makes things less safe needs the password (design 5); what makes them safer must never be hindered.
         if wanted == OrderMode.AUTO:
+            _require_account(settings, account)
             _confirm(settings, code, password_stdin=password_stdin)
             preferences.set_order_mode(OrderMode.AUTO, by=_BY)
         elif wanted == OrderMode.SEMI_AUTO:
@@ -53,13 +56,20 @@ def mode(settings: Settings, wanted: str | None, *, password_stdin: bool, code: 
         print(_MEANING[preferences.order_mode()])
 
 
+def _require_account(settings: Settings, account: Database) -> None:
+    """Raises Conflict while there is none, and StorageError where the machine.key that it was made with is gone."""
+    if Users(account, Clock()).get() is None:
+        raise Conflict("There is no account yet. Make one with run.py setup, or on the set-up page.")
+    refusal = integrity.why_no_machine_key(settings.db_dir)
+    if refusal:
+        raise StorageError(refusal)
+
+
 def _confirm(settings: Settings, code: str, *, password_stdin: bool) -> None:
     """Raises Denied, WrongCode naming ``--code`` where one is needed, RateLimited, StorageError."""
     clock = Clock()
     store = Store.of_bridge(settings.db_dir, clock)
     try:
-        if store.users.get() is None:
-            raise Conflict("There is no account yet. Make one with run.py setup, or on the set-up page.")
         if store.two_factor.get().for_credentials and not code:
             raise Conflict(
                 "Credentials 2FA is on: add --code and what your authenticator app shows. Nothing was changed."
@@ -81,7 +91,7 @@ def _hold_orders(preferences: Preferences) -> None:
 
 
 @contextmanager
-def _preferences(settings: Settings) -> Iterator[Preferences]:
+def _account(settings: Settings) -> Iterator[Database]:
     path = settings.db_dir / "bridge.db"
     is_new = not path.exists()
     refusal = integrity.why_not_anew(settings.db_dir)
@@ -93,7 +103,7 @@ def _preferences(settings: Settings) -> Iterator[Preferences]:
             database.migrate(schema.bridge)
         else:
             _migrate_where_nobody_is_disturbed(database, settings)
-        yield Preferences(database, Clock())
+        yield database
     finally:
         database.close()
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import click
 
 from openalgo_bridge import folder, lock
 from openalgo_bridge.account import reset_password as account
+from openalgo_bridge.account.password import Argon2Cost
 from openalgo_bridge.account.reset_password import Reset
-from openalgo_bridge.app import open_desk
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.commands.password import ask_password, ask_recovery_code
-from openalgo_bridge.errors import Conflict
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.settings import Settings
+from openalgo_bridge.store import integrity, schema
+from openalgo_bridge.store.store import Store
 
 _BY = Actor(name="run.py reset-password")
 
@@ -34,8 +38,9 @@ def reset_password(
     for warning in folder.prepare(settings.db_dir):
         print(warning, file=sys.stderr)
     with lock.hold(settings.db_dir / lock.INSTANCE_LOCK, "run.py reset-password"):
-        desk = open_desk(settings, Clock())
-        try:
+        desk = _desk(settings)
+        with closing(desk):
+            desk.store.files[0].migrate(schema.bridge)
             if desk.store.users.get() is None:
                 raise Conflict("There is no account yet. Make one with run.py setup, or on the set-up page.")
             password = ask_password(from_stdin=password_stdin, new=True)
@@ -45,10 +50,18 @@ def reset_password(
             reset = account.reset_password(
                 desk, password, recovery_code=code, removes_two_factor=remove_two_factor, by=_BY
             )
-        finally:
-            desk.close()
     for sentence in _told(reset):
         print(sentence)
+
+
+def _desk(settings: Settings) -> Desk:
+    """``bridge.db`` and ``machine.key`` alone: damage to another file must not lock the owner out."""
+    refusal = integrity.why_not_anew(settings.db_dir)
+    if refusal:
+        raise StorageError(refusal)
+    clock = Clock()
+    store = Store.of_bridge(settings.db_dir, clock)
+    return Desk(settings=settings, clock=clock, store=store, brokers={}, argon2=Argon2Cost())
 
 
 def _told(reset: Reset) -> Iterator[str]:

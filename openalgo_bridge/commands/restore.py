@@ -70,7 +70,7 @@ def _settle(draft: Path, file: Path, clock: Clock, *, password_stdin: bool) -> S
 
 
 def _keep_ended(store: Store, live: Path, clock: Clock) -> list[Undone]:
-    """What ended since the backup was made is not brought back to life."""
+    """What ended or was made safer since the backup was made stays so."""
     if not live.exists():
         return []
     try:
@@ -109,8 +109,9 @@ def _tell(settled: Settled, file: Path, aside: Path) -> None:
     kept = f" What was here before is kept as {aside}." if aside.exists() else ""
     print(f"{file} is restored.{kept}", file=sys.stderr)
     print(
-        "Password, key and settings are those of the day of the backup, and everybody is signed out. What happened "
-        "since is not in it: compare orders and positions. Until you have, the order mode is Semi-Auto.",
+        "Password, key and settings are those of the day of the backup, unless a line below says otherwise, and "
+        "everybody is signed out. What happened since is not in it: compare orders and positions. Until you have, the "
+        "order mode is Semi-Auto.",
         file=sys.stderr,
     )
     for loss in settled.losses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -45,3 +46,17 @@ def why_not_anew(folder: Path) -> str:
             "run: run.py restore FILE, with your newest backup. To begin anew, move machine.key to another folder."
         )
     return ""
+
+
+def why_no_machine_key(folder: Path) -> str:
+    """Why a ``machine.key`` that is not there must not be made by the way, in words; empty when it is there, or was
+    never made.
+
+    Under another one the API key of the account cannot be found and no code of its authenticator app be checked.
+    """
+    if os.path.lexists(folder / "machine.key") or not (folder / "bridge.db").exists():
+        return ""
+    return (
+        "machine.key is gone. Stop the bridge and put back your copy of it. Without one, the next start makes a new "
+        "one, and the API key must be generated again."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,13 +90,15 @@ class Store:
         """The same, with every file as it is. One that is not asked for is not opened.
 
         For a command that needs the account alone and must work although another file is damaged, or while a
-        bridge of an older version runs. ``bridge`` names a draft that is to become ``bridge.db``. Raises StorageError.
+        bridge of an older version runs. ``bridge`` names a draft that is to become ``bridge.db``. Where there is no
+        ``machine.key`` one is made, after the tables of ``bridge``. Raises StorageError.
         """
+        machine_key = _machine_key(folder, bridge)
         account = Database(folder / bridge, synchronous="FULL")
         traffic = Database(folder / "traffic.db", synchronous="NORMAL")
         instruments = Database(folder / "instruments.db", synchronous="NORMAL")
         return cls(
-            machine_key=MachineKey.load_or_create(folder / "machine.key"),
+            machine_key=machine_key,
             users=Users(account, clock),
             vault=Vault(account),
             api_keys=ApiKeys(account, clock),
@@ -117,3 +120,12 @@ class Store:
         """Close every file."""
         for file in self.files:
             file.close()
+
+
+def _machine_key(folder: Path, bridge: str) -> MachineKey:
+    """A killed first start must not leave the key alone, which stands for a ``bridge.db`` that vanished."""
+    path = folder / "machine.key"
+    if not path.exists():
+        with closing(Database(folder / bridge, synchronous="FULL")) as account:
+            account.migrate(schema.bridge)
+    return MachineKey.load_or_create(path)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from openalgo_bridge.clock import Clock, from_ms
+from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.errors import Conflict
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.store import audit, sessions
@@ -39,10 +39,11 @@ class TwoFactor:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryCode:
     """``id`` is the plain beginning of the code; the rest opens ``wrapped``, which holds the vault key until it was
-    used."""
+    used. ``made_at`` is None until it is written."""
 
     id: str
     wrapped: Wrapped
+    made_at: datetime | None = None
     used_at: datetime | None = None
 
 
@@ -88,6 +89,22 @@ class TwoFactors:
             forget_recovery_codes(db)
             _insert_codes(db, codes, now)
             audit.append(db, now, by, AuditEvent.TWO_FACTOR_SET_UP, after=f"{len(codes)} recovery codes")
+
+    def adopt(self, other: TwoFactor, codes: Sequence[RecoveryCode], *, by: Actor) -> None:
+        """Put the authenticator of another file of this account in force, as it stands there, with its ``codes``.
+
+        The codes that were here are worth nothing then, and no code of the app that was used works again.
+        """
+        now = self._clock.now_ms()
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE two_factor SET secret = ?, pending = NULL, last_step = max(last_step, ?), at_login = ?,"
+                " for_credentials = ?, set_up_at = ?",
+                (other.secret, other.last_step, other.at_login, other.for_credentials, _ms(other.set_up_at)),
+            )
+            forget_recovery_codes(db)
+            _insert_codes(db, codes, now)
+            audit.append(db, now, by, AuditEvent.TWO_FACTOR_SET_UP, after=f"kept, {len(codes)} recovery codes")
 
     def use_step(self, step: int) -> bool:
         """Use a code up. False when it, or a later one, was used before: of two racing requests one wins."""
@@ -165,16 +182,28 @@ def forget_recovery_codes(db: sqlite3.Connection) -> None:
 
 def _insert_codes(db: sqlite3.Connection, codes: Sequence[RecoveryCode], now_ms: int) -> None:
     db.executemany(
-        "INSERT INTO recovery_code (id, wrapped_key, salt, cost, made_at) VALUES (?, ?, ?, ?, ?)",
-        [(each.id, each.wrapped.wrapped_key, each.wrapped.salt, each.wrapped.cost, now_ms) for each in codes],
+        "INSERT INTO recovery_code (id, wrapped_key, salt, cost, made_at) VALUES (?, ?, ?, ?, coalesce(?, ?))",
+        [
+            (each.id, each.wrapped.wrapped_key, each.wrapped.salt, each.wrapped.cost, _ms(each.made_at), now_ms)
+            for each in codes
+        ],
     )
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)
 
 
 def _recovery_code(row: sqlite3.Row) -> RecoveryCode:
     place = place_of(row["id"])
     wrapped = Wrapped(wrapped_key=row["wrapped_key"], salt=row["salt"], cost=row["cost"], place=place)
     used_at = row["used_at"]
-    return RecoveryCode(id=row["id"], wrapped=wrapped, used_at=None if used_at is None else from_ms(used_at))
+    return RecoveryCode(
+        id=row["id"],
+        wrapped=wrapped,
+        made_at=from_ms(row["made_at"]),
+        used_at=None if used_at is None else from_ms(used_at),
+    )
 
 
 def place_of(id_: str) -> str:

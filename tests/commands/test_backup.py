@@ -22,7 +22,7 @@ from openalgo_bridge.store.machine_key import SESSION_HASH
 from openalgo_bridge.store.sessions import NewSession
 from openalgo_bridge.trading import orders
 from tests import phone
-from tests.conftest import Account
+from tests.conftest import Account, open_session
 from tests.secrets.test_canaries import found_in
 
 SESSION_ID = "a-session-id-that-only-a-browser-knows"
@@ -46,7 +46,7 @@ def rows(file: Path, sql: str) -> list[tuple[object, ...]]:
 def sign_in(desk: Desk) -> NewSession:
     digest = desk.store.machine_key.digest(SESSION_HASH, SESSION_ID.encode())
     session = NewSession(id_hash=digest, content='{"csrf_token": "a-form-token"}', address="127.0.0.1", program="test")
-    desk.store.sessions.create(session)
+    open_session(desk, session)
     return session
 
 

@@ -99,3 +99,19 @@ def test_an_authenticator_whose_machine_key_was_replaced_is_told_with_the_remedy
     key.unlink()
     assert said(settings, "two-factor") is None
     assert not key.exists()
+
+
+def test_a_machine_key_of_another_account_is_told(desk: Desk, account: Account, settings: Settings) -> None:
+    def told() -> list[Finding]:
+        return [finding for finding in examine(settings) if finding.what == "machine.key"]
+
+    assert [finding.ok for finding in told()] == [True]
+    before = rows_of_every_table(desk)
+    key = settings.db_dir / "machine.key"
+    key.write_bytes(b"x" * 32)
+    assert [finding.ok for finding in told()] == [True, False]
+    assert "not the machine.key that your account was made with" in told()[1].words
+    assert rows_of_every_table(desk) == before, "the start retires the key, not a look at it"
+    key.unlink()
+    assert ["put back your copy" in finding.words for finding in told()] == [True]
+    assert not key.exists()

@@ -11,6 +11,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, StorageError, WrongCode
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.model.order import OrderMode
+from openalgo_bridge.settings import Settings
 from openalgo_bridge.store import schema
 from tests import phone
 from tests.conftest import PASSWORD, TRADER, Account
@@ -75,3 +76,19 @@ def test_auto_needs_no_other_file(desk: Desk, account: Account) -> None:
     for name in ("traffic.db", "instruments.db"):
         (desk.settings.db_dir / name).write_bytes(b"this was a database once " * 1000)
     assert ran(desk, *AUTO, typed=f"{PASSWORD}\n").stdout.startswith("auto:")
+
+
+def test_auto_makes_no_machine_key_where_it_was_lost(desk: Desk, account: Account) -> None:
+    desk.close()
+    (desk.settings.db_dir / "machine.key").unlink()
+    with pytest.raises(StorageError, match="put back your copy"):
+        ran(desk, *AUTO, typed=f"{PASSWORD}\n")
+    assert not (desk.settings.db_dir / "machine.key").exists()
+    assert ran(desk, "semi_auto").stdout.startswith("semi_auto:"), "what makes safer is not hindered"
+
+
+def test_auto_without_an_account_is_refused_and_makes_no_machine_key(settings: Settings) -> None:
+    done = CliRunner().invoke(mode, list(AUTO), obj=settings, input=f"{PASSWORD}\n")
+    assert isinstance(done.exception, Conflict)
+    assert "no account yet" in done.exception.message
+    assert not (settings.db_dir / "machine.key").exists()

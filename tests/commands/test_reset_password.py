@@ -11,11 +11,11 @@ from openalgo_bridge.account.login import Proof
 from openalgo_bridge.app import open_desk
 from openalgo_bridge.commands.reset_password import reset_password
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotFound, WrongCode
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotFound, StorageError, WrongCode
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.store.sessions import NewSession
 from tests import phone
-from tests.conftest import CHEAP, PASSWORD, TRADER, Account, FixedClock
+from tests.conftest import CHEAP, PASSWORD, TRADER, Account, FixedClock, open_session
 
 NEW = "a brand new sentence"
 
@@ -31,7 +31,7 @@ def ran(desk: Desk, *arguments: str, typed: str) -> str:
 
 
 def test_the_new_password_opens_and_the_old_one_does_not(desk: Desk, account: Account) -> None:
-    desk.store.sessions.create(NewSession(id_hash=b"h" * 32, content="{}", address="", program=""))
+    open_session(desk, NewSession(id_hash=b"h" * 32, content="{}", address="", program=""))
     told = ran(desk, "--password-stdin", typed=f"{NEW}\n")
     assert "go on working" in told
     login.confirm(desk, Proof(password=NEW))
@@ -88,6 +88,23 @@ def test_a_lost_machine_key_and_a_lost_phone_are_no_dead_end(desk: Desk, account
     reopened = open_desk(desk.settings, clock, CHEAP)
     assert keys.verify(reopened, keys.issue(reopened, Proof(password=NEW), by=TRADER))
     reopened.close()
+
+
+def test_it_needs_the_account_alone(desk: Desk, account: Account) -> None:
+    desk.close()
+    for name in ("traffic.db", "instruments.db"):
+        (desk.settings.db_dir / name).write_bytes(b"this was a database once " * 1000)
+    assert "everybody is signed out" in ran(desk, "--password-stdin", typed=f"{NEW}\n")
+    login.confirm(desk, Proof(password=NEW))
+
+
+def test_a_vanished_bridge_db_is_told_and_not_made_anew(desk: Desk, account: Account) -> None:
+    desk.close()
+    for path in desk.settings.db_dir.glob("bridge.db*"):
+        path.unlink()
+    with pytest.raises(StorageError, match=r"run\.py restore"):
+        ran(desk, "--password-stdin", typed=f"{NEW}\n")
+    assert not (desk.settings.db_dir / "bridge.db").exists()
 
 
 def test_after_a_lock_out_the_new_password_is_taken_at_once(desk: Desk, account: Account) -> None:

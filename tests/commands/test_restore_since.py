@@ -1,4 +1,7 @@
-"""A restore brings back the day of the backup, but nothing that ended since, and nothing that waited then."""
+"""A restore brings back the day of the backup, but nothing that ended since, and nothing that waited then.
+
+Nor does it undo what made the account safer since; where it must, it says so.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,33 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from openalgo_bridge.account import keys, recovery, two_factor
+from openalgo_bridge.account import keys, login, recovery, two_factor
+from openalgo_bridge.account.change_password import change_password
 from openalgo_bridge.account.login import Proof
+from openalgo_bridge.account.reset_password import reset_password
 from openalgo_bridge.account.since_backup import Undone
 from openalgo_bridge.app import open_desk
 from openalgo_bridge.commands.restore import restore
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BadApiKey, WrongCode
+from openalgo_bridge.errors import BadApiKey, NotFound, WrongCode
+from openalgo_bridge.model.address import ANYWHERE, THIS_PC, AddressRule
+from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, TradingMode
+from openalgo_bridge.model.permission import PRESETS, Grants, Preset
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.store import backup as copies
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.preferences import KeyCopy
 from openalgo_bridge.trading import approvals, orders
 from tests.conftest import CHEAP, PASSWORD, TRADER, Account, FixedClock
 from tests.phone import Phone, set_up
 
 ORDER = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=1)
 PROOF = Proof(password=PASSWORD, is_fresh=True)
+NEW = "four unrelated new words"
+ONE_OFFICE = AddressRule.of_networks("203.0.113.0/24")
 
 
 @pytest.fixture
@@ -40,6 +51,19 @@ def phone(desk: Desk, account: Account, clock: FixedClock) -> Phone:
 def file(desk: Desk, account: Account, tmp_path: Path) -> Path:
     """Where the backup goes."""
     return tmp_path / "monday.backup"
+
+
+def set_up_anew(desk: Desk) -> Phone:
+    """Another authenticator in place of whatever there was."""
+    other = Phone(two_factor.begin(desk).secret, desk.clock)
+    other.recovery_codes = two_factor.finish(desk, PROOF, other.code(), by=TRADER)
+    return other
+
+
+def kept_aside(desk: Desk) -> Path:
+    """What a restore replaced."""
+    (aside,) = desk.settings.db_dir.glob(f"{copies.KEPT_ASIDE}*")
+    return aside
 
 
 def back_up(desk: Desk, file: Path) -> None:
@@ -98,6 +122,39 @@ def test_recovery_codes_that_were_replaced_since_stay_worthless(desk: Desk, phon
         assert recovery.left(back) == 0
 
 
+def test_a_recovery_code_that_was_used_before_the_app_was_removed_stays_used(
+    desk: Desk, phone: Phone, file: Path
+) -> None:
+    back_up(desk, file)
+    recovery.open_vault_with_code(desk, phone.recovery_codes[0], by=TRADER)
+    desk.store.two_factor.remove(by=TRADER)
+    back, _ = restored(desk, file)
+    with closing(back):
+        assert recovery.left(back) == 9
+        recovery.open_vault_with_code(back, phone.recovery_codes[1], by=TRADER)
+
+
+@pytest.mark.parametrize("since", ["new codes", "another app", "the first app"])
+def test_who_restored_the_wrong_file_goes_back_to_recovery_codes_that_work(
+    desk: Desk, account: Account, file: Path, clock: FixedClock, since: str
+) -> None:
+    if since != "the first app":
+        set_up(desk)
+        clock.move(minutes=1)
+    back_up(desk, file)
+    clock.move(days=1)
+    if since == "new codes":
+        paper = two_factor.new_recovery_codes(desk, PROOF, by=TRADER)
+    else:
+        paper = set_up_anew(desk).recovery_codes
+    back, _ = restored(desk, file)
+    again, told = restored(back, kept_aside(back))
+    with closing(again):
+        assert Undone.RECOVERY_CODES not in told
+        assert recovery.left(again) == 10
+        recovery.open_vault_with_code(again, paper[0], by=TRADER)
+
+
 def test_a_code_of_the_app_that_was_used_since_is_not_good_again(
     desk: Desk, phone: Phone, file: Path, clock: FixedClock
 ) -> None:
@@ -151,3 +208,160 @@ def test_a_file_that_cannot_be_read_is_told(desk: Desk, account: Account, file: 
     with closing(back):
         assert Undone.UNKNOWN in told
         assert keys.verify(back, account.key)
+
+
+def test_a_copy_that_was_never_to_be_kept_again_does_not_come_back(desk: Desk, account: Account, file: Path) -> None:
+    back_up(desk, file)
+    desk.store.preferences.set_key_copy(KeyCopy.NEVER, by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.COPY in told
+        assert back.store.preferences.key_copy() is KeyCopy.NEVER
+        with pytest.raises(NotFound):
+            keys.view(back, PROOF, by=TRADER)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "after"),
+    [
+        (PRESETS[Preset.FULL], PRESETS[Preset.READ_ONLY], PRESETS[Preset.READ_ONLY]),
+        (PRESETS[Preset.READ_ONLY], PRESETS[Preset.FULL], PRESETS[Preset.READ_ONLY]),
+        (
+            PRESETS[Preset.READ_ONLY],
+            PRESETS[Preset.TRADE_ONLY],
+            PRESETS[Preset.READ_ONLY] & PRESETS[Preset.TRADE_ONLY],
+        ),
+    ],
+)
+def test_the_key_may_do_only_what_it_might_then_and_may_now(
+    desk: Desk, account: Account, file: Path, then: Grants, now: Grants, after: Grants
+) -> None:
+    desk.store.api_keys.permit(then, by=TRADER)
+    back_up(desk, file)
+    desk.store.api_keys.permit(now, by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert keys.verify(back, account.key).rules.permissions == after
+        assert (Undone.PERMISSIONS in told) == (after != then)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "after"),
+    [
+        (ANYWHERE, THIS_PC, THIS_PC),
+        (THIS_PC, ANYWHERE, THIS_PC),
+        (THIS_PC, ONE_OFFICE, ONE_OFFICE),
+    ],
+)
+def test_the_key_is_taken_from_no_address_that_was_shut_out_since(
+    desk: Desk, account: Account, file: Path, then: AddressRule, now: AddressRule, after: AddressRule
+) -> None:
+    desk.store.api_keys.restrict(then, by=TRADER)
+    back_up(desk, file)
+    desk.store.api_keys.restrict(now, by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert keys.verify(back, account.key).rules.addresses == after
+        assert (Undone.ADDRESSES in told) == (after != then)
+
+
+def test_rules_that_cannot_be_read_here_leave_the_key_no_permission(desk: Desk, account: Account, file: Path) -> None:
+    back_up(desk, file)
+    desk.store.files[0].write("UPDATE api_key SET permissions = 'everything', addresses = 'the moon'")
+    back, told = restored(desk, file)
+    with closing(back):
+        rules = keys.verify(back, account.key).rules
+        assert (rules.permissions, rules.addresses) == (frozenset(), THIS_PC)
+        assert Undone.PERMISSIONS in told
+        assert Undone.ADDRESSES in told
+
+
+@pytest.mark.parametrize("ending", ["regenerated", "revoked"])
+def test_the_next_key_has_the_narrower_rules_too(desk: Desk, account: Account, file: Path, ending: str) -> None:
+    back_up(desk, file)
+    desk.store.api_keys.permit(PRESETS[Preset.READ_ONLY], by=TRADER)
+    if ending == "regenerated":
+        keys.issue(desk, PROOF, by=TRADER)
+    else:
+        keys.revoke(desk, PROOF, by=TRADER)
+    back, _ = restored(desk, file)
+    with closing(back):
+        fresh = keys.issue(back, PROOF, by=TRADER)
+        assert keys.verify(back, fresh).rules.permissions == PRESETS[Preset.READ_ONLY]
+
+
+@pytest.mark.parametrize("password_changed", [False, True])
+def test_an_authenticator_that_was_set_up_since_stays_in_force_with_its_codes(
+    desk: Desk, phone: Phone, file: Path, clock: FixedClock, password_changed: bool
+) -> None:
+    back_up(desk, file)
+    clock.move(days=1)
+    other = set_up_anew(desk)
+    desk.store.two_factor.switch(AuditEvent.LOGIN_CODE, is_on=False, by=TRADER)
+    if password_changed:
+        change_password(desk, PROOF, NEW, NEW, keep_session=None, by=TRADER)
+    clock.move(minutes=1)
+    expected = desk.store.two_factor.get()
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.TWO_FACTOR in told
+        assert back.store.two_factor.get() == expected
+        with pytest.raises(WrongCode):
+            login.confirm(back, Proof(password=PASSWORD, code=phone.code()))
+        login.confirm(back, Proof(password=PASSWORD, code=other.code()))
+        with pytest.raises(WrongCode):
+            recovery.open_vault_with_code(back, phone.recovery_codes[0], by=TRADER)
+        vault_key = login.open_vault(back, PROOF)
+        assert recovery.open_vault_with_code(back, other.recovery_codes[0], by=TRADER) == vault_key
+
+
+def test_a_first_authenticator_stays_in_force(desk: Desk, account: Account, file: Path) -> None:
+    back_up(desk, file)
+    set_up(desk)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.TWO_FACTOR in told
+        assert back.store.two_factor.get().at_login
+        assert recovery.left(back) == 10
+
+
+def test_where_its_codes_open_another_vault_the_former_authenticator_is_off_and_that_is_told(
+    desk: Desk, phone: Phone, file: Path, clock: FixedClock
+) -> None:
+    back_up(desk, file)
+    reset_password(desk, NEW, recovery_code="", removes_two_factor=False, by=TRADER)
+    clock.move(days=1)
+    phone = Phone(two_factor.begin(desk).secret, clock)
+    two_factor.finish(desk, Proof(password=NEW, is_fresh=True), phone.code(), by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.TWO_FACTOR_OFF in told
+        assert Undone.PASSWORD in told
+        assert not back.store.two_factor.get().is_set_up
+        assert back.store.two_factor.recovery_codes() == []
+        login.confirm(back, Proof(password=PASSWORD))
+
+
+def test_codes_are_asked_where_they_were_asked_last(desk: Desk, phone: Phone, file: Path) -> None:
+    desk.store.two_factor.switch(AuditEvent.LOGIN_CODE, is_on=False, by=TRADER)
+    back_up(desk, file)
+    desk.store.two_factor.switch(AuditEvent.LOGIN_CODE, is_on=True, by=TRADER)
+    desk.store.two_factor.switch(AuditEvent.CREDENTIALS_CODE, is_on=False, by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.SWITCHES in told
+        stands = back.store.two_factor.get()
+        assert (stands.at_login, stands.for_credentials) == (True, True), "the safer of the two days"
+
+
+@pytest.mark.parametrize("how", ["changed", "reset"])
+def test_that_the_older_password_is_in_force_again_is_told(desk: Desk, account: Account, file: Path, how: str) -> None:
+    back_up(desk, file)
+    if how == "changed":
+        change_password(desk, PROOF, NEW, NEW, keep_session=None, by=TRADER)
+    else:
+        reset_password(desk, NEW, recovery_code="", removes_two_factor=False, by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.PASSWORD in told
+        login.confirm(back, Proof(password=PASSWORD))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_a_recovery_code_is_used_once_and_its_wrapping_is_gone(two_factors: TwoF
     assert not two_factors.use_recovery_code("ZZZZ", by=TRADER)
     used, unused = two_factors.recovery_codes()
     assert (used.used_at, used.wrapped.wrapped_key) == (clock.now(), b"")
-    assert unused == a_code("BBBB")
+    assert unused == replace(a_code("BBBB"), made_at=clock.now())
 
 
 def test_sessions_end_with_the_code_only_where_that_is_asked(
@@ -143,3 +144,20 @@ def test_a_removal_keeps_the_last_step_alone(two_factors: TwoFactors) -> None:
     assert (found.secret, found.pending, found.at_login, found.for_credentials) == (None, None, False, False)
     assert found.last_step == 100
     assert two_factors.recovery_codes() == []
+
+
+def test_an_adopted_authenticator_stands_as_it_stood_with_the_age_of_its_codes(
+    two_factors: TwoFactors, clock: FixedClock
+) -> None:
+    set_up(two_factors, "AAAA")
+    other, codes = (
+        replace(two_factors.get(), secret=b"other", last_step=1, at_login=False),
+        two_factors.recovery_codes(),
+    )
+    clock.move(days=1)
+    two_factors.begin(b"shown and never confirmed")
+    two_factors.use_step(1 << 40)
+    two_factors.adopt(other, [replace(codes[0], id="BBBB")], by=TRADER)
+    assert two_factors.get() == replace(other, last_step=1 << 40)
+    (code,) = two_factors.recovery_codes()
+    assert (code.id, code.made_at) == ("BBBB", codes[0].made_at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +18,21 @@ from openalgo_bridge.store import integrity
 from openalgo_bridge.store.backup import KEPT_ASIDE
 from openalgo_bridge.store.store import Store
 from tests.conftest import FixedClock, free_port
+
+KILLED_BESIDE_A_NEW_MACHINE_KEY = """
+import os, sys
+from pathlib import Path
+from openalgo_bridge.clock import Clock
+from openalgo_bridge.store.store import Store
+
+def die(event, arguments):
+    # The draft of the key is removed as soon as the key has its name.
+    if event == "os.remove" and ".machine.key." in str(arguments[0]):
+        os._exit(9)
+
+sys.addaudithook(die)
+getattr(Store, sys.argv[2])(Path(sys.argv[1]), Clock())
+"""
 
 
 @pytest.fixture
@@ -36,6 +53,17 @@ def test_a_first_start_that_was_killed_can_be_repeated(settings: Settings, clock
     with closing(Store.open(settings.db_dir, clock)):
         pass
     (settings.db_dir / "machine.key").unlink()
+    with closing(Store.open(settings.db_dir, clock)) as store:
+        assert store.users.get() is None
+
+
+@pytest.mark.parametrize("how", ["open", "of_bridge"])
+def test_a_first_start_that_was_killed_beside_its_new_machine_key_can_be_repeated(
+    settings: Settings, clock: FixedClock, how: str
+) -> None:
+    script = [sys.executable, "-c", KILLED_BESIDE_A_NEW_MACHINE_KEY, str(settings.db_dir), how]
+    assert subprocess.run(script, check=False).returncode == 9
+    assert (settings.db_dir / "machine.key").exists()
     with closing(Store.open(settings.db_dir, clock)) as store:
         assert store.users.get() is None
 
