@@ -29,6 +29,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+CHANGED_MEANWHILE = "It was changed meanwhile. Look again."
+"""Of a Conflict about a setting: what was decided on is not in force any more."""
+
 
 class BridgeError(Exception):
     """Base of the tree. ``message`` is a sentence that may be shown to a caller."""
@@ -72,12 +75,16 @@ class BearerNotAccepted(BridgeError):
 
 
 class BadApiKey(BridgeError):
-    """The key is not ours. Wording as OpenAlgo's; a hint may follow where it gives nothing away."""
+    """The key is not ours. Wording as OpenAlgo's; a hint may follow where it gives nothing away.
+
+    ``fingerprint`` is that of a key which was ours once, and empty for any other.
+    """
 
     status = 403
 
-    def __init__(self, hint: str = "") -> None:
+    def __init__(self, hint: str = "", *, fingerprint: str = "") -> None:
         super().__init__(f"Invalid openalgo apikey. {hint}" if hint else "Invalid openalgo apikey")
+        self.fingerprint = fingerprint
 
 
 class NotAllowed(BridgeError):

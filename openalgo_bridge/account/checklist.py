@@ -61,7 +61,7 @@ def _is_done(desk: Desk, what: What, key: ActiveKey | None) -> bool:
         case What.PROGRAM_CALLED:
             return desk.store.key_uses.latest(key.key.fingerprint) is not None
         case What.TEST_ORDER:
-            return desk.store.journal.count_since(key.created_at, TradingMode.ANALYZE) > 0
+            return desk.store.journal.program_placed_since(key.created_at, TradingMode.ANALYZE)
         case What.LOG_OPENED:
             return _since(key, desk.store.preferences.traffic_log_opened())
 

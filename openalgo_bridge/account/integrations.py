@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import Conflict
 from openalgo_bridge.model.program import AMIBROKER, CHARTINK, EXCEL, NODE, PYTHON, TRADINGVIEW, program_name
 
 SEEN_WITHIN = timedelta(days=30)
@@ -74,18 +75,27 @@ def the_list(desk: Desk) -> list[Integration]:
     ]
 
 
-def tick(desk: Desk, done: set[int]) -> None:
-    """Exactly these lines are ticked off. Raises StorageError."""
-    active = desk.store.api_keys.active()
-    if active is not None:
-        desk.store.integrations.tick(active.key.fingerprint, done)
+def tick(desk: Desk, done: set[int], *, shown: str = "") -> None:
+    """Exactly these lines are ticked off. ``shown`` is the fingerprint of the key whose list was looked at, empty for
+    the key in force: the numbers of an older list stand for other programs by now.
+
+    Raises Conflict where there is another key by now, and StorageError.
+    """
+    desk.store.integrations.tick(_meant(desk, shown), done)
 
 
-def dismiss(desk: Desk) -> None:
-    """The trader wants to see the list no more. Raises StorageError."""
+def dismiss(desk: Desk, *, shown: str = "") -> None:
+    """The trader wants to see the list no more. ``shown`` and errors as in :func:`tick`."""
+    desk.store.integrations.dismiss(_meant(desk, shown))
+
+
+def _meant(desk: Desk, shown: str) -> str:
+    """The fingerprint of the list that is meant. The store then changes lines of that list only."""
     active = desk.store.api_keys.active()
-    if active is not None:
-        desk.store.integrations.dismiss(active.key.fingerprint)
+    in_force = "" if active is None else active.key.fingerprint
+    if shown and shown != in_force:
+        raise Conflict("Nothing was ticked: the page was of an older key. This is the list of the key in force.")
+    return in_force
 
 
 def _see(seen: dict[str, datetime], name: str, at: datetime) -> None:

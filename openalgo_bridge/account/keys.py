@@ -78,7 +78,7 @@ def verify(desk: Desk, presented: str) -> Caller:
         raise BadApiKey("Copy the key of this bridge from its API key page.")
     if match.ending is not None:
         # Only who once held the right key can see this sentence.
-        raise BadApiKey(_hint_on_ending(match))
+        raise BadApiKey(_hint_on_ending(match), fingerprint=match.fingerprint)
     return Caller(fingerprint=match.fingerprint, rules=match.rules)
 
 

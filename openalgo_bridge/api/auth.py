@@ -11,7 +11,7 @@ from openalgo_bridge.account import keys
 from openalgo_bridge.account.keys import Caller
 from openalgo_bridge.api.body import Fields
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BearerNotAccepted, MissingApiKey
+from openalgo_bridge.errors import BadApiKey, BearerNotAccepted, MissingApiKey
 from openalgo_bridge.traffic import Note
 
 
@@ -24,7 +24,12 @@ def authenticate(desk: Desk, fields: Fields, headers: Headers, address: str, not
     presented = _presented(fields, headers)
     if presented != presented.strip():
         note.add("The key had spaces around it.")
-    caller = keys.verify(desk, presented.strip())
+    try:
+        caller = keys.verify(desk, presented.strip())
+    except BadApiKey as refusal:
+        # A retired key says which program still has it.
+        note.key_fingerprint = refusal.fingerprint or None
+        raise
     note.key_fingerprint = caller.fingerprint
     caller.require_address(address)
     return caller

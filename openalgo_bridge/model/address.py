@@ -75,6 +75,8 @@ _LOOPBACK: tuple[Network, ...] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddres
 
 ANYWHERE = AddressRule(reach=Reach.ANYWHERE)
 THIS_PC = AddressRule(reach=Reach.THIS_PC)
+NOWHERE = AddressRule(reach=Reach.LISTED)
+"""Stands for a rule that cannot be read. It is never stored: its text is no rule."""
 
 
 @lru_cache(maxsize=64)

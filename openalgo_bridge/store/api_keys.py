@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from openalgo_bridge.clock import Clock, from_ms
-from openalgo_bridge.errors import Conflict, NotFound, StorageError
+from openalgo_bridge.errors import CHANGED_MEANWHILE, Conflict, NotFound, StorageError
 from openalgo_bridge.model import address, permission
-from openalgo_bridge.model.address import ANYWHERE, AddressRule
+from openalgo_bridge.model.address import ANYWHERE, NOWHERE, THIS_PC, AddressRule
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.permission import PRESETS, Grants, Preset, preset_of
 from openalgo_bridge.store import audit
@@ -24,6 +26,7 @@ from openalgo_bridge.store.database import Database, Row
 FIRST_NAME = "My key"
 
 _RULES = "name, permissions, addresses"
+_Rule = TypeVar("_Rule", Grants, AddressRule)
 
 
 class Ending(StrEnum):
@@ -36,11 +39,16 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRules:
-    """What the key may do and from where. They outlive the key: a regenerated one has the same."""
+    """What the key may do and from where. They outlive the key: a regenerated one has the same.
+
+    ``are_readable`` is False where one of them means nothing: it is then shown as nothing and nowhere, so that it can
+    be set again, and every call is refused until it is.
+    """
 
     name: str = FIRST_NAME
     permissions: Grants = PRESETS[Preset.FULL]
     addresses: AddressRule = ANYWHERE
+    are_readable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +90,7 @@ class ApiKeys:
         self._clock = clock
 
     def active(self) -> ActiveKey | None:
-        """The key in force, or None."""
+        """The key in force, or None. For the pages: its rules may be unreadable, see :class:`KeyRules`."""
         row = self._db.read_one("SELECT * FROM api_key WHERE retired_at IS NULL")
         if row is None:
             return None
@@ -90,7 +98,7 @@ class ApiKeys:
         return ActiveKey(key=key, rules=_rules(row), created_at=from_ms(row["created_at"]))
 
     def find(self, lookup: bytes) -> KeyMatch | None:
-        """The active or retired key of this keyed hash, or None."""
+        """The active or retired key of this keyed hash, or None. Raises StorageError where its rules mean nothing."""
         row = self._db.read_one(
             f"SELECT lookup, fingerprint, {_RULES}, retired_at, ending FROM api_key WHERE lookup = ?", (lookup,)
         )
@@ -100,13 +108,15 @@ class ApiKeys:
         return KeyMatch(
             lookup=row["lookup"],
             fingerprint=row["fingerprint"],
-            rules=_rules(row),
+            rules=_readable(_rules(row)),
             ending=None if is_active else Ending(row["ending"]),
             retired_at=None if is_active else from_ms(row["retired_at"]),
         )
 
     def replace(self, key: SealedKey, *, by: Actor, expected: str | None = None) -> str:
         """Put ``key`` in force with the rules of the one before. That one is refused from this commit on.
+
+        Rules that cannot be read become no permission at all, and this PC where the addresses are what is damaged.
 
         Returns the fingerprint of the one before, which may have ended long ago; empty when there never was one. No
         copy is written while the trader wants none, also where that was chosen a moment ago. Raises Conflict where
@@ -120,7 +130,7 @@ class ApiKeys:
                     "Nothing was changed: the key had been replaced already, by an earlier click or elsewhere."
                 )
             latest = db.execute(f"SELECT fingerprint, {_RULES} FROM api_key ORDER BY id DESC LIMIT 1").fetchone()
-            rules = KeyRules() if latest is None else _rules(latest)
+            rules = KeyRules() if latest is None else _passed_on(_rules(latest))
             insert_active(db, key if _keeps_copy(db) else dataclasses.replace(key, sealed=None), now, rules=rules)
             event = AuditEvent.KEY_REGENERATED if in_force else AuditEvent.KEY_GENERATED
             audit.append(db, now, by, event, before=in_force, after=key.fingerprint)
@@ -139,13 +149,19 @@ class ApiKeys:
         """Call the key in force ``name``. Raises NotFound when there is none."""
         self._change("name", name, AuditEvent.KEY_NAMED, by)
 
-    def permit(self, granted: Grants, *, by: Actor) -> None:
-        """Allow the key in force this and nothing else. Raises NotFound when there is none."""
-        self._change("permissions", permission.to_text(granted), AuditEvent.KEY_PERMISSIONS, by)
+    def permit(self, granted: Grants, *, by: Actor, expected: Grants | None = None) -> None:
+        """Allow the key in force this and nothing else. Raises NotFound when there is none.
 
-    def restrict(self, addresses: AddressRule, *, by: Actor) -> None:
-        """Take the key in force from these addresses only. Raises NotFound when there is none."""
-        self._change("addresses", str(addresses), AuditEvent.KEY_ADDRESSES, by)
+        Raises Conflict where ``expected`` is given and something else is allowed by now: whether a change needs a
+        proof was decided on what was allowed then.
+        """
+        former = None if expected is None else permission.to_text(expected)
+        self._change("permissions", permission.to_text(granted), AuditEvent.KEY_PERMISSIONS, by, expected=former)
+
+    def restrict(self, addresses: AddressRule, *, by: Actor, expected: AddressRule | None = None) -> None:
+        """Take the key in force from these addresses only. Raises as :meth:`permit` does."""
+        former = None if expected is None else str(expected)
+        self._change("addresses", str(addresses), AuditEvent.KEY_ADDRESSES, by, expected=former)
 
     def retire_foreign(self, mark: bytes, *, by: Actor) -> bool:
         """Retire the active key if it was made under another machine key. True when there was one.
@@ -166,12 +182,14 @@ class ApiKeys:
         row = self._db.read_one("SELECT machine_mark FROM api_key ORDER BY id DESC LIMIT 1")
         return row is not None and row["machine_mark"] != mark
 
-    def _change(self, column: str, value: str, event: AuditEvent, by: Actor) -> None:
+    def _change(self, column: str, value: str, event: AuditEvent, by: Actor, *, expected: str | None = None) -> None:
         """``column`` is one of three names above, never a caller's text."""
         with self._db.transaction() as db:
             row = db.execute(f"SELECT id, {column} AS former FROM api_key WHERE retired_at IS NULL").fetchone()
             if row is None:
                 raise NotFound("There is no API key. Generate one first.")
+            if expected is not None and _canonical(column, row["former"]) != expected:
+                raise Conflict(CHANGED_MEANWHILE)
             if row["former"] == value:
                 return
             db.execute(f"UPDATE api_key SET {column} = ? WHERE id = ?", (value, row["id"]))
@@ -219,15 +237,45 @@ def _retire(db: sqlite3.Connection, ending: Ending, now_ms: int) -> str:
 
 
 def _rules(row: Row) -> KeyRules:
-    """Raises StorageError where a rule means nothing: a key with unknown rules may do nothing."""
+    """A rule that means nothing allows nothing."""
+    granted = _read(permission.from_text, row["permissions"])
+    addresses = _read(address.from_text, row["addresses"])
+    return KeyRules(
+        name=row["name"],
+        permissions=frozenset() if granted is None else granted,
+        addresses=addresses or NOWHERE,
+        are_readable=granted is not None and addresses is not None,
+    )
+
+
+def _read(parse: Callable[[str], _Rule], text: str) -> _Rule | None:
     try:
-        return KeyRules(
-            name=row["name"],
-            permissions=permission.from_text(row["permissions"]),
-            addresses=address.from_text(row["addresses"]),
-        )
-    except ValueError as error:
-        raise StorageError("The rules of the API key cannot be read. Set permissions and addresses again.") from error
+        return parse(text)
+    except ValueError:
+        return None
+
+
+def _readable(rules: KeyRules) -> KeyRules:
+    """Raises StorageError for the others: a key with unknown rules may do nothing."""
+    if not rules.are_readable:
+        raise StorageError("The rules of the API key cannot be read. Set permissions and addresses again.")
+    return rules
+
+
+def _passed_on(rules: KeyRules) -> KeyRules:
+    """To the next key: nobody knows what a damaged one had been denied."""
+    if rules.are_readable:
+        return rules
+    addresses = THIS_PC if rules.addresses == NOWHERE else rules.addresses
+    return KeyRules(name=rules.name, permissions=frozenset(), addresses=addresses)
+
+
+def _canonical(column: str, stored: str) -> str:
+    """The stored text as it would be written today; as it is where it means nothing."""
+    if column == "permissions":
+        granted = _read(permission.from_text, stored)
+        return stored if granted is None else permission.to_text(granted)
+    return str(_read(address.from_text, stored) or stored)
 
 
 def _told(column: str, value: str) -> str:

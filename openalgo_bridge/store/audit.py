@@ -18,6 +18,8 @@ from openalgo_bridge.model.redaction import redact
 from openalgo_bridge.store.database import Database, Row
 
 _LONGEST = 500
+# From what to what: the longest address rule is 50 ranges of 43 characters.
+_LONGEST_VALUE = 4000
 _BEFORE_THE_FIRST = bytes(32)
 _KNOWN = {event.value: event for event in AuditEvent}
 
@@ -96,8 +98,8 @@ def append(
         "address": _kept(by.address),
         "program": _kept(by.program),
         "event": event.value,
-        "before": _kept(before),
-        "after": _kept(after),
+        "before": _kept(before, _LONGEST_VALUE),
+        "after": _kept(after, _LONGEST_VALUE),
     }
     digest = _digest(last["digest"] if last else _BEFORE_THE_FIRST, line)
     db.execute(
@@ -112,10 +114,10 @@ def _digest(before: bytes, line: Row | dict[str, int | str]) -> bytes:
     return hashlib.sha256(before + json.dumps(told).encode("ascii")).digest()
 
 
-def _kept(text: str) -> str:
+def _kept(text: str, longest: int = _LONGEST) -> str:
     """Without anything that could be a key (security T8), without what SQLite cannot hold, and not too long."""
     kept = redact(text).encode("utf-8", "replace").decode("utf-8")
-    return kept if len(kept) <= _LONGEST else f"{kept[: _LONGEST - 1]}…"
+    return kept if len(kept) <= longest else f"{kept[: longest - 1]}…"
 
 
 def _entry(row: Row) -> AuditEntry:

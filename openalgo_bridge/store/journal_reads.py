@@ -95,6 +95,16 @@ class JournalReads:
         row = self._db.read_one(sql, (to_ms(moment), trading_mode))
         return int(row["n"]) if row else 0
 
+    def program_placed_since(self, moment: datetime, trading_mode: TradingMode) -> bool:
+        """Whether a program placed an order that was sent, among the newest 100,000 tickets since ``moment``."""
+        sql = (
+            "SELECT 1 FROM ticket CROSS JOIN orders ON orders.ticket_id = ticket.id"
+            " WHERE ticket.id > (SELECT max(id) FROM ticket) - 100000 AND ticket.created_at >= ?"
+            " AND ticket.trading_mode = ? AND ticket.source <> 'page'"
+            " AND orders.operation = 'placeorder' AND orders.state = 'sent' LIMIT 1"
+        )
+        return self._db.read_one(sql, (to_ms(moment), trading_mode)) is not None
+
     def ticket_by_ref(self, ref: str) -> Ticket | None:
         """The ticket of one of our references, or None."""
         row = self._db.read_one("SELECT * FROM ticket WHERE ref = ?", (ref,))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from openalgo_bridge.clock import Clock, from_ms
-from openalgo_bridge.errors import Conflict, StorageError
+from openalgo_bridge.errors import CHANGED_MEANWHILE, Conflict, StorageError
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.store import api_keys, audit
@@ -55,9 +55,15 @@ class Preferences:
         """
         return self._moment("key_stored")
 
-    def set_order_mode(self, mode: OrderMode, *, by: Actor) -> None:
-        """Effective for the next request. Raises StorageError."""
-        self._change("order_mode", mode, AuditEvent.ORDER_MODE, by)
+    def set_order_mode(self, mode: OrderMode, *, by: Actor, expected: OrderMode | None = None) -> None:
+        """Effective for the next request. Raises StorageError, and Conflict where ``expected`` is not in force any
+        more: who gave no password may repeat Auto, and must not undo a Semi-Auto of the same moment."""
+        with self._db.transaction() as db:
+            former = _put(db, "order_mode", mode)
+            if expected is not None and former != expected:
+                raise Conflict(CHANGED_MEANWHILE)
+            # Also when nothing changed: that somebody chose the mode again is worth knowing.
+            audit.append(db, self._clock.now_ms(), by, AuditEvent.ORDER_MODE, before=former, after=mode)
 
     def hold_orders(self, *, by: Actor) -> bool:
         """Semi-Auto, whether or not its line of the audit list can be written; True when it was. Raises StorageError.
@@ -74,7 +80,9 @@ class Preferences:
 
     def set_trading_mode(self, mode: TradingMode, *, by: Actor) -> None:
         """Effective for the next order. Raises StorageError."""
-        self._change("trading_mode", mode, AuditEvent.TRADING_MODE, by)
+        with self._db.transaction() as db:
+            former = _put(db, "trading_mode", mode)
+            audit.append(db, self._clock.now_ms(), by, AuditEvent.TRADING_MODE, before=former, after=mode)
 
     def leave_live(self, flat_since: datetime, *, by: Actor) -> None:
         """From live to analyze, once the live account was seen without positions and orders at ``flat_since``.
@@ -108,12 +116,6 @@ class Preferences:
         """The trader ticks that the key is where it belongs, or takes the tick back. Raises StorageError."""
         with self._db.transaction() as db:
             _put(db, "key_stored", str(self._clock.now_ms()) if is_stored else "")
-
-    def _change(self, name: str, value: str, event: AuditEvent, by: Actor) -> None:
-        with self._db.transaction() as db:
-            former = _put(db, name, value)
-            # Also when nothing changed: that somebody chose the mode again is worth knowing.
-            audit.append(db, self._clock.now_ms(), by, event, before=former, after=value)
 
     def _moment(self, name: str) -> datetime | None:
         row = self._db.read_one("SELECT value FROM preference WHERE name = ?", (name,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.redaction import redact
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading import validation
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out
@@ -36,6 +37,10 @@ def approve(desk: Desk, ticket_id: int, shown: str) -> Sent | InDoubt:
 
 
 def reject(desk: Desk, ticket_id: int, shown: str, reason: str) -> Ticket:
-    """The person turns a held ticket down. Raises NotFound, Conflict or StorageError."""
+    """The person turns a held ticket down. Raises NotFound, Conflict or StorageError.
+
+    A key in the reason is not kept. It is taken out before the reason is cut: a part of a key is no key to see.
+    """
     desk.store.journal.expire_held()
-    return desk.store.journal.reject(ticket_id, shown, reason.strip()[:_LONGEST_REASON] or "Rejected by the trader.")
+    told = redact(reason.strip())[:_LONGEST_REASON] or "Rejected by the trader."
+    return desk.store.journal.reject(ticket_id, shown, told)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, flash, redirect, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.account import keys, login
-from openalgo_bridge.errors import Conflict, Denied, NotFound, RateLimited
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import Conflict, Denied, NotFound, RateLimited, StorageError
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.web import integrations, key_rules, step_up
 from openalgo_bridge.web.current import actor, current_desk, order_mode
@@ -55,9 +56,8 @@ def regenerate() -> ResponseReturnValue:
         key = keys.issue(current_desk(), step_up.proof_of(form), replaces=form.replaces.data, by=actor())
     except (Denied, RateLimited, Conflict) as refusal:
         return refuse(form, refusal)
-    step_up.note()
     _log.warning("A new API key was generated; the old one is refused from now on.")
-    return page(shown=ShownKey(text=key, is_new=True))
+    return _answer_with(key)
 
 
 @blueprint.post("/revoke")
@@ -83,22 +83,38 @@ def save_mode() -> ResponseReturnValue:
     if not form.is_complete():
         return page(form, status=400)
     desk, mode = current_desk(), OrderMode(form.mode.data)
-    if mode is OrderMode.AUTO and order_mode(desk) is not OrderMode.AUTO:
-        if not form.password.data:
-            form.show_faults({"password": ["Type your password: in Auto, orders leave without asking you."]})
-            return page(form, status=403)
-        try:
-            login.confirm(desk, step_up.proof_of(form))
-        except (Denied, RateLimited) as refusal:
-            return refuse(form, refusal)
-        step_up.note()
     if mode is OrderMode.AUTO:
-        desk.store.preferences.set_order_mode(mode, by=actor())
+        try:
+            _set_auto(desk, form)
+        except (Denied, RateLimited, Conflict) as refusal:
+            return refuse(form, refusal)
     elif not desk.store.preferences.hold_orders(by=actor()):
         _log.error("Semi-Auto could not be noted in the audit list.")
     _log.warning("The order mode is now %s.", mode)
     flash(_EFFECT[mode], "success")
     return redirect(url_for("apikey.apikey", _anchor="content"))
+
+
+def _set_auto(desk: Desk, form: OrderModeForm) -> None:
+    """What is in force already needs no password, as long as it is in force when it is written."""
+    if order_mode(desk) is OrderMode.AUTO:
+        desk.store.preferences.set_order_mode(OrderMode.AUTO, expected=OrderMode.AUTO, by=actor())
+        return
+    if not form.password.data:
+        raise Denied("Type your password: in Auto, orders leave without asking you.")
+    login.confirm(desk, step_up.proof_of(form))
+    step_up.note()
+    desk.store.preferences.set_order_mode(OrderMode.AUTO, by=actor())
+
+
+def _answer_with(key: str) -> ResponseReturnValue:
+    """The page with a key that exists only here: what else cannot be read or written must not swallow it."""
+    try:
+        step_up.note()
+        return page(shown=ShownKey(text=key, is_new=True))
+    except StorageError:
+        _log.exception("the page of the new key could not be made")
+        return render_template("apikey_alone.html", key=key)
 
 
 _EFFECT = {

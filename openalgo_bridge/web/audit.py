@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from openalgo_bridge.model import permission
+from openalgo_bridge.model import address, permission
+from openalgo_bridge.model.address import AddressRule
 from openalgo_bridge.model.audit import AuditEntry, AuditEvent
 from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.model.permission import Grants, Permission
 from openalgo_bridge.store.audit import AuditLog, BrokenLine
 from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.grants import addresses_in_words
 from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of
 from openalgo_bridge.web.words import order_mode, trading_mode
 
@@ -92,6 +94,8 @@ def _in_words(entry: AuditEntry) -> str:
             return _from_to(trading_mode(TradingMode(entry.before)), trading_mode(TradingMode(entry.after)))
         case AuditEvent.KEY_PERMISSIONS:
             return _granted(_grants(entry.before), _grants(entry.after))
+        case AuditEvent.KEY_ADDRESSES:
+            return _reached(address.from_text(entry.before), address.from_text(entry.after))
         case _:
             return _from_to(_named(entry.event, entry.before), _named(entry.event, entry.after))
 
@@ -109,6 +113,19 @@ def _granted(before: Grants, after: Grants) -> str:
     allowed, taken = _sentences(after - before), _sentences(before - after)
     parts = [f"may now {allowed}"] * bool(allowed) + [f"may no longer {taken}"] * bool(taken)
     return "; ".join(parts)
+
+
+def _reached(before: AddressRule, after: AddressRule) -> str:
+    """Of two lists what was added and taken away: nobody finds one address among fifty by comparing."""
+    if not before.networks or not after.networks:
+        return f"from “{addresses_in_words(before)}” to “{addresses_in_words(after)}”"
+    added, taken = _without(after, before), _without(before, after)
+    parts = [f"may now be used from {added}"] * bool(added) + [f"no longer from {taken}"] * bool(taken)
+    return "; ".join(parts) or "the same addresses in another order"
+
+
+def _without(rule: AddressRule, other: AddressRule) -> str:
+    return ", ".join(str(network) for network in rule.networks if network not in other.networks)
 
 
 def _sentences(grants: Grants) -> str:

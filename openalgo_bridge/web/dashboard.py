@@ -15,6 +15,7 @@ from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.trading.books import connected
 from openalgo_bridge.web import snippets
 from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.optional import if_readable
 
 blueprint = Blueprint("dashboard", __name__)
 
@@ -41,7 +42,7 @@ def dashboard() -> ResponseReturnValue:
         fault=fault,
         in_doubt=desk.store.journal.in_doubt_count(),
         key=key,
-        last_use=desk.store.key_uses.latest(key.key.fingerprint) if key else None,
+        uses=if_readable(lambda: desk.store.key_uses.of(key.key.fingerprint) if key else []),
         is_new=not desk.store.journal.tickets(limit=1),
         statuses=list(OrderStatus),
         first_python=snippets.python(desk.settings.url),

@@ -112,7 +112,7 @@ def addresses_in_words(rule: AddressRule) -> str:
         case Reach.THIS_PC:
             return "from this PC only"
         case Reach.LISTED:
-            return f"from {', '.join(map(_bare, rule.networks))} only"
+            return f"from {', '.join(map(_bare, rule.networks))} only" if rule.networks else "from nowhere"
 
 
 def as_typed(rule: AddressRule) -> str:

@@ -55,6 +55,8 @@ _LONGEST_COOKIE = 3500  # browsers take 4096 bytes with name and attributes
 
 # The form's own, and what tells a password manager whose password it is.
 _NOT_TYPED = {"csrf_token", "username"}
+# Sent along by the page: it says what the page showed.
+_UNSEEN = {"boxes", "fingerprint"}
 _SECRET_WORDS = {"password", "code", "token", "secret", "otp", "pin", "apikey"}
 _FINGERPRINT = re.compile(r"(?:[0-9]{1,18}:)?[0-9a-f]{64}")
 _SPELLED = {
@@ -95,7 +97,7 @@ class KeptForm:
         """What a person typed or chose, by label."""
         lines: dict[str, list[str]] = {}
         for name, value in self.fields:
-            if value and not _FINGERPRINT.fullmatch(value):
+            if value and name not in _UNSEEN and not _FINGERPRINT.fullmatch(value):
                 lines.setdefault(name.replace("_", " ").capitalize(), []).append(_SPELLED.get(value, value))
         return {label: ", ".join(values) for label, values in lines.items()}
 

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import ClassVar
 
 from wtforms import (  # type: ignore[import-untyped, unused-ignore]
     BooleanField,
+    HiddenField,
     RadioField,
     SelectMultipleField,
     StringField,
@@ -17,10 +19,11 @@ from wtforms import (  # type: ignore[import-untyped, unused-ignore]
 from wtforms.fields.choices import SelectChoice  # type: ignore[import-untyped, unused-ignore]
 from wtforms.validators import AnyOf, DataRequired, Length  # type: ignore[import-untyped, unused-ignore]
 
-from openalgo_bridge.model import address
+from openalgo_bridge.model import address, permission
 from openalgo_bridge.model.address import AddressRule, Reach
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.permission import PRESETS, Grants, Permission, Preset
+from openalgo_bridge.store.api_keys import KeyRules
 from openalgo_bridge.web.forms import PageForm
 from openalgo_bridge.web.grants import PRESET_CHOICES
 from openalgo_bridge.web.step_up import PasswordForm, StepUpForm
@@ -95,8 +98,26 @@ class AskedLaterForm(StepUpForm):
     is_asking = False
 
 
-class PermissionsForm(AskedLaterForm):
-    """``POST /apikey/permissions``. A preset wins over the boxes, unless it is Custom."""
+class RuleForm(AskedLaterForm):
+    """A form for one rule of the key. ``shown`` is the mark of the rule that its page showed; a script sends none."""
+
+    shown = HiddenField("Shown")
+
+    @staticmethod
+    def mark_of(rules: KeyRules) -> str:
+        """Of the rule as it is in force; 64 characters, like that of a ticket."""
+        raise NotImplementedError
+
+    def is_outdated(self, rules: KeyRules) -> bool:
+        """Whether the page showed another rule than the one in force."""
+        return bool(self.shown.data) and self.shown.data != self.mark_of(rules)
+
+
+class PermissionsForm(RuleForm):
+    """``POST /apikey/permissions``. A preset wins over the boxes, unless it is Custom.
+
+    ``boxes`` tells a page whose boxes were all unticked from a script that sends the preset alone.
+    """
 
     html_id: ClassVar[str] = "permissions"
 
@@ -110,6 +131,12 @@ class PermissionsForm(AskedLaterForm):
     permissions = SelectMultipleField(
         "Permissions", choices=[SelectChoice(each.value, each.value) for each in Permission]
     )
+    boxes = HiddenField("Boxes")
+
+    @staticmethod
+    def mark_of(rules: KeyRules) -> str:
+        """See above."""
+        return _mark(permission.to_text(rules.permissions))
 
     @property
     def granted(self) -> Grants:
@@ -120,7 +147,9 @@ class PermissionsForm(AskedLaterForm):
     def left_the_preset(self, before: Preset) -> bool:
         """Whether boxes were changed under a preset that was not: it would win, and the change would be lost."""
         preset = Preset(self.preset.data)
-        if preset is not before or preset is Preset.CUSTOM or not self.permissions.data:
+        if preset is not before or preset is Preset.CUSTOM:
+            return False
+        if not self.permissions.data and not self.boxes.data:
             return False
         return self._ticked != PRESETS[preset]
 
@@ -129,7 +158,7 @@ class PermissionsForm(AskedLaterForm):
         return frozenset(Permission(value) for value in self.permissions.data or [])
 
 
-class AddressesForm(AskedLaterForm):
+class AddressesForm(RuleForm):
     """``POST /apikey/addresses``. ``networks`` counts for a list only."""
 
     html_id: ClassVar[str] = "addresses"
@@ -145,6 +174,11 @@ class AddressesForm(AskedLaterForm):
         validate_choice=False,
     )
     networks = TextAreaField("Addresses", [Length(max=_LONGEST_LIST)])
+
+    @staticmethod
+    def mark_of(rules: KeyRules) -> str:
+        """See above."""
+        return _mark(str(rules.addresses))
 
     def rule(self) -> AddressRule:
         """What is asked for. Only for a form that is complete. Raises Invalid naming each fault of the list."""
@@ -174,3 +208,7 @@ class KeepCopyForm(StepUpForm):
     """``POST /apikey/copy/keep``."""
 
     html_id: ClassVar[str] = "keep"
+
+
+def _mark(rule: str) -> str:
+    return hashlib.sha256(rule.encode()).hexdigest()

@@ -28,6 +28,7 @@ from openalgo_bridge.web.key_forms import (
     RevokeForm,
     ViewForm,
 )
+from openalgo_bridge.web.optional import if_readable
 from openalgo_bridge.web.step_up import StepUpForm
 
 
@@ -50,14 +51,14 @@ def page(refused: PageForm | None = None, *, shown: ShownKey | None = None, stat
         "apikey.html",
         shown=shown,
         key=key,
-        uses=desk.store.key_uses.of(key.key.fingerprint) if key else [],
+        uses=if_readable(lambda: desk.store.key_uses.of(key.key.fingerprint) if key else []),
         machine_key_was_replaced=keys.machine_key_was_replaced(desk),
         key_copy=desk.store.preferences.key_copy(),
         mode=mode,
         forms=forms,
         refused=refused,
-        to_update=_to_update(desk),
-        checklist=checklist.checklist(desk),
+        to_update=if_readable(lambda: _to_update(desk)),
+        checklist=if_readable(lambda: checklist.checklist(desk)),
         groups=grants.GROUPS,
         presets=grants.PRESET_CHOICES,
         preset_now=preset_of(key.rules.permissions) if key else None,
@@ -107,9 +108,17 @@ def _fresh_forms(key: ActiveKey | None, mode: OrderMode | None) -> dict[str, Pag
         every += [
             NameForm(formdata=None, name=rules.name),
             PermissionsForm(
-                formdata=None, preset=preset_of(rules.permissions).value, permissions=sorted(rules.permissions)
+                formdata=None,
+                preset=preset_of(rules.permissions).value,
+                permissions=sorted(rules.permissions),
+                shown=PermissionsForm.mark_of(rules),
             ),
-            AddressesForm(formdata=None, reach=rules.addresses.reach.value, networks=typed),
+            AddressesForm(
+                formdata=None,
+                reach=rules.addresses.reach.value,
+                networks=typed,
+                shown=AddressesForm.mark_of(rules),
+            ),
         ]
     return {form.html_id: form for form in every}
 

@@ -7,7 +7,9 @@ from openalgo_bridge.account.checklist import What, checklist
 from openalgo_bridge.account.login import Proof
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, TradingMode
+from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft, new_ref
+from openalgo_bridge.store.journal import Settlement
 from tests.conftest import TRADER, Account, FixedClock
 
 
@@ -15,16 +17,22 @@ def done(desk: Desk) -> set[What]:
     return {item.what for item in checklist(desk) if item.is_done}
 
 
-def send_order(desk: Desk, mode: TradingMode) -> None:
+def send_order(
+    desk: Desk, mode: TradingMode, *, source: str = "api", ends: OrderState = OrderState.SENT, is_let_go: bool = True
+) -> None:
     draft = TicketDraft(
         ref=new_ref(desk.clock.now()),
         operation=Operation.PLACE,
         request=OrderRequest(symbol="SBIN", exchange=Exchange.NSE, action=Action.BUY, quantity=1),
         order_mode=OrderMode.AUTO,
         trading_mode=mode,
-        origin=Origin(source="api", strategy="t", request_id="r"),
+        origin=Origin(source=source, strategy="t", request_id="r"),
     )
-    desk.store.journal.release(draft)
+    if not is_let_go:
+        desk.store.journal.hold(draft, expires_at=None, reason="")
+        return
+    _, permit = desk.store.journal.release(draft)
+    desk.store.journal.settle(permit.order_id, Settlement(state=ends))
 
 
 def do_everything(desk: Desk) -> None:
@@ -71,6 +79,17 @@ def test_a_live_order_is_no_test(desk: Desk, account: Account) -> None:
     desk.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
     send_order(desk, TradingMode.LIVE)
     assert What.TEST_ORDER not in done(desk)
+
+
+def test_what_was_never_sent_or_was_refused_or_came_from_a_page_is_no_test(desk: Desk, account: Account) -> None:
+    send_order(desk, TradingMode.ANALYZE, is_let_go=False)
+    (held,) = desk.store.journal.held()
+    desk.store.journal.reject(held.id, held.shown, "no")
+    send_order(desk, TradingMode.ANALYZE, ends=OrderState.REJECTED)
+    send_order(desk, TradingMode.ANALYZE, source="page")
+    assert What.TEST_ORDER not in done(desk)
+    send_order(desk, TradingMode.ANALYZE)
+    assert What.TEST_ORDER in done(desk)
 
 
 def test_a_tick_can_be_taken_back(desk: Desk, account: Account) -> None:

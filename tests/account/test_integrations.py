@@ -9,6 +9,7 @@ import pytest
 from openalgo_bridge.account import integrations, keys
 from openalgo_bridge.account.login import Proof
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import Conflict
 from tests.conftest import TRADER, Account, FixedClock
 
 USUAL = ["TradingView", "ChartInk", "AmiBroker", "Python", "Node", "Excel"]
@@ -92,12 +93,24 @@ def test_a_line_is_ticked_and_opened_again(desk: Desk, account: Account, clock: 
     assert states == [ticked_at, None, None, None, None, None]
 
 
-def test_a_number_of_an_older_list_ticks_nothing(desk: Desk, account: Account) -> None:
-    regenerate(desk, account)
+def test_the_numbers_of_an_older_list_tick_nothing_though_they_are_given_again(desk: Desk, account: Account) -> None:
+    shown = keys.verify(desk, regenerate(desk, account)).fingerprint
     old = {line.id for line in integrations.the_list(desk)}
     regenerate(desk, account)
-    integrations.tick(desk, old - {line.id for line in integrations.the_list(desk)})
-    assert not any(line.is_done for line in integrations.the_list(desk))
+    listed = integrations.the_list(desk)
+    assert old & {line.id for line in listed}
+    for change in (lambda: integrations.tick(desk, old, shown=shown), lambda: integrations.dismiss(desk, shown=shown)):
+        with pytest.raises(Conflict):
+            change()
+    assert integrations.the_list(desk) == listed
+
+
+def test_the_list_that_is_looked_at_is_ticked(desk: Desk, account: Account) -> None:
+    shown = keys.verify(desk, regenerate(desk, account)).fingerprint
+    integrations.tick(desk, {line.id for line in integrations.the_list(desk)}, shown=shown)
+    assert all(line.is_done for line in integrations.the_list(desk))
+    integrations.dismiss(desk, shown=shown)
+    assert integrations.the_list(desk) == []
 
 
 def test_who_regenerates_twice_in_a_row_keeps_the_list(desk: Desk, account: Account, clock: FixedClock) -> None:

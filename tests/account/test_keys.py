@@ -258,11 +258,12 @@ def test_a_name_in_any_script_is_kept(desk: Desk, account: Account) -> None:
 
 
 def test_a_change_knows_whether_it_makes_things_less_safe(desk: Desk, account: Account) -> None:
-    assert key_rules.permits_more(desk, PRESETS[Preset.FULL] | {Permission.LIVE_TRADING})
-    assert not key_rules.permits_more(desk, PRESETS[Preset.READ_ONLY])
-    assert not key_rules.reaches_further(desk, THIS_PC)
-    key_rules.restrict(desk, THIS_PC, by=TRADER)
-    assert key_rules.reaches_further(desk, AddressRule.of_networks("203.0.113.7"))
+    before = key_rules.rules_in_force(desk)
+    assert key_rules.permits_more(before, PRESETS[Preset.FULL] | {Permission.LIVE_TRADING})
+    assert not key_rules.permits_more(before, PRESETS[Preset.READ_ONLY])
+    assert not key_rules.reaches_further(before, THIS_PC)
+    key_rules.restrict(desk, THIS_PC, before=before, by=TRADER)
+    assert key_rules.reaches_further(key_rules.rules_in_force(desk), AddressRule.of_networks("203.0.113.7"))
 
 
 def test_a_key_of_the_former_version_works_and_is_shown(settings: Settings, clock: FixedClock) -> None:
@@ -315,3 +316,23 @@ def former_database(folder: Path) -> str:
     )
     database.close()
     return key
+
+
+def test_damaged_rules_refuse_every_call_and_are_shown_as_nothing(desk: Desk, account: Account) -> None:
+    desk.store.files[0].write("UPDATE api_key SET permissions = 'telegram'")
+    with pytest.raises(StorageError):
+        keys.verify(desk, account.key)
+    before = key_rules.rules_in_force(desk)
+    assert not before.are_readable
+    assert key_rules.permits_more(before, frozenset())
+    assert key_rules.reaches_further(before, THIS_PC)
+    key_rules.permit(desk, PRESETS[Preset.READ_ONLY], before=before, by=TRADER)
+    assert keys.verify(desk, account.key).rules.permissions == PRESETS[Preset.READ_ONLY]
+
+
+def test_a_key_is_no_name(desk: Desk, account: Account) -> None:
+    for name in (account.key, f"old {account.key}", account.key[:-1] + "!" + "n" * 32):
+        with pytest.raises(Invalid) as refused:
+            key_rules.rename(desk, name, by=TRADER)
+        assert "name" in refused.value.faults
+    assert key_rules.rules_in_force(desk).name == "My key"

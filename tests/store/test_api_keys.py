@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from openalgo_bridge.errors import Conflict, NotFound, StorageError
-from openalgo_bridge.model.address import THIS_PC
+from openalgo_bridge.model.address import ANYWHERE, MOST_NETWORKS, NOWHERE, THIS_PC, AddressRule
 from openalgo_bridge.model.audit import AuditEvent
-from openalgo_bridge.model.permission import PRESETS, Preset
+from openalgo_bridge.model.permission import PRESETS, READS, Grants, Permission, Preset
 from openalgo_bridge.store.api_keys import ApiKeys, Ending, KeyRules, SealedKey
 from openalgo_bridge.store.audit import AuditLog
 from openalgo_bridge.store.database import Database
@@ -22,6 +22,7 @@ def keys(db: Database, clock: FixedClock) -> ApiKeys:
 
 
 MARK = b"m" * 32
+READ_ONLY = READS
 
 
 def a_key(number: int, *, copied: bool = True, mark: bytes = MARK) -> SealedKey:
@@ -197,3 +198,79 @@ def test_a_change_that_cannot_be_told_is_not_made(keys: ApiKeys, db: Database) -
     active = keys.active()
     assert active is not None
     assert (active.key, active.rules) == (a_key(1), KeyRules())
+
+
+def test_a_rule_that_changed_since_it_was_looked_at_is_not_overwritten(keys: ApiKeys, db: Database) -> None:
+    keys.replace(a_key(1), by=TRADER)
+    keys.permit(READ_ONLY, by=TRADER)
+    keys.restrict(THIS_PC, by=TRADER)
+    lines = db.read("SELECT * FROM audit")
+    for change in (
+        lambda: keys.permit(PRESETS[Preset.FULL], expected=PRESETS[Preset.FULL], by=TRADER),
+        lambda: keys.restrict(ANYWHERE, expected=ANYWHERE, by=TRADER),
+    ):
+        with pytest.raises(Conflict):
+            change()
+    assert in_force(keys) == KeyRules(permissions=READ_ONLY, addresses=THIS_PC)
+    assert db.read("SELECT * FROM audit") == lines
+    keys.permit(PRESETS[Preset.FULL], expected=READ_ONLY, by=TRADER)
+    keys.restrict(ANYWHERE, expected=THIS_PC, by=TRADER)
+    assert in_force(keys) == KeyRules()
+
+
+def test_what_was_expected_is_compared_by_what_it_means(keys: ApiKeys, db: Database) -> None:
+    keys.replace(a_key(1), by=TRADER)
+    db.write("UPDATE api_key SET permissions = 'quotes,place_orders,quotes'")
+    keys.permit(READ_ONLY, expected=frozenset({Permission.QUOTES, Permission.PLACE_ORDERS}), by=TRADER)
+    assert in_force(keys).permissions == READ_ONLY
+
+
+@pytest.mark.parametrize(
+    ("damage", "granted", "addresses"),
+    [
+        ("permissions = permissions || ',telegram'", frozenset(), THIS_PC),
+        ("addresses = 'moon'", READ_ONLY, NOWHERE),
+        ("addresses = 'listed', permissions = 'x'", frozenset(), NOWHERE),
+    ],
+)
+def test_rules_that_cannot_be_read_allow_nothing_and_can_be_set_again(
+    keys: ApiKeys, db: Database, damage: str, granted: Grants, addresses: AddressRule
+) -> None:
+    keys.replace(a_key(1), by=TRADER)
+    keys.permit(READ_ONLY, by=TRADER)
+    keys.restrict(THIS_PC, by=TRADER)
+    db.write(f"UPDATE api_key SET {damage}")
+    assert in_force(keys) == KeyRules(permissions=granted, addresses=addresses, are_readable=False)
+    assert not addresses.allows("203.0.113.7")
+    with pytest.raises(StorageError):
+        keys.find(a_key(1).lookup)
+    keys.permit(READ_ONLY, by=TRADER)
+    keys.restrict(THIS_PC, by=TRADER)
+    assert in_force(keys) == KeyRules(permissions=READ_ONLY, addresses=THIS_PC)
+    assert keys.find(a_key(1).lookup) is not None
+
+
+@pytest.mark.parametrize("damage", ["permissions = 'x'", "addresses = 'moon'"])
+def test_a_new_key_after_damaged_rules_may_do_nothing(keys: ApiKeys, db: Database, damage: str) -> None:
+    keys.replace(a_key(1), by=TRADER)
+    keys.restrict(THIS_PC, by=TRADER)
+    db.write(f"UPDATE api_key SET {damage}")
+    keys.replace(a_key(2), by=TRADER)
+    assert in_force(keys) == KeyRules(permissions=frozenset(), addresses=THIS_PC)
+    assert keys.find(a_key(2).lookup) is not None
+
+
+def test_the_audit_list_holds_the_largest_rule_whole(keys: ApiKeys, db: Database, clock: FixedClock) -> None:
+    keys.replace(a_key(1), by=TRADER)
+    many = [f"2001:db8:1111:2222:3333:4444:5555:{number:04x}" for number in range(0x1000, 0x1000 + MOST_NETWORKS - 1)]
+    before, after = (AddressRule.of_networks(" ".join([*many, last])) for last in ("203.0.113.7", "0.0.0.0/1"))
+    keys.restrict(before, by=TRADER)
+    keys.restrict(after, by=TRADER)
+    line = AuditLog(db, clock).page(limit=1)[0]
+    assert (line.before, line.after) == (str(before), str(after))
+
+
+def in_force(keys: ApiKeys) -> KeyRules:
+    active = keys.active()
+    assert active is not None
+    return active.rules

@@ -221,12 +221,12 @@ def test_nothing_secret_gets_into_a_line(log: AuditLog, db: Database) -> None:
 
 
 def test_any_text_becomes_a_line_and_a_long_one_is_cut_visibly(log: AuditLog) -> None:
-    log.add(Actor(name="\ud800", program="\0\x1b[31m"), AuditEvent.KEY_NAMED, before="an " * 400, after="ab " * 100)
+    log.add(Actor(name="\ud800", program="\0\x1b[31m"), AuditEvent.KEY_NAMED, before="an " * 4000, after="ab " * 1000)
     (line,) = log.page()
     assert (line.actor.name, line.actor.program) == ("?", "\0\x1b[31m")
-    assert len(line.before) == 500
+    assert len(line.before) == 4000
     assert line.before.endswith("…")
-    assert line.after == "ab " * 100
+    assert line.after == "ab " * 1000
     assert log.first_broken() is None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openalgo_bridge.errors import StorageError
+from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.store.api_keys import ApiKeys
@@ -102,3 +102,15 @@ def test_a_moment_that_is_none_is_an_error(preferences: Preferences, db: Databas
     db.write("INSERT INTO preference VALUES ('key_stored', ?)", (value,))
     with pytest.raises(StorageError, match="cannot be read"):
         preferences.key_stored()
+
+
+def test_auto_is_not_repeated_over_a_semi_auto_of_the_same_moment(
+    preferences: Preferences, db: Database, clock: FixedClock
+) -> None:
+    preferences.set_order_mode(OrderMode.AUTO, expected=OrderMode.AUTO, by=TRADER)
+    preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    lines = told(db, clock)
+    with pytest.raises(Conflict):
+        preferences.set_order_mode(OrderMode.AUTO, expected=OrderMode.AUTO, by=TRADER)
+    assert preferences.order_mode() is OrderMode.SEMI_AUTO
+    assert told(db, clock) == lines

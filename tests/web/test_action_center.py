@@ -16,6 +16,7 @@ from openalgo_bridge.model.books import Quote
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.trading import approvals
 from tests.conftest import Account, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
 from tests.web.conftest import Person, a_browser, an_order, csrf_token, hold, send
@@ -118,6 +119,18 @@ def test_a_rejected_order_is_gone_for_good(trader: Person, desk: Desk) -> None:
     rejected = desk.store.journal.ticket(ticket.id)
     assert (rejected.state, rejected.reason) == (TicketState.REJECTED, "too large")
     assert trades(desk) == 0
+
+
+def test_a_key_in_a_reason_is_not_kept_also_where_the_reason_is_cut(
+    trader: Person, account: Account, desk: Desk
+) -> None:
+    for words in ("wrong key ", "x " * 95):
+        ticket = hold(desk)
+        approvals.reject(desk, ticket.id, ticket.shown, words + account.key)
+        moves = desk.store.journal.events(ticket.id)
+        kept = [desk.store.journal.ticket(ticket.id).reason, *(move.reason for move in moves)]
+        assert kept.count((words + "[key]")[:200]) == 2
+        assert not any(account.key[:9] in reason for reason in kept)
 
 
 def test_an_expired_order_has_no_buttons_and_cannot_be_approved(trader: Person, desk: Desk, clock: FixedClock) -> None:

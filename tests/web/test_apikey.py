@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from flask.testing import FlaskClient
 
 from openalgo_bridge.account import keys
+from openalgo_bridge.account.login import Proof
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BadApiKey
+from openalgo_bridge.errors import BadApiKey, Conflict
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.permission import PRESETS, Preset
@@ -134,6 +137,23 @@ def test_a_second_click_on_regenerate_does_not_kill_the_key_of_the_first(
     assert second.status_code == 409
     assert "Nothing was changed" in second.text
     assert keys.verify(desk, shown_key(first.text))
+
+
+def test_of_two_clicks_at_the_same_moment_one_makes_the_key(account: Account, desk: Desk) -> None:
+    shown = keys.verify(desk, account.key).fingerprint
+    start = Barrier(2)
+
+    def click(_: int) -> str:
+        start.wait()
+        try:
+            return keys.issue(desk, Proof(password=account.password), replaces=shown, by=TRADER)
+        except Conflict:
+            return ""
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        made = [key for key in pool.map(click, range(2)) if key]
+    assert len(made) == 1
+    assert keys.verify(desk, made[0])
 
 
 def test_a_new_key_keeps_name_permissions_and_addresses(trader: Person, account: Account, desk: Desk) -> None:
@@ -498,3 +518,63 @@ def test_semi_auto_is_saved_even_where_its_audit_line_cannot_be_written(trader: 
     answer = trader.post("/apikey/mode", page="/apikey", mode="auto", password=PASSWORD)
     assert answer.status_code == 503
     assert desk.store.preferences.order_mode() is OrderMode.SEMI_AUTO
+
+
+def damage_traffic(desk: Desk) -> None:
+    """The file of the traffic log, as a bad disk leaves it."""
+    traffic = desk.store.files[1]
+    traffic.read("PRAGMA wal_checkpoint(TRUNCATE)")
+    traffic.close()
+    content = traffic.path.read_bytes()
+    traffic.path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
+
+
+def test_a_damaged_traffic_log_neither_closes_the_pages_nor_swallows_a_new_key(
+    trader: Person, account: Account, desk: Desk
+) -> None:
+    token = csrf_token(trader.get("/apikey").text)
+    damage_traffic(desk)
+    answer = trader.post_raw("/apikey/regenerate", csrf_token=token, password=account.password, confirm="yes")
+    assert answer.status_code == 200
+    assert keys.verify(desk, shown_key(answer.text))
+    for path in ("/", "/apikey"):
+        page = trader.get(path)
+        assert page.status_code == 200
+        assert "cannot be read now" in page.text
+    assert trader.post("/apikey/stored", page="/apikey", stored="yes").status_code == 302
+    assert trader.post("/apikey/integrations", page="/apikey", updated="1").status_code == 302
+
+
+def test_whatever_else_cannot_be_read_a_new_key_is_shown(trader: Person, account: Account, desk: Desk) -> None:
+    token = csrf_token(trader.get("/apikey").text)
+    desk.store.files[0].write("UPDATE preference SET value = '?' WHERE name = 'trading_mode'")
+    assert trader.get("/apikey").status_code == 503
+    answer = trader.post_raw("/apikey/regenerate", csrf_token=token, password=account.password, confirm="yes")
+    assert answer.status_code == 200
+    assert keys.verify(desk, shown_key(answer.text))
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_tab_of_an_older_key_ticks_no_other_program(trader: Person, account: Account, desk: Desk) -> None:
+    trader.post("/apikey/regenerate", page="/apikey", password=account.password, confirm="yes")
+    tab = trader.get("/apikey").text
+    listed = re.search(r'name="fingerprint" value="(\w{12})"', tab)
+    assert listed is not None
+    numbers = re.findall(r'name="updated" value="(\d+)"', tab)
+    keys.issue(desk, Proof(password=account.password), by=TRADER)
+    trader.post_raw("/apikey/integrations", csrf_token=csrf_token(tab), updated=numbers, fingerprint=listed[1])
+    page = trader.get("/apikey").text
+    assert "the page was of an older key" in page
+    assert re.findall(r'name="updated" value="(\d+)" id="program-\d+">', page) == numbers, "none is ticked"
+
+
+def test_a_retired_key_is_known_by_its_fingerprint_in_the_traffic_log(
+    trader: Person, account: Account, desk: Desk, client: FlaskClient
+) -> None:
+    retired = keys.verify(desk, account.key).fingerprint
+    keys.issue(desk, Proof(password=account.password), by=TRADER)
+    assert ping(client, account.key) == 403
+    assert ping(client, "x" * 32) == 403
+    stranger, known = desk.store.traffic.page(limit=2)
+    assert (known.key_fingerprint, stranger.key_fingerprint) == (retired, None)
+    assert desk.store.key_uses.of(retired) == [], "a refused call is no use"

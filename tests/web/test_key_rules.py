@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import unescape
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.address import ANYWHERE, THIS_PC, AddressRule
@@ -15,7 +18,7 @@ from openalgo_bridge.store.api_keys import KeyRules
 from openalgo_bridge.web.grants import GROUPS, PRESET_CHOICES, addresses_in_words, as_typed, permissions_in_words
 from tests import phone
 from tests.conftest import TRADER, Account, FixedClock
-from tests.web.conftest import Person
+from tests.web.conftest import Person, a_browser, csrf_token
 
 FULL, READ_ONLY = PRESETS[Preset.FULL], PRESETS[Preset.READ_ONLY]
 EVERYTHING: Grants = frozenset(Permission)
@@ -299,3 +302,126 @@ def test_rules_in_words() -> None:
     assert addresses_in_words(THIS_PC) == "from this PC only"
     assert permissions_in_words(FULL) == "Full"
     assert permissions_in_words(EVERYTHING) == "Custom: 15 of 15"
+
+
+MEANWHILE = "It was changed meanwhile. Look again. Nothing was saved. Your choice still stands here: save it again."
+
+
+def alerts(page: str) -> list[str]:
+    return [unescape(told) for told in re.findall(r'<div class="alert alert-danger" role="alert">(.*?)</div>', page)]
+
+
+def hidden(page: str, section: str, name: str) -> str:
+    found = re.search(rf'id="{section}".*?name="{name}" value="([^"]*)"', page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_of_two_tabs_the_second_does_not_undo_what_the_first_took_away(
+    trader: Person, account: Account, desk: Desk
+) -> None:
+    trader.post("/apikey/view", page="/apikey", password=account.password)  # the window is open: nothing is asked
+    tab = trader.get("/apikey").text
+    token, shown = csrf_token(tab), hidden(tab, "permissions", "shown")
+    desk.store.api_keys.permit(FULL - {Permission.PLACE_ORDERS}, by=TRADER)
+    wanted = sorted(FULL - {Permission.WEBHOOKS})
+    fields = {"csrf_token": token, "preset": "custom", "permissions": wanted, "boxes": "shown"}
+    answer = trader.post_raw("/apikey/permissions", **fields, shown=shown)
+    assert answer.status_code == 409
+    assert alerts(answer.text) == [MEANWHILE]
+    assert ticked(answer.text) == set(wanted)
+    assert rules(desk).permissions == FULL - {Permission.PLACE_ORDERS}
+    again = trader.post_raw("/apikey/permissions", **fields, shown=hidden(answer.text, "permissions", "shown"))
+    assert again.status_code == 302
+    assert rules(desk).permissions == set(wanted)
+
+
+def test_of_two_tabs_the_second_does_not_widen_the_addresses_of_the_first(
+    trader: Person, account: Account, desk: Desk
+) -> None:
+    trader.post("/apikey/view", page="/apikey", password=account.password)
+    tab = trader.get("/apikey").text
+    token, shown = csrf_token(tab), hidden(tab, "addresses", "shown")
+    desk.store.api_keys.restrict(THIS_PC, by=TRADER)
+    fields = {"csrf_token": token, "reach": "listed", "networks": "127.0.0.1 10.0.0.7"}
+    answer = trader.post_raw("/apikey/addresses", **fields, shown=shown)
+    assert answer.status_code == 409
+    assert alerts(answer.text) == [MEANWHILE]
+    assert "127.0.0.1 10.0.0.7</textarea>" in answer.text
+    assert rules(desk).addresses == THIS_PC
+    trader.post_raw("/apikey/addresses", **fields, shown=hidden(answer.text, "addresses", "shown"))
+    assert rules(desk).addresses == AddressRule.of_networks("127.0.0.1 10.0.0.7")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "harmless"),
+    [
+        ("/apikey/permissions", {"preset": "full"}, {"preset": "read_only"}),
+        ("/apikey/addresses", {"reach": "anywhere"}, {"reach": "this_pc"}),
+        ("/apikey/mode", {"mode": "auto"}, {"mode": "semi_auto"}),
+    ],
+)
+def test_what_needed_no_password_when_it_was_read_does_not_undo_what_was_saved_before_it_was_written(
+    trader: Person, app: Flask, desk: Desk, path: str, fields: dict[str, str], harmless: dict[str, str]
+) -> None:
+    owner = a_browser(app)
+    owner.sign_in()
+    page = trader.get("/apikey").text
+    owner_token = csrf_token(owner.get("/apikey").text)
+    _save_before_the_next_write(desk, lambda: owner.post_raw(path, csrf_token=owner_token, **harmless))
+    answer = trader.post_raw(path, csrf_token=csrf_token(page), **fields)
+    assert answer.status_code == 409
+    assert "It was changed meanwhile. Look again." in answer.text
+    assert rules(desk) == KeyRules(
+        permissions=READ_ONLY if "preset" in fields else FULL, addresses=THIS_PC if "reach" in fields else ANYWHERE
+    )
+    assert desk.store.preferences.order_mode() == ("semi_auto" if "mode" in fields else "auto")
+
+
+def _save_before_the_next_write(desk: Desk, save: Callable[[], TestResponse]) -> None:
+    """The worst moment: all is read and decided, and the write lock is about to be taken."""
+    lock, waits = desk.store.files[0]._write_lock, [save]
+
+    class Lock:
+        def __enter__(self) -> None:
+            while waits:
+                assert waits.pop()().status_code == 302
+            lock.acquire()
+
+        def __exit__(self, *error: object) -> None:
+            lock.release()
+
+    desk.store.files[0]._write_lock = Lock()  # type: ignore[assignment]
+
+
+def test_every_box_unticked_under_full_is_not_full(trader: Person, desk: Desk) -> None:
+    answer = trader.post("/apikey/permissions", page="/apikey", preset="full", boxes="shown")
+    assert answer.status_code == 400
+    assert "Choose Custom" in faults(answer.text)[0]
+    assert 'name="boxes" value="shown"' in answer.text
+    assert trader.post("/apikey/permissions", page="/apikey", preset="full").status_code == 302
+
+
+def test_a_key_typed_as_its_name_is_refused_and_is_nowhere(trader: Person, account: Account, desk: Desk) -> None:
+    answer = trader.post("/apikey/name", page="/apikey", name=account.key)
+    assert answer.status_code == 400
+    assert "looks like a key" in faults(answer.text)[0]
+    assert account.key not in answer.text
+    assert rules(desk).name == "My key"
+
+
+def test_damaged_rules_are_said_and_mended_on_the_page(
+    trader: Person, account: Account, desk: Desk, client: FlaskClient
+) -> None:
+    desk.store.files[0].write("UPDATE api_key SET permissions = 'telegram', addresses = 'moon'")
+    for path in ("/", "/apikey"):
+        page = trader.get(path)
+        assert page.status_code == 200
+        assert "cannot be read" in page.text
+    assert client.post("/api/v1/ping", json={"apikey": account.key}).status_code == 503
+    assert trader.post("/apikey/permissions", page="/apikey", preset="custom").status_code == 403, "it repairs the key"
+    trader.post("/apikey/permissions", page="/apikey", preset="read_only", password=account.password)
+    trader.post("/apikey/addresses", page="/apikey", reach="this_pc")
+    assert rules(desk) == KeyRules(permissions=READ_ONLY, addresses=THIS_PC)
+    assert client.post("/api/v1/ping", json={"apikey": account.key}).status_code == 200
+    assert "cannot be read" not in trader.get("/apikey").text

@@ -113,7 +113,7 @@ def test_a_hostile_name_is_shown_as_text(trader: Person, desk: Desk, hostile: st
         answer = trader.get(path)
         assert answer.status_code == 200
         assert not Page(answer.text).faults
-        assert "49" not in re.findall(r"<td>(\d+)</td>", answer.text)
+        assert "49" not in re.findall(r"<td[^>]*>(\d+)</td>", answer.text)
         for tag in ("<script>alert", "<img", "<svg"):
             assert tag not in answer.text
 
@@ -235,7 +235,7 @@ def test_an_endpoint_that_was_never_called_shows_no_call_of_another(
     text = trader.get(f"/traffic?endpoint={asked}").text
     assert "No call matches" in text
     assert text.count("<option selected>") == 1
-    assert '<td class="endpoint">' not in text
+    assert '<td data-label="Endpoint" class="endpoint">' not in text
 
 
 def test_junk_addresses_leave_the_filter_as_it_was(trader: Person, desk: Desk, account: Account) -> None:
@@ -246,10 +246,10 @@ def test_junk_addresses_leave_the_filter_as_it_was(trader: Person, desk: Desk, a
     assert {"/api/v1/ping", "/api/v1/placeorder", "/api/v1/funds"} <= set(choices)
     assert not any(choice.startswith("/api/0") for choice in choices)
     filtered = trader.get("/traffic?endpoint=/api/v1/ping").text
-    assert re.findall(r'<td class="endpoint">([^<]*)</td>', filtered) == ["/api/v1/ping"]
+    assert re.findall(r'<td data-label="Endpoint" class="endpoint">([^<]*)</td>', filtered) == ["/api/v1/ping"]
     # What is in the log can be asked for, whether or not it is offered.
     junk = trader.get("/traffic?endpoint=/api/00007").text
-    assert re.findall(r'<td class="endpoint">([^<]*)</td>', junk) == ["/api/00007"]
+    assert re.findall(r'<td data-label="Endpoint" class="endpoint">([^<]*)</td>', junk) == ["/api/00007"]
 
 
 def test_a_page_never_shifts_while_rows_arrive(trader: Person, desk: Desk, account: Account) -> None:

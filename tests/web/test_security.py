@@ -11,6 +11,7 @@ from flask import Flask
 from openalgo_bridge.account import keys
 from openalgo_bridge.account.login import Proof
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.address import THIS_PC, AddressRule
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.permission import PRESETS, Preset
@@ -203,13 +204,26 @@ def test_permissions_are_told_by_what_became_different(trader: Person, desk: Des
     assert "may now place orders" in rows(trader.get("/security/audit").text)[0]
 
 
+def test_addresses_are_told_by_what_became_different(trader: Person, desk: Desk) -> None:
+    many = " ".join(f"10.0.0.{number}" for number in range(1, 50))
+    for rule in (f"{many} 203.0.113.7", f"{many} 0.0.0.0/1"):
+        desk.store.api_keys.restrict(AddressRule.of_networks(rule), by=TRADER)
+    line = rows(trader.get("/security/audit").text)[0]
+    assert "may now be used from 0.0.0.0/1; no longer from 203.0.113.7/32 trader" in line
+    desk.store.api_keys.restrict(THIS_PC, by=TRADER)
+    assert "only” to “from this PC only”" in rows(trader.get("/security/audit").text)[0]
+
+
 def test_a_key_is_told_by_its_fingerprint(trader: Person, account: Account) -> None:
     trader.post("/apikey/regenerate", page="/apikey", password=PASSWORD, confirm="yes")
     line = rows(trader.get("/security/audit?kind=key_regenerated").text)[0]
     assert re.search(r"API key regenerated from key [0-9a-f]{12} to key [0-9a-f]{12} trader 127.0.0.1", line)
 
 
-@pytest.mark.parametrize("event", [AuditEvent.ORDER_MODE, AuditEvent.TRADING_MODE, AuditEvent.KEY_PERMISSIONS])
+@pytest.mark.parametrize(
+    "event",
+    [AuditEvent.ORDER_MODE, AuditEvent.TRADING_MODE, AuditEvent.KEY_PERMISSIONS, AuditEvent.KEY_ADDRESSES],
+)
 def test_values_of_another_version_are_shown_as_they_are(trader: Person, desk: Desk, event: AuditEvent) -> None:
     desk.store.audit.add(TRADER, event, before="yesterday", after="tomorrow")
     assert "from yesterday to tomorrow" in rows(trader.get("/security/audit").text)[0]
