@@ -20,7 +20,7 @@ from openalgo_bridge.trading import approvals
 from openalgo_bridge.web.kept import DEEDS
 from tests.conftest import PASSWORD, Account, FixedClock
 from tests.phone import set_up
-from tests.web.conftest import Person, a_browser, csrf_token, hold
+from tests.web.conftest import Person, a_browser, csrf_token, hold, known_for_codes
 
 COOKIE = "bridge_5000_kept"
 _FORM = re.compile(r'<form[^>]* action="([^"]+)">(.*?)</form>', re.DOTALL)
@@ -116,6 +116,7 @@ def test_a_wrong_password_in_between_does_not_lose_it(trader: Person, clock: Fix
 
 def test_a_code_at_the_sign_in_does_not_lose_it(trader: Person, desk: Desk, clock: FixedClock) -> None:
     phone_app = set_up(desk)
+    known_for_codes(trader, desk)
     refused = late(trader, "/apikey/mode", clock, page="/apikey", mode="semi_auto")
     first = trader.post("/login?next=kept.kept", username="trader", password=PASSWORD)
     assert first.location == "/login/totp?next=kept.kept"
