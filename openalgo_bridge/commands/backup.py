@@ -50,8 +50,9 @@ def _record(place: Path, file: Path) -> None:
 
 def _told(file: Path, contents: Contents, place: Path) -> str:
     account = f"the account {contents.username!r}" if contents.username else "no account yet"
+    orders = "1 order" if contents.orders == 1 else f"{contents.orders:,} orders"
     return (
-        f"{file} holds {account}, its settings, the audit list, {contents.orders:,} {'order' if contents.orders == 1 else 'orders'} and the paper books.\n"
+        f"{file} holds {account}, its settings, the audit list, {orders} and the paper books.\n"
         "It does not hold the traffic log, the instrument list, or who is signed in.\n"
         f"Nor does it hold {place / 'machine.key'}: on this PC all goes on as before after run.py restore, on another "
         "one you get a new API key and set the authenticator app up again."
