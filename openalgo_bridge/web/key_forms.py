@@ -33,6 +33,11 @@ _LONGEST_LIST = 5000
 _NOT_TICKED = (False, "false", "", "no")
 
 
+def _tick(label: str, html_id: str) -> BooleanField:
+    """What must be ticked, so that nobody does it by mistake."""
+    return BooleanField(label, [DataRequired("Tick this first.")], id=html_id, false_values=_NOT_TICKED)
+
+
 class ViewForm(PasswordForm):
     """``POST /apikey/view``."""
 
@@ -46,12 +51,7 @@ class RegenerateForm(PasswordForm):
     html_id: ClassVar[str] = "regenerate"
 
     replaces = StringField("Fingerprint", [Length(max=_LONGEST_NAME)])
-    confirm = BooleanField(
-        "I know that programs using the old key stop working at once",
-        [DataRequired("Tick this first.")],
-        id="regenerate-confirm",
-        false_values=_NOT_TICKED,
-    )
+    confirm = _tick("I know that programs using the old key stop working at once", "regenerate-confirm")
 
 
 class RevokeForm(PasswordForm):
@@ -59,12 +59,7 @@ class RevokeForm(PasswordForm):
 
     html_id: ClassVar[str] = "revoke"
 
-    confirm = BooleanField(
-        "I know that no program can call any more",
-        [DataRequired("Tick this first.")],
-        id="revoke-confirm",
-        false_values=_NOT_TICKED,
-    )
+    confirm = _tick("I know that no program can call any more", "revoke-confirm")
 
 
 class OrderModeForm(StepUpForm):
@@ -101,12 +96,15 @@ class AskedLaterForm(StepUpForm):
 class RuleForm(AskedLaterForm):
     """A form for one rule of the key. ``shown`` is the mark of the rule that its page showed; a script sends none."""
 
+    text_of: ClassVar[staticmethod[[KeyRules], str]]
+    """Which rule it is, as it is stored."""
+
     shown = HiddenField("Shown")
 
-    @staticmethod
-    def mark_of(rules: KeyRules) -> str:
+    @classmethod
+    def mark_of(cls, rules: KeyRules) -> str:
         """Of the rule as it is in force; 64 characters, like that of a ticket."""
-        raise NotImplementedError
+        return hashlib.sha256(cls.text_of(rules).encode()).hexdigest()
 
     def is_outdated(self, rules: KeyRules) -> bool:
         """Whether the page showed another rule than the one in force."""
@@ -120,6 +118,7 @@ class PermissionsForm(RuleForm):
     """
 
     html_id: ClassVar[str] = "permissions"
+    text_of: ClassVar[staticmethod[[KeyRules], str]] = staticmethod(lambda rules: permission.to_text(rules.permissions))
 
     preset = RadioField(
         "Preset",
@@ -132,11 +131,6 @@ class PermissionsForm(RuleForm):
         "Permissions", choices=[SelectChoice(each.value, each.value) for each in Permission]
     )
     boxes = HiddenField("Boxes")
-
-    @staticmethod
-    def mark_of(rules: KeyRules) -> str:
-        """See above."""
-        return _mark(permission.to_text(rules.permissions))
 
     @property
     def granted(self) -> Grants:
@@ -162,6 +156,7 @@ class AddressesForm(RuleForm):
     """``POST /apikey/addresses``. ``networks`` counts for a list only."""
 
     html_id: ClassVar[str] = "addresses"
+    text_of: ClassVar[staticmethod[[KeyRules], str]] = staticmethod(lambda rules: str(rules.addresses))
 
     reach = RadioField(
         "From where",
@@ -174,11 +169,6 @@ class AddressesForm(RuleForm):
         validate_choice=False,
     )
     networks = TextAreaField("Addresses", [Length(max=_LONGEST_LIST)])
-
-    @staticmethod
-    def mark_of(rules: KeyRules) -> str:
-        """See above."""
-        return _mark(str(rules.addresses))
 
     def rule(self) -> AddressRule:
         """What is asked for. Only for a form that is complete. Raises Invalid naming each fault of the list."""
@@ -196,19 +186,10 @@ class NeverShowForm(PageForm):
 
     html_id: ClassVar[str] = "never"
 
-    confirm = BooleanField(
-        "I have the key where I need it. Delete the copy for good",
-        [DataRequired("Tick this first.")],
-        id="never-confirm",
-        false_values=_NOT_TICKED,
-    )
+    confirm = _tick("I have the key where I need it. Delete the copy for good", "never-confirm")
 
 
 class KeepCopyForm(StepUpForm):
     """``POST /apikey/copy/keep``."""
 
     html_id: ClassVar[str] = "keep"
-
-
-def _mark(rule: str) -> str:
-    return hashlib.sha256(rule.encode()).hexdigest()

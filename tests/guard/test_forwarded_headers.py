@@ -15,9 +15,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from openalgo_bridge.account.setup import create_account
+from openalgo_bridge.model.address import AddressRule
 from openalgo_bridge.model.apikey import new_key
 from tests.bridge_rows import rows_of_every_table
-from tests.conftest import PASSWORD, Live
+from tests.conftest import PASSWORD, TRADER, Live
 from tests.wire import Wire
 
 PEER = "127.0.0.1"
@@ -141,4 +142,16 @@ def test_no_header_makes_a_stranger_this_pc(live: Live, key: str, header: str) -
         for request, decision in requests_of(live.port, key).values():
             for value in (PEER, f"{PEER}:{live.port}", "localhost", f"for={PEER}", "1"):
                 assert wire.ask(with_junk(request, [(header, value)])).status in {decision, 421}
+    assert {row.address for row in live.desk.store.traffic.page(limit=100)} == {PEER}
+
+
+@pytest.mark.parametrize("header", ABOUT_THE_CALLER)
+def test_no_header_lends_the_key_an_address_it_may_be_used_from(live: Live, key: str, header: str) -> None:
+    allowed = "203.0.113.7"
+    live.desk.store.api_keys.restrict(AddressRule.of_networks(allowed), by=TRADER)
+    call, _ = requests_of(live.port, key)["the right key"]
+    with Wire(live.port) as wire:
+        assert wire.ask(with_junk(call, [])).status == 403
+        for value in (allowed, f"for={allowed}", f"{allowed}, {PEER}"):
+            assert wire.ask(with_junk(call, [(header, value)])).status in {403, 421}
     assert {row.address for row in live.desk.store.traffic.page(limit=100)} == {PEER}
