@@ -98,9 +98,13 @@ class Conflict(BridgeError):
 
 
 class Denied(BridgeError):
-    """A guard or the person said no. Nothing left this machine."""
+    """A guard or the person said no. Nothing left this machine. ``guard`` names the guard, where it was one."""
 
     status = 403
+
+    def __init__(self, message: str, guard: str = "") -> None:
+        super().__init__(message)
+        self.guard = guard
 
 
 class Unsupported(BridgeError):
