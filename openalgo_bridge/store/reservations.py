@@ -10,18 +10,12 @@ from openalgo_bridge.model.exits import Glimpse, InFlight, Reservation, Side
 from openalgo_bridge.model.order import Exchange, Ref, TradingMode
 from openalgo_bridge.store.database import Database, Row
 
-
-def _asked(name: str) -> str:
-    """A field of the order that a message is about; a change carries it one level down, a cancel has none."""
-    path = f"CASE orders.operation WHEN 'modifyorder' THEN '$.order.{name}' ELSE '$.{name}' END"
-    return f"json_extract(orders.request, {path})"
-
-
 _ORDERS = "FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
-_SIDE = "ticket.trading_mode = :trading_mode AND " + " AND ".join(
-    f"{_asked(name)} = :{name}" for name in ("exchange", "symbol", "product", "action")
+_ON_SIDE = (
+    f"SELECT orders.id, orders.ref, orders.quantity {_ORDERS} WHERE ticket.trading_mode = :trading_mode"
+    " AND orders.symbol = :symbol AND orders.exchange = :exchange AND orders.product = :product"
+    " AND orders.action = :action"
 )
-_ON_SIDE = f"SELECT orders.id, orders.ref, {_asked('quantity')} AS quantity {_ORDERS} WHERE {_SIDE}"
 # A plain list of states, so that the index of unfinished orders is used. What is planned counts from its claim on.
 _IN_FLIGHT = f"{_ON_SIDE} AND orders.state IN ('sending', 'unknown', 'parked')"
 _SINCE = f"{_ON_SIDE} AND orders.id > :newest AND orders.state NOT IN ('planned', 'rejected', 'not_placed', 'dropped')"
@@ -44,7 +38,7 @@ class Reservations:
         """The reference of an order in this symbol of which nobody knows whether the broker has it, or None."""
         row = self._db.read_one(
             f"SELECT orders.ref {_ORDERS} WHERE orders.state IN ('unknown', 'parked') AND ticket.trading_mode = ?"
-            f" AND {_asked('exchange')} = ? AND {_asked('symbol')} = ? LIMIT 1",
+            " AND orders.exchange = ? AND orders.symbol = ? LIMIT 1",
             (trading_mode, exchange, symbol),
         )
         return None if row is None else Ref(row["ref"])

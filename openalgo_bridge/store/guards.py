@@ -1,0 +1,99 @@
+"""What the trader set as limits, and what the journal knows that a limit counts. The only writer of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import takewhile
+
+from openalgo_bridge.clock import Clock, to_ms
+from openalgo_bridge.errors import Invalid, StorageError
+from openalgo_bridge.model import ticket as tickets
+from openalgo_bridge.model.audit import Actor, AuditEvent
+from openalgo_bridge.model.guard_form import changes, parse, texts
+from openalgo_bridge.model.guards import GuardSettings, PositionKey
+from openalgo_bridge.model.order import Exchange, OrderRequest, Product, TradingMode
+from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.store import audit
+from openalgo_bridge.store.database import Database, Row
+
+# A ticket that was sent or may still be.
+_COUNTED = "operation = 'placeorder' AND trading_mode = :mode AND state IN ('held', 'approved', 'released')"
+
+
+class Guards:
+    """See the module. Every method may raise StorageError."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def load(self) -> GuardSettings:
+        """Read from disk at every order. Raises StorageError also where a value means nothing."""
+        return _settings(self._db.read("SELECT name, value FROM guard"))
+
+    def save(self, settings: GuardSettings, *, by: Actor) -> None:
+        """Effective for the next order. The change and its line in the audit list are one commit."""
+        with self._db.transaction() as db:
+            former = _settings(db.execute("SELECT name, value FROM guard").fetchall())
+            before, after = changes(former, settings)
+            if before == after:
+                return
+            db.executemany("INSERT OR REPLACE INTO guard VALUES (?, ?)", texts(settings).items())
+            audit.append(db, self._clock.now_ms(), by, AuditEvent.GUARDS, before=before, after=after)
+
+    def has_orders_since(self, moment: datetime, mode: TradingMode, number: int, *, but: int | None = None) -> bool:
+        """Whether at least ``number`` orders arrived since ``moment``, the ticket ``but`` not counted.
+
+        As a rule one look at one row decides: tickets are in the order they arrived, so when the ticket ``number``
+        places back is older, there cannot be as many. Counting all of them would cost more with every order.
+        """
+        back = "SELECT created_at FROM ticket WHERE id = (SELECT max(id) FROM ticket) - ?"
+        row = self._db.read_one(back, (number - 1,))
+        if row is None or row["created_at"] < to_ms(moment):
+            return False
+        counted = self._db.read_one(
+            f"SELECT count(*) AS n FROM ticket WHERE {_COUNTED} AND created_at >= :since AND id IS NOT :but",
+            {"mode": mode, "since": to_ms(moment), "but": but},
+        )
+        return counted is not None and counted["n"] >= number
+
+    def has_equal_signal(
+        self, order: OrderRequest, origin: Origin, mode: TradingMode, since: datetime, *, but: int | None = None
+    ) -> bool:
+        """Whether the same source and strategy asked for the same order since then, the ticket ``but`` not counted.
+
+        What was turned down, or provably never reached the broker, may be asked for again. Costs as much as there
+        are tickets since then.
+        """
+        wanted = (origin.source, origin.strategy, tickets.to_json(order))
+        return any(
+            row["id"] != but and (row["source"], row["strategy"], row["request"]) == wanted
+            for row in self._arrived_since(since, mode)
+        )
+
+    def exposures(self, mode: TradingMode) -> set[PositionKey]:
+        """The positions that messages in flight may open."""
+        rows = self._db.read(
+            "SELECT orders.exchange, orders.symbol, orders.product FROM orders"
+            " JOIN ticket ON ticket.id = orders.ticket_id WHERE orders.state IN ('sending', 'unknown', 'parked')"
+            " AND orders.operation = 'placeorder' AND ticket.trading_mode = ?",
+            (mode,),
+        )
+        return {(Exchange(row["exchange"]), row["symbol"], Product(row["product"])) for row in rows}
+
+    def _arrived_since(self, moment: datetime, mode: TradingMode) -> Iterator[Row]:
+        newest_first = self._db.stream(
+            "SELECT id, created_at, source, strategy, request FROM ticket"
+            f" WHERE {_COUNTED} AND NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
+            " AND orders.state IN ('rejected', 'not_placed', 'dropped')) ORDER BY id DESC",
+            {"mode": mode},
+        )
+        return takewhile(lambda row: row["created_at"] >= to_ms(moment), newest_first)
+
+
+def _settings(rows: list[Row]) -> GuardSettings:
+    try:
+        return parse({row["name"]: row["value"] for row in rows})
+    except Invalid as fault:
+        raise StorageError(f"The guards cannot be read: {fault.message}") from fault
