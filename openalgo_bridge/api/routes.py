@@ -17,7 +17,7 @@ from openalgo_bridge.api.body import read_fields, without_keys
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.limits import Bucket, Limits
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, RateLimited, StorageError
+from openalgo_bridge.errors import BridgeError, Busy, RateLimited, StorageError
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.traffic import NOTE, Note
 
@@ -37,6 +37,9 @@ ENDPOINTS = (
     Endpoint(path="/modifyorder", view=orders.modify_order, bucket=Bucket.ORDERS, must_be_recorded=True),
     # A cancel is never refused for want of a log, and other orders never use up its limit.
     Endpoint(path="/cancelorder", view=orders.cancel_order, bucket=Bucket.CANCELS),
+    Endpoint(path="/cancelallorder", view=orders.cancel_all_orders, bucket=Bucket.CANCELS),
+    # Nor is the way out of a position.
+    Endpoint(path="/closeposition", view=orders.close_positions, bucket=Bucket.ORDERS),
     Endpoint(path="/orderstatus", view=orders.order_status),
     Endpoint(path="/orderbook", view=account.order_book),
     Endpoint(path="/tradebook", view=account.trade_book),
@@ -103,7 +106,7 @@ def _bridge_error(error: BridgeError) -> Response:
     note: Note = request.environ[NOTE]
     note.outcome, note.message, note.ticket_id = type(error).__name__, error.message, error.ticket_id
     response = answer(answers.failed(error), error.status)
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | Busy):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 

@@ -119,24 +119,28 @@ class Facts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """No, and why. ``exits_pass``: it only makes sense for entries."""
+    """No, and why."""
 
     guard: Guard
     sentence: str
-    exits_pass: bool = True
 
 
 _Rule = Callable[[Asked, GuardSettings, Facts], Refusal | None]
 
 
 def refusal(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
-    """The first rule that says no, or None. Rules for exits too come first, then the cheap ones."""
-    return next((found for rule in _RULES if (found := rule(asked, settings, facts)) is not None), None)
+    """The first rule that refuses an entry, or None."""
+    return refusal_of_exit(asked, settings, facts) or refusal_of_entry(asked, settings, facts)
 
 
 def refusal_of_exit(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
-    """The same for what is provably an exit: only the rules that guard against a slip of the finger."""
-    return next((found for rule in _FOR_EXITS_TOO if (found := rule(asked, settings, facts)) is not None), None)
+    """The first of the rules that hold for exits too: they guard against a slip of the finger."""
+    return _first(_FOR_EXITS_TOO, asked, settings, facts)
+
+
+def refusal_of_entry(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    """The first of the rules that only make sense for entries; what costs no read is asked first."""
+    return _first(_FOR_ENTRIES, asked, settings, facts)
 
 
 def drift(then: Decimal, now: Decimal, settings: GuardSettings) -> Refusal | None:
@@ -197,10 +201,8 @@ def _sane_quantity(asked: Asked, settings: GuardSettings, facts: Facts) -> Refus
     limit = FREEZE_MULTIPLE * freeze if freeze else LARGEST_QUANTITY
     if asked.order.quantity <= limit:
         return None
-    sentence = (
-        f"Quantity {asked.order.quantity} is above {limit}, more than any order of it can mean."
-    )
-    return Refusal(guard=Guard.MAXIMUM_QUANTITY, sentence=sentence, exits_pass=False)
+    sentence = f"Quantity {asked.order.quantity} is above {limit}, more than any order of it can mean."
+    return Refusal(guard=Guard.MAXIMUM_QUANTITY, sentence=sentence)
 
 
 def _price_band(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
@@ -210,7 +212,7 @@ def _price_band(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal 
     if abs(price - last) * 100 <= settings.price_band * last:
         return None
     sentence = f"The price {price} is more than {settings.price_band} % away from the last price {last}."
-    return Refusal(guard=Guard.PRICE_BAND, sentence=sentence, exits_pass=False)
+    return Refusal(guard=Guard.PRICE_BAND, sentence=sentence)
 
 
 # -- for entries only --------------------------------------------------------------------------------------------
@@ -297,8 +299,7 @@ def _open_positions(asked: Asked, settings: GuardSettings, facts: Facts) -> Refu
 
 
 _FOR_EXITS_TOO: tuple[_Rule, ...] = (_sane_quantity, _price_band)
-_RULES: tuple[_Rule, ...] = (
-    *_FOR_EXITS_TOO,
+_FOR_ENTRIES: tuple[_Rule, ...] = (
     _maximum_quantity,
     _allowed_symbols,
     _trading_window,
@@ -309,6 +310,10 @@ _RULES: tuple[_Rule, ...] = (
     _loss_of_day,
     _open_positions,
 )
+
+
+def _first(rules: tuple[_Rule, ...], asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    return next((found for rule in rules if (found := rule(asked, settings, facts)) is not None), None)
 
 
 def _price_at_most(order: OrderRequest, facts: Facts) -> Decimal:

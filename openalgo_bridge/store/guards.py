@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 
 from openalgo_bridge.clock import Clock, to_ms
@@ -12,9 +12,10 @@ from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.guard_form import changes, parse, texts
 from openalgo_bridge.model.guards import GuardSettings, PositionKey
-from openalgo_bridge.model.order import Exchange, OrderRequest, Product, TradingMode
+from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref, TradingMode
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.store import audit
+from openalgo_bridge.store.claims import OPEN_ORDERS
 from openalgo_bridge.store.database import Database, Row
 
 # A ticket that was sent or may still be.
@@ -31,6 +32,13 @@ class Guards:
     def load(self) -> GuardSettings:
         """Read from disk at every order. Raises StorageError also where a value means nothing."""
         return _settings(self._db.read("SELECT name, value FROM guard"))
+
+    def held_for(self) -> timedelta:
+        """How long a ticket may wait for the trader; the default where what he set cannot be read."""
+        try:
+            return timedelta(seconds=self.load().held_for)
+        except StorageError:
+            return timedelta(seconds=GuardSettings().held_for)
 
     def save(self, settings: GuardSettings, *, by: Actor) -> None:
         """Effective for the next order. The change and its line in the audit list are one commit."""
@@ -76,11 +84,21 @@ class Guards:
         """The positions that messages in flight may open."""
         rows = self._db.read(
             "SELECT orders.exchange, orders.symbol, orders.product FROM orders"
-            " JOIN ticket ON ticket.id = orders.ticket_id WHERE orders.state IN ('sending', 'unknown', 'parked')"
+            f" JOIN ticket ON ticket.id = orders.ticket_id WHERE {OPEN_ORDERS} AND orders.state <> 'planned'"
             " AND orders.operation = 'placeorder' AND ticket.trading_mode = ?",
             (mode,),
         )
         return {(Exchange(row["exchange"]), row["symbol"], Product(row["product"])) for row in rows}
+
+    def in_doubt(self, order: OrderRequest, mode: TradingMode) -> Ref | None:
+        """The reference of an order in the same symbol of which nobody knows whether the broker has it, or None."""
+        row = self._db.read_one(
+            "SELECT orders.ref FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+            f" WHERE {OPEN_ORDERS} AND orders.state IN ('unknown', 'parked')"
+            " AND orders.symbol = ? AND orders.exchange = ? AND ticket.trading_mode = ? LIMIT 1",
+            (order.symbol, order.exchange, mode),
+        )
+        return None if row is None else Ref(row["ref"])
 
     def _arrived_since(self, moment: datetime, mode: TradingMode) -> Iterator[Row]:
         newest_first = self._db.stream(
