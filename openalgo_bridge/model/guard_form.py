@@ -136,8 +136,8 @@ def _time(text: str) -> time:
 
 def _symbols(text: str) -> frozenset[str]:
     entries = frozenset(text.replace(",", " ").split())
-    if len(entries) > _MOST_SYMBOLS:
-        raise ValueError(f"At most {_MOST_SYMBOLS} symbols.")
+    if not 1 <= len(entries) <= _MOST_SYMBOLS:
+        raise ValueError(f"1 to {_MOST_SYMBOLS} symbols, or empty.")
     for entry in sorted(entries):
         exchange, _, symbol = entry.partition(":")
         if exchange not in set(Exchange) or not symbol or not _SYMBOL.fullmatch(symbol):

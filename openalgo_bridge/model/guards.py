@@ -190,7 +190,9 @@ def _is_wider(before: TradingWindow | None, after: TradingWindow | None) -> bool
 
 
 def _covers(allowed: Collection[str], wanted: Collection[str] | None) -> bool:
-    return wanted is not None and all(entry in allowed or _is_named(entry.rstrip("*"), allowed) for entry in wanted)
+    """Whether every symbol of ``wanted`` is one of ``allowed`` too. Many symbols are covered only by as many."""
+    many = [entry for entry in allowed if entry.endswith("*")]
+    return wanted is not None and all(_is_named(entry.removesuffix("*"), many) or entry in allowed for entry in wanted)
 
 
 # -- for exits too -----------------------------------------------------------------------------------------------

@@ -41,7 +41,12 @@ class Guards:
             return timedelta(seconds=GuardSettings().held_for)
 
     def save(self, settings: GuardSettings, *, by: Actor) -> None:
-        """Effective for the next order. The change and its line in the audit list are one commit."""
+        """Effective for the next order. The change and its line in the audit list are one commit.
+
+        Raises Invalid for what no form could say, an empty list of symbols for one: it could not be read again.
+        """
+        if parse(texts(settings)) != settings:
+            raise Invalid("These limits cannot be kept as they are.")
         with self._db.transaction() as db:
             former = _settings(db.execute("SELECT name, value FROM guard").fetchall())
             before, after = changes(former, settings)
