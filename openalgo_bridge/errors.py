@@ -13,12 +13,14 @@
       Denied             403  a guard or the person said no; nothing left this machine
       Unsupported        400  this broker cannot do it (from its Capabilities)
       RateLimited        429  too many calls; carries retry_after
-      Busy               503  not sent: no thread free for another broker call
+      Busy               503  not sent: no thread free for another broker call, or too many orders a second
+        Starting         503  not sent: what became of the last orders is not known yet
       StorageError       503  a database cannot be read or written; nothing was sent because of it
       BrokerError
         SessionExpired   403  log in to the broker again; provably not accepted
         Rejected         400  the broker said no; provably not accepted
         NotSent          503  nothing left this machine; provably not accepted
+          NotAsked       503  a question, for which no thread was free
         OutcomeUnknown   504  it may have been accepted: look, do not repeat
 
 Did it leave? Only ``OutcomeUnknown`` leaves that open. May I retry? Never automatically.
@@ -124,9 +126,15 @@ class RateLimited(BridgeError):
 
 
 class Busy(BridgeError):
-    """No thread is free for another broker call. Not sent."""
+    """No thread is free for another broker call, or the broker takes no more orders just now. Not sent."""
 
     status = 503
+    retry_after = 1
+    """Seconds after which it may be asked again."""
+
+
+class Starting(Busy):
+    """The order doors are not open yet. Nothing was written; it may be asked again."""
 
 
 class StorageError(BridgeError):
@@ -155,6 +163,10 @@ class NotSent(BrokerError):
     """Nothing left this machine, for example because the connection never opened."""
 
     status = 503
+
+
+class NotAsked(NotSent):
+    """A question that was not put to the broker, because too many requests wait for it already."""
 
 
 class OutcomeUnknown(BrokerError):

@@ -64,6 +64,19 @@ class Database:
             yield from self._connection().execute(sql, parameters)
 
     @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Several reads of one moment, without the write lock. Raises StorageError."""
+        connection = self._connection()
+        if connection.in_transaction:
+            raise RuntimeError("a transaction of this thread is already open")
+        with _translated(self.path):
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """``BEGIN IMMEDIATE`` under the write lock; commits at the end, rolls back on any error.
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 import sqlite_utils
 from sqlite_utils import Migrations
 
+from openalgo_bridge.store import schema_guards, schema_orders
+from openalgo_bridge.store.schema_instruments import instruments
+
+__all__ = ["bridge", "instruments", "traffic"]
+
 bridge = Migrations("bridge")
 traffic = Migrations("traffic")
-instruments = Migrations("instruments")
 
 
 @bridge()
@@ -330,6 +334,13 @@ def m009_integration(db: sqlite_utils.Database) -> None:
     )
 
 
+# The order path from here on: its text is in schema_orders.py, the order in which it is applied is here.
+bridge()(schema_orders.m010_journal_rules)
+bridge()(schema_orders.m011_idempotency)
+bridge()(schema_orders.m012_kill_switch)
+bridge()(schema_guards.m013_guards)
+
+
 @traffic()
 def t001_call(db: sqlite_utils.Database) -> None:
     """One row per API call. Written by ``store/traffic.py`` alone."""
@@ -367,35 +378,4 @@ def t002_key_use(db: sqlite_utils.Database) -> None:
             last_at INTEGER NOT NULL,
             PRIMARY KEY (fingerprint, program, address)
         ) STRICT, WITHOUT ROWID"""
-    )
-
-
-@instruments()
-def i001_instrument(db: sqlite_utils.Database) -> None:
-    """The instrument list and where it came from. Written by ``store/instruments.py`` alone.
-
-    The file may be deleted and is then rebuilt.
-    """
-    db.execute(
-        """CREATE TABLE instrument (
-            symbol TEXT NOT NULL,
-            exchange TEXT NOT NULL,
-            name TEXT NOT NULL,
-            kind TEXT NOT NULL,
-            lot INTEGER NOT NULL,
-            tick TEXT NOT NULL,
-            freeze_quantity INTEGER NOT NULL,
-            token TEXT NOT NULL,
-            reference_price TEXT NOT NULL,
-            expiry TEXT NOT NULL,
-            strike TEXT NOT NULL,
-            PRIMARY KEY (exchange, symbol)
-        ) STRICT, WITHOUT ROWID"""
-    )
-    db.execute(
-        """CREATE TABLE instrument_list (
-            id INTEGER PRIMARY KEY CHECK (id = 1),
-            source TEXT NOT NULL,
-            edition TEXT NOT NULL
-        ) STRICT"""
     )

@@ -15,7 +15,7 @@ from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.settings import PROJECT_FOLDER, Settings
 from openalgo_bridge.trading import approvals
 from openalgo_bridge.trading.recovery import recover
-from tests.conftest import CHEAP
+from tests.conftest import CHEAP, TRADER
 
 
 def run_to_its_death(folder: Path, moment: str, route: str) -> None:
@@ -34,6 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def restarted(folder: Path) -> Desk:
     desk = open_desk(Settings(db_dir=folder), argon2=CHEAP)
     recover(desk)
+    desk.doors.open()
     return desk
 
 
@@ -68,7 +69,7 @@ def test_what_was_held_is_still_held_and_goes_once(folder: Path) -> None:
     run_to_its_death(folder, "while_held", "approved")
     desk = restarted(folder)
     (held,) = desk.store.journal.held()
-    approvals.approve(desk, held.id, held.shown)
+    approvals.approve(desk, held.id, held.shown, by=TRADER)
     assert orders_at_the_exchange(desk) == 1
     desk.close()
     desk = restarted(folder)

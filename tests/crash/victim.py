@@ -73,6 +73,7 @@ def desk_in(folder: Path, moment: str) -> Desk:
 def main() -> None:
     folder, moment, route = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     desk = desk_in(folder, moment)
+    desk.doors.open()
     origin = Origin(source="api", strategy="crash", request_id="r1")
     if route == "auto":
         orders.place(desk, ORDER, origin)
@@ -81,7 +82,7 @@ def main() -> None:
     held = orders.place(desk, ORDER, origin).ticket
     if moment == "while_held":
         die()
-    approvals.approve(desk, held.id, held.shown)
+    approvals.approve(desk, held.id, held.shown, by=TRADER)
 
 
 if __name__ == "__main__":
