@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from openalgo_bridge.model.order import Exchange
 
+_IST = ZoneInfo("Asia/Kolkata")
 _CLOSES = {
     Exchange.MCX: time(23, 30),
     Exchange.NCDEX: time(17, 0),
@@ -18,7 +20,7 @@ _USUALLY = time(15, 30)
 
 
 def session_end(exchange: Exchange, now: datetime, at_least: timedelta) -> datetime:
-    """The end of today's session, or ``now`` and ``at_least`` where that is later. ``now`` must be in IST."""
+    """The end of today's session in IST, or ``at_least`` from ``now`` on where that is later."""
     closes = _CLOSES.get(exchange, _USUALLY)
-    end = now.replace(hour=closes.hour, minute=closes.minute, second=0, microsecond=0)
-    return max(end, now + at_least)
+    end = now.astimezone(_IST).replace(hour=closes.hour, minute=closes.minute, second=0, microsecond=0)
+    return max(end.astimezone(now.tzinfo), now + at_least)

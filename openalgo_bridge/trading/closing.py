@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from openalgo_bridge.brokers.base import Broker
-from openalgo_bridge.clock import IST
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Invalid
 from openalgo_bridge.model import exits
@@ -143,8 +142,8 @@ def approve(desk: Desk, ticket: Ticket, shown: str, *, by: Actor) -> Report:
 
 
 def _hold(desk: Desk, draft: TicketDraft, wanted: CloseRequest, reason: str) -> Held:
-    now = desk.clock.now().astimezone(IST)
-    expires_at = session_end(wanted.exchange or Exchange.NSE, now, desk.store.guards.held_for())
+    held_for = desk.store.guards.held_for()
+    expires_at = session_end(wanted.exchange or Exchange.NSE, desk.clock.now(), held_for)
     return Held(ticket=desk.store.journal.hold(draft, expires_at=expires_at, reason=reason), reason=reason)
 
 
