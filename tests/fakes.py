@@ -44,6 +44,7 @@ class ScriptedBroker:
     profit: Decimal = Decimal(0)
     unreadable: BaseException | None = None
     reads: list[str] = field(default_factory=list)
+    while_reading: Callable[[], None] = lambda: None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -142,6 +143,7 @@ class ScriptedBroker:
     def _read(self, what: str) -> None:
         """``unreadable`` is what every book and quote then raises."""
         self.reads.append(what)
+        self.while_reading()
         if self.unreadable is not None:
             raise self.unreadable
 
