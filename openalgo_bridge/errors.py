@@ -10,6 +10,7 @@
       NotAllowed         403  this caller may never do that here
       NotFound           404  no such order, ticket or page
       Conflict           409  somebody else decided first, or it changed since it was shown
+        StillRunning     409  the same call is being done just now; carries retry_after
       Denied             403  a guard or the person said no; nothing left this machine
       Unsupported        400  this broker cannot do it (from its Capabilities)
       RateLimited        429  too many calls; carries retry_after
@@ -97,6 +98,12 @@ class Conflict(BridgeError):
     """Somebody else decided first, or the thing changed since it was shown."""
 
     status = 409
+
+
+class StillRunning(Conflict):
+    """The same call, by its Idempotency-Key, is being done just now. ``retry_after`` is in whole seconds."""
+
+    retry_after = 1
 
 
 class Denied(BridgeError):

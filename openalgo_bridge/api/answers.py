@@ -6,6 +6,7 @@ are strings, prices are numbers. Prices a person computes with stay numbers.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
@@ -23,6 +24,14 @@ from openalgo_bridge.trading.sending import InDoubt, Sent
 Json = Mapping[str, object]
 
 QUEUED = "Order queued for approval in Action Center"
+
+
+def encoded(content: Json) -> str:
+    """Compact JSON: the AmiBroker plugin looks for the literal text ``"status":"success"`` (contract 1.4)."""
+    return _COMPACT.encode(content)
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 def submitted(result: Submitted) -> Json:

@@ -68,6 +68,15 @@ class Idempotency:
             )
         return None
 
+    def take_over(self, asked: Asked, former: Former) -> bool:
+        """Go on where a call was cut off before it did anything; False when somebody else did."""
+        changed = self._db.write(
+            "UPDATE idempotency SET request_id = ? WHERE fingerprint = ? AND endpoint = ? AND key = ?"
+            " AND request_id = ? AND state = 'running'",
+            (asked.request_id, asked.fingerprint, asked.endpoint, asked.key, former.request_id),
+        )
+        return changed == 1
+
     def finish(self, asked: Asked, status: int, answer: str) -> None:
         """What was answered, so that the same call gets it again."""
         self._db.write(
