@@ -62,27 +62,28 @@ class Once:
             # Before the row is there, so that nobody takes a running call for one that was cut off.
             self._running.add(asked.request_id)
         try:
-            former = self._desk.store.idempotency.claim(asked)
+            before = self._desk.store.journal.newest_ticket()
+            former = self._desk.store.idempotency.claim(asked, after_ticket=before)
             if former is not None and not self._takes_over(asked, former):
                 return self._again(call, asked, former)
-            return self._first(asked, act)
+            return self._first(asked, before, act)
         finally:
             with self._lock:
                 self._running.discard(asked.request_id)
 
-    def _first(self, asked: Asked, act: Callable[[], Json]) -> Answered:
+    def _first(self, asked: Asked, before: int, act: Callable[[], Json]) -> Answered:
         try:
             answered = Answered(status=200, text=answers.encoded(act()))
         except BridgeError as error:
-            self._keep_refusal(asked, error)
+            self._keep_refusal(asked, before, error)
             raise
         self._keep(asked, answered)
         return answered
 
-    def _keep_refusal(self, asked: Asked, error: BridgeError) -> None:
+    def _keep_refusal(self, asked: Asked, before: int, error: BridgeError) -> None:
         """A refusal is kept with its ticket; where there is none, nothing was done and the key is free again."""
         try:
-            if self._desk.store.journal.ticket_by_request(asked.request_id) is None:
+            if self._desk.store.journal.ticket_by_request(asked.request_id, after=before) is None:
                 self._desk.store.idempotency.give_back(asked)
                 return
         except StorageError:
@@ -101,7 +102,7 @@ class Once:
         """Whether the first call was cut off before it made a ticket: then nothing was done, and this one does it."""
         if former.body_digest != asked.body_digest or former.answer is not None or self._is_running(former):
             return False
-        if self._desk.store.journal.ticket_by_request(former.request_id) is not None:
+        if self._ticket_of(former) is not None:
             return False
         return self._desk.store.idempotency.take_over(asked, former)
 
@@ -113,11 +114,14 @@ class Once:
             return Answered(status=former.status, text=former.answer, is_replay=True)
         if self._is_running(former):
             raise StillRunning(f"The first request with this {HEADER} is still being done.")
-        ticket = self._desk.store.journal.ticket_by_request(former.request_id)
+        ticket = self._ticket_of(former)
         if ticket is None:
             raise StillRunning(f"Another request with this {HEADER} is being done.")
         call.note.outcome, call.note.ticket_id = "replayed", ticket.id
         return Answered(status=200, text=answers.encoded(answers.submitted(self._fate(ticket))), is_replay=True)
+
+    def _ticket_of(self, former: Former) -> Ticket | None:
+        return self._desk.store.journal.ticket_by_request(former.request_id, after=former.after_ticket)
 
     def _is_running(self, former: Former) -> bool:
         with self._lock:

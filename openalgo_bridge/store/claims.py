@@ -118,9 +118,10 @@ def check_reservation(
     if reserve is None or order is None:
         return
     known = reserve.since.open_ids
+    # The 0 is no order: for an empty list SQLite would read every order.
     taken = db.execute(
         "SELECT coalesce(sum(orders.quantity), 0) AS units FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
-        f" WHERE {_SAME_SIDE} AND (orders.id > ? OR orders.id IN ({', '.join('?' * len(known))}))"
+        f" WHERE {_SAME_SIDE} AND (orders.id > ? OR orders.id IN (0{', ?' * len(known)}))"
         " AND orders.state IN ('sending', 'sent', 'unknown', 'parked')",
         (*_side_of(order, trading_mode), reserve.since.last_order_id, *known),
     ).fetchone()
@@ -129,8 +130,8 @@ def check_reservation(
 
 
 _SAME_SIDE = (
-    "orders.operation IN ('placeorder', 'modifyorder') AND orders.symbol = ? AND orders.exchange = ? AND orders.product = ?"
-    " AND orders.action = ? AND ticket.trading_mode = ?"
+    "orders.operation IN ('placeorder', 'modifyorder') AND orders.symbol = ? AND orders.exchange = ?"
+    " AND orders.product = ? AND orders.action = ? AND ticket.trading_mode = ?"
 )
 
 

@@ -29,11 +29,12 @@ class Asked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Former:
     """What the same caller asked there before under the same key. ``answer`` is None while it is running, or was
-    cut off. ``request_id`` leads to its ticket.
+    cut off. ``request_id`` leads to its ticket, which came after ``after_ticket``.
     """
 
     body_digest: bytes
     request_id: str
+    after_ticket: int
     status: int | None
     answer: str | None
 
@@ -45,12 +46,15 @@ class Idempotency:
         self._db = db
         self._clock = clock
 
-    def claim(self, asked: Asked) -> Former | None:
-        """Take the key for this call, in one commit; or what it was taken for before."""
+    def claim(self, asked: Asked, *, after_ticket: int) -> Former | None:
+        """Take the key for this call, in one commit; or what it was taken for before.
+
+        ``after_ticket`` is the newest ticket there is before the call makes its own.
+        """
         place = (asked.fingerprint, asked.endpoint, asked.key)
         with self._db.transaction() as db:
             row = db.execute(
-                "SELECT body_digest, request_id, status, answer FROM idempotency"
+                "SELECT body_digest, request_id, after_ticket, status, answer FROM idempotency"
                 " WHERE fingerprint = ? AND endpoint = ? AND key = ?",
                 place,
             ).fetchone()
@@ -58,13 +62,14 @@ class Idempotency:
                 return Former(
                     body_digest=row["body_digest"],
                     request_id=row["request_id"],
+                    after_ticket=row["after_ticket"],
                     status=row["status"],
                     answer=row["answer"],
                 )
             db.execute(
-                "INSERT INTO idempotency (fingerprint, endpoint, key, body_digest, request_id, state, created_at)"
-                " VALUES (?, ?, ?, ?, ?, 'running', ?)",
-                (*place, asked.body_digest, asked.request_id, self._clock.now_ms()),
+                "INSERT INTO idempotency (fingerprint, endpoint, key, body_digest, request_id, after_ticket,"
+                " state, created_at) VALUES (?, ?, ?, ?, ?, ?, 'running', ?)",
+                (*place, asked.body_digest, asked.request_id, after_ticket, self._clock.now_ms()),
             )
         return None
 

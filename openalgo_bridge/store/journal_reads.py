@@ -163,9 +163,15 @@ class JournalReads:
         with self._db.snapshot() as db:
             return claims.watermark(db, order, trading_mode)
 
-    def ticket_by_request(self, request_id: str) -> Ticket | None:
-        """The ticket that a call made, or None when it made none."""
-        row = self._db.read_one("SELECT * FROM ticket WHERE request_id = ? ORDER BY id LIMIT 1", (request_id,))
+    def newest_ticket(self) -> int:
+        """The id of the ticket that arrived last; 0 where there is none."""
+        row = self._db.read_one("SELECT max(id) AS id FROM ticket")
+        return 0 if row is None or row["id"] is None else int(row["id"])
+
+    def ticket_by_request(self, request_id: str, *, after: int) -> Ticket | None:
+        """The ticket that a call made after ticket ``after``, or None when it made none."""
+        sql = "SELECT * FROM ticket WHERE id > ? AND request_id = ? ORDER BY id LIMIT 1"
+        row = self._db.read_one(sql, (after, request_id))
         return None if row is None else ticket_of(row)
 
     def in_doubt_count(self) -> int:

@@ -91,17 +91,16 @@ def m010_journal_rules(db: sqlite_utils.Database) -> None:
         """CREATE TRIGGER orders_kept BEFORE UPDATE OF ticket_id, ref, operation, request ON orders
             BEGIN SELECT RAISE(ABORT, 'what is sent never changes'); END"""
     )
-    db.execute("CREATE INDEX orders_by_symbol ON orders (symbol, id)")
-    # The lists of the Action Center: a page by key in each state, and the counts, without touching the rows.
-    db.execute("CREATE INDEX ticket_by_strategy ON ticket (strategy, state, id)")
-    db.execute("CREATE INDEX ticket_by_symbol ON ticket (symbol, state, id)")
+    # A page by key of the Action Center reads its own rows only.
+    db.execute("CREATE INDEX ticket_by_strategy ON ticket (strategy, id)")
+    db.execute("CREATE INDEX ticket_by_symbol ON ticket (symbol, id)")
 
 
 def m011_idempotency(db: sqlite_utils.Database) -> None:
     """What was asked under an Idempotency-Key, and what was answered. Written by ``store/idempotency.py`` alone.
 
     ``request_id`` is the call's, and the ticket's that it made: after a crash it leads from a call without an
-    answer to what became of it.
+    answer to what became of it. ``after_ticket`` is the newest ticket of the moment, where that search begins.
     """
     db.execute(
         """CREATE TABLE idempotency (
@@ -111,6 +110,7 @@ def m011_idempotency(db: sqlite_utils.Database) -> None:
             key TEXT NOT NULL,
             body_digest BLOB NOT NULL,
             request_id TEXT NOT NULL,
+            after_ticket INTEGER NOT NULL,
             state TEXT NOT NULL CHECK (state IN ('running', 'done')),
             status INTEGER,
             answer TEXT,
@@ -121,7 +121,6 @@ def m011_idempotency(db: sqlite_utils.Database) -> None:
         ) STRICT"""
     )
     db.execute("CREATE INDEX idempotency_by_time ON idempotency (created_at)")
-    db.execute("CREATE INDEX ticket_by_request ON ticket (request_id)")
 
 
 def m012_kill_switch(db: sqlite_utils.Database) -> None:

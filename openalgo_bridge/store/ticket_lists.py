@@ -13,7 +13,7 @@ from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal_reads import STILL_OPEN, ticket_of
 
 # What expired a moment ago and was not swept yet waits for nobody any more.
-_STATE = f"CASE WHEN state = 'held' AND NOT {STILL_OPEN} THEN 'expired' ELSE state END"
+_EXPIRED = f"(state = 'expired' OR (state = 'held' AND NOT {STILL_OPEN}))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +62,18 @@ class TicketLists:
     def counts(self, wanted: TicketFilter) -> dict[TicketState, int]:
         """How many tickets are in each state, in one read. The filter's own state is left aside: these are the tabs."""
         where, values = self._where(wanted, but="state")
+        narrowed = " AND ".join(where)
         rows = self._db.read(
-            f"SELECT {_STATE} AS state, count(*) AS n FROM ticket WHERE {' AND '.join(where)} GROUP BY 1", values
+            f"SELECT state, count(*) AS n FROM ticket WHERE {narrowed} GROUP BY state UNION ALL"
+            f" SELECT 'overdue', count(*) FROM ticket WHERE state = 'held' AND NOT {STILL_OPEN} AND {narrowed}",
+            values,
         )
-        found = {TicketState(row["state"]): int(row["n"]) for row in rows}
-        return {state: found.get(state, 0) for state in TicketState}
+        found = {row["state"]: int(row["n"]) for row in rows}
+        overdue = found["overdue"]
+        counts = {state: found.get(state, 0) for state in TicketState}
+        counts[TicketState.HELD] -= overdue
+        counts[TicketState.EXPIRED] += overdue
+        return counts
 
     def strategies(self, limit: int = 100) -> list[str]:
         """The strategies there are, for the filter's list."""
@@ -76,15 +83,22 @@ class TicketLists:
     def _where(self, wanted: TicketFilter, *, but: str = "") -> tuple[list[str], Mapping[str, object]]:
         """The conditions, from the fixed names of the filter's own fields, and the values to bind."""
         values: dict[str, object] = {"now": self._clock.now_ms()}
-        where = ["1"]
+        where = ["id > 0"]
         for field in fields(wanted):
             value = getattr(wanted, field.name)
             if value is None or field.name == but:
                 continue
-            where.append(_STATE_IS if field.name == "state" else f"{field.name} = :{field.name}")
+            where.append(_state_is(value) if field.name == "state" else f"{field.name} = :{field.name}")
             values[field.name] = value
         return where, values
 
 
-# Held and expired depend on the time; the first condition alone is what the index can use.
-_STATE_IS = f"state IN (:state, iif(:state = 'expired', 'held', :state)) AND {_STATE} = :state"
+def _state_is(state: TicketState) -> str:
+    """Held and expired depend on the time; every other state is what the row says, which an index can follow."""
+    match state:
+        case TicketState.HELD:
+            return f"state = :state AND {STILL_OPEN}"
+        case TicketState.EXPIRED:
+            return _EXPIRED
+        case _:
+            return "state = :state"
