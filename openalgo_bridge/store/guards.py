@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import takewhile
 
 from openalgo_bridge.clock import Clock, to_ms
@@ -115,8 +116,14 @@ class Guards:
         return takewhile(lambda row: row["created_at"] >= to_ms(moment), newest_first)
 
 
-def _settings(rows: list[Row]) -> GuardSettings:
+def _settings(rows: Iterable[Row]) -> GuardSettings:
+    return _meaning(tuple((row["name"], row["value"]) for row in rows))
+
+
+@lru_cache(maxsize=4)
+def _meaning(rows: tuple[tuple[str, str], ...]) -> GuardSettings:
+    """Remembered by its texts, which are read from disk every time: parsing them costs more than reading them."""
     try:
-        return parse({row["name"]: row["value"] for row in rows})
+        return parse(dict(rows))
     except Invalid as fault:
         raise StorageError(f"The guards cannot be read: {fault.message}") from fault
