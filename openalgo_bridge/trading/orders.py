@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotFound
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAsked, NotFound
 from openalgo_bridge.model.guards import Guard
 from openalgo_bridge.model.order import (
     CancelRequest,
@@ -140,7 +141,8 @@ def _stop(desk: Desk, case: Case, draft: TicketDraft, decision: Decision) -> Hel
 
 def _hold(desk: Desk, case: Case, draft: TicketDraft, reason: str) -> Held:
     """Only what the broker would take, as far as that can be known, is worth the person's time."""
-    case.broker.check(case.order)
+    with suppress(NotAsked):
+        case.broker.check(case.order)
     now = desk.clock.now()
     held_for = desk.store.guards.held_for()
     # An exit waits as long as it can still be made: to let it lapse unseen would leave the position open.
