@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import takewhile
 
 from openalgo_bridge.clock import Clock, to_ms
-from openalgo_bridge.errors import Invalid, StorageError
+from openalgo_bridge.errors import Conflict, Invalid, StorageError
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.guard_form import changes, parse, texts
 from openalgo_bridge.model.guards import GuardSettings, PositionKey
 from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref, TradingMode
-from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.model.ticket import Origin, TicketDraft
 from openalgo_bridge.store import audit
 from openalgo_bridge.store.claims import OPEN_ORDERS
-from openalgo_bridge.store.database import Database, Row
+from openalgo_bridge.store.database import Database, Parameters, Row
 
 # A ticket that was sent or may still be.
 _COUNTED = "operation = 'placeorder' AND trading_mode = :mode AND state IN ('held', 'approved', 'released')"
+
+_NEWEST_FIRST = (
+    "SELECT id, created_at, source, strategy, request FROM ticket"
+    f" WHERE {_COUNTED} AND NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
+    " AND orders.state IN ('rejected', 'not_placed', 'dropped')) ORDER BY id DESC"
+)
 
 
 class Guards:
@@ -57,20 +65,8 @@ class Guards:
             audit.append(db, self._clock.now_ms(), by, AuditEvent.GUARDS, before=before, after=after)
 
     def has_orders_since(self, moment: datetime, mode: TradingMode, number: int, *, but: int | None = None) -> bool:
-        """Whether at least ``number`` orders arrived since ``moment``, the ticket ``but`` not counted.
-
-        As a rule one look at one row decides: tickets are in the order they arrived, so when the ticket ``number``
-        places back is older, there cannot be as many. Counting all of them would cost more with every order.
-        """
-        back = "SELECT created_at FROM ticket WHERE id = (SELECT max(id) FROM ticket) - ?"
-        row = self._db.read_one(back, (number - 1,))
-        if row is None or row["created_at"] < to_ms(moment):
-            return False
-        counted = self._db.read_one(
-            f"SELECT count(*) AS n FROM ticket WHERE {_COUNTED} AND created_at >= :since AND id IS NOT :but",
-            {"mode": mode, "since": to_ms(moment), "but": but},
-        )
-        return counted is not None and counted["n"] >= number
+        """Whether at least ``number`` orders arrived since ``moment``, the ticket ``but`` not counted."""
+        return _has_orders_since(self._db.read_one, moment, mode, number, but)
 
     def has_equal_signal(
         self, order: OrderRequest, origin: Origin, mode: TradingMode, since: datetime, *, but: int | None = None
@@ -80,11 +76,7 @@ class Guards:
         What was turned down, or provably never reached the broker, may be asked for again. Costs as much as there
         are tickets since then.
         """
-        wanted = (origin.source, origin.strategy, tickets.to_json(order))
-        return any(
-            row["id"] != but and (row["source"], row["strategy"], row["request"]) == wanted
-            for row in self._arrived_since(since, mode)
-        )
+        return _has_equal_signal(self._db.stream(_NEWEST_FIRST, {"mode": mode}), order, origin, since, but)
 
     def exposures(self, mode: TradingMode) -> set[PositionKey]:
         """The positions that messages in flight may open."""
@@ -106,14 +98,60 @@ class Guards:
         )
         return None if row is None else Ref(row["ref"])
 
-    def _arrived_since(self, moment: datetime, mode: TradingMode) -> Iterator[Row]:
-        newest_first = self._db.stream(
-            "SELECT id, created_at, source, strategy, request FROM ticket"
-            f" WHERE {_COUNTED} AND NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
-            " AND orders.state IN ('rejected', 'not_placed', 'dropped')) ORDER BY id DESC",
-            {"mode": mode},
-        )
-        return takewhile(lambda row: row["created_at"] >= to_ms(moment), newest_first)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unspent:
+    """What the journal must still allow at the moment of the claim: between the look and the claim others may have
+    been sent. ``most`` orders since ``day_begin``, and none that is equal since ``equal_since``, if that is a limit.
+    """
+
+    day_begin: datetime
+    most: int
+    equal_since: datetime | None
+
+
+def check_unspent(db: sqlite3.Connection, draft: TicketDraft, unspent: Unspent | None) -> None:
+    """Inside the claiming transaction. Raises Conflict: it is then to be decided again."""
+    order = draft.request
+    if unspent is None or not isinstance(order, OrderRequest):
+        return
+    mode, since = draft.trading_mode, unspent.equal_since
+
+    def read_one(sql: str, parameters: Parameters) -> Row | None:
+        row: Row | None = db.execute(sql, parameters).fetchone()
+        return row
+
+    if _has_orders_since(read_one, unspent.day_begin, mode, unspent.most, None):
+        raise Conflict("The orders of the day were used up meanwhile.")
+    newest_first = db.execute(_NEWEST_FIRST, {"mode": mode})
+    if since is not None and _has_equal_signal(newest_first, order, draft.origin, since, None):
+        raise Conflict("The same signal came a second time meanwhile.")
+
+
+def _has_orders_since(
+    read_one: Callable[[str, Parameters], Row | None], moment: datetime, mode: TradingMode, number: int, but: int | None
+) -> bool:
+    """As a rule one look at one row decides: tickets are in the order they arrived, so when the ticket ``number``
+    places back is older, there cannot be as many. Counting all of them would cost more with every order.
+    """
+    row = read_one("SELECT created_at FROM ticket WHERE id = (SELECT max(id) FROM ticket) - ?", (number - 1,))
+    if row is None or row["created_at"] < to_ms(moment):
+        return False
+    counted = read_one(
+        f"SELECT count(*) AS n FROM ticket WHERE {_COUNTED} AND created_at >= :since AND id IS NOT :but",
+        {"mode": mode, "since": to_ms(moment), "but": but},
+    )
+    return counted is not None and counted["n"] >= number
+
+
+def _has_equal_signal(
+    newest_first: Iterable[Row], order: OrderRequest, origin: Origin, since: datetime, but: int | None
+) -> bool:
+    wanted = (origin.source, origin.strategy, tickets.to_json(order))
+    return any(
+        row["id"] != but and (row["source"], row["strategy"], row["request"]) == wanted
+        for row in takewhile(lambda row: row["created_at"] >= to_ms(since), newest_first)
+    )
 
 
 def _settings(rows: Iterable[Row]) -> GuardSettings:

@@ -22,9 +22,10 @@ from openalgo_bridge.model.order import BrokerRequest, CancelAllRequest, CloseRe
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket, TicketDraft, child_ref, operation_of, order_of
-from openalgo_bridge.store import claims
+from openalgo_bridge.store import claims, guards
 from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.claims import Reservation
+from openalgo_bridge.store.guards import Unspent
 from openalgo_bridge.store.journal_reads import REVISED, JournalOrder, JournalReads, order_by_id, ticket_of
 from openalgo_bridge.store.journal_rows import Settlement
 
@@ -54,13 +55,13 @@ class Journal(JournalReads):
     # -- what is asked for ---------------------------------------------------------------------------
 
     def release(
-        self, draft: TicketDraft, *, reserve: Reservation | None = None
+        self, draft: TicketDraft, *, reserve: Reservation | None = None, unspent: Unspent | None = None
     ) -> tuple[Ticket, SendPermit[BrokerRequest]]:
         """Accept a ticket that may go at once: accepted, planned and sending in one commit.
 
         ``reserve`` says that it is a proven exit. Raises Conflict, whose message says why it must be held, when a
-        mode is not the draft's any more, when an order in its symbol is in doubt, or when the reservation does not
-        fit; Denied while the kill switch is on.
+        mode is not the draft's any more, when an order in its symbol is in doubt, when the reservation does not fit, or
+        when what was ``unspent`` of the day is spent; Denied while the kill switch is on.
         """
         now, by = self._clock.now(), draft.origin.source
         with self._db.transaction() as db:
@@ -68,6 +69,7 @@ class Journal(JournalReads):
             claims.check_modes(db, draft)
             claims.check_doubts(db, draft, reserve)
             claims.check_reservation(db, draft.order, draft.trading_mode, reserve)
+            guards.check_unspent(db, draft, unspent)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
             permit = _send_whole(db, ticket_id, draft, now, by)
         return _fresh(ticket_id, draft, TicketState.RELEASED, now), permit

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import ModifyRequest, OrderRequest, TradingMode
 from openalgo_bridge.model.ticket import Origin, Ticket
 from openalgo_bridge.store.claims import Reservation
+from openalgo_bridge.store.guards import Unspent
 from openalgo_bridge.trading import exits
 
 
@@ -83,17 +84,27 @@ class Case:
 
     def has_orders_of_day(self, number: int) -> bool:
         """Since midnight in IST."""
-        midnight = self.desk.clock.now().astimezone(IST).replace(hour=0, minute=0, second=0, microsecond=0)
-        return self.desk.store.guards.has_orders_since(midnight, self.mode, number, but=self.ticket_id)
+        return self.desk.store.guards.has_orders_since(self._midnight(), self.mode, number, but=self.ticket_id)
 
     def has_equal_signal(self, since: datetime) -> bool:
         """Among the tickets of the same source and strategy."""
         known = self.desk.store.guards
         return known.has_equal_signal(self.order, self.origin, self.mode, since, but=self.ticket_id)
 
+    def unspent(self, settings: GuardSettings) -> Unspent | None:
+        """What two orders at once could use up together, to be looked at again in the claim. A change uses nothing."""
+        if isinstance(self.request, ModifyRequest):
+            return None
+        window = settings.duplicate_window
+        equal_since = None if window is None else self.desk.clock.now() - timedelta(seconds=window)
+        return Unspent(day_begin=self._midnight(), most=settings.orders_per_day, equal_since=equal_since)
+
     def as_exit(self) -> Reservation | None:
         """The room it may be claimed in as an exit. Raises a BridgeError where nobody can tell."""
         return exits.prove(self.desk, self.broker, self.request, self.mode)
+
+    def _midnight(self) -> datetime:
+        return self.desk.clock.now().astimezone(IST).replace(hour=0, minute=0, second=0, microsecond=0)
 
     @cached_property
     def _last_price(self) -> Decimal:

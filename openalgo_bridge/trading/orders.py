@@ -103,7 +103,7 @@ def _submit(desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, t
             return _stop(desk, case, draft, decision)
         with clearance(desk, broker, draft.operation, urgent=decision.reserve is not None):
             try:
-                ticket, permit = desk.store.journal.release(draft, reserve=decision.reserve)
+                ticket, permit = desk.store.journal.release(draft, reserve=decision.reserve, unspent=decision.unspent)
             except (Conflict, Denied) as refusal:
                 changed = refusal.message
                 continue

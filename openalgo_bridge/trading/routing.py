@@ -12,6 +12,7 @@ from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.ticket import Operation, operation_of
 from openalgo_bridge.store.claims import Reservation
+from openalgo_bridge.store.guards import Unspent
 from openalgo_bridge.trading.guards import Case, Obstacle, obstacles
 
 
@@ -28,7 +29,7 @@ class Decision:
     """The route, and the order mode that is stamped on the ticket.
 
     ``reason`` is set where a hold was not asked for, and with a refusal, which ``guard`` names. ``reserve`` says that
-    it goes only because it is an exit.
+    it goes only because it is an exit; ``unspent`` is what the claim must find true still of any other new order.
     """
 
     route: Route
@@ -36,6 +37,7 @@ class Decision:
     reason: str = ""
     guard: Guard | None = None
     reserve: Reservation | None = None
+    unspent: Unspent | None = None
 
 
 ROUTES: dict[tuple[Operation, OrderMode], Route] = {
@@ -79,7 +81,8 @@ def decide(desk: Desk, case: Case) -> Decision:
     in_the_way = _in_the_way(case, standing)
     first = next(in_the_way, None)
     if first is None:
-        return Decision(route=Route.SEND, order_mode=standing.order_mode)
+        unspent = case.unspent(standing.guards)
+        return Decision(route=Route.SEND, order_mode=standing.order_mode, unspent=unspent)
     if not first.exits_pass:
         return _stopped(first, standing)
     try:

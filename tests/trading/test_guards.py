@@ -19,7 +19,7 @@ from openalgo_bridge.trading import approvals, orders
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import InDoubt, Sent
 from tests.conftest import TRADER, FixedClock
-from tests.fakes import ScriptedBroker, with_broker
+from tests.fakes import ScriptedBroker, in_threads, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
@@ -159,6 +159,24 @@ def test_the_same_signal_again_is_refused_and_a_different_one_is_not(
     clock.move(seconds=11)
     orders.place(scripted, BUY, ORIGIN)
     assert len(broker.calls) == 4
+
+
+def test_eight_orders_at_once_do_not_use_up_more_than_the_day_has(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit
+) -> None:
+    limit(GuardSettings(orders_per_day=3))
+    outcomes = in_threads(8, lambda: orders.place(scripted, BUY, ORIGIN))
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Denied)]
+    assert {each.guard for each in refused} == {Guard.ORDERS_PER_DAY}
+    assert (len(refused), len(broker.calls)) == (5, 3)
+
+
+def test_the_same_signal_eight_times_at_once_is_sent_once(scripted: Desk, broker: ScriptedBroker, limit: Limit) -> None:
+    limit(GuardSettings(duplicate_window=10))
+    outcomes = in_threads(8, lambda: orders.place(scripted, BUY, ORIGIN))
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Denied)]
+    assert {each.guard for each in refused} == {Guard.DUPLICATE_SIGNAL}
+    assert (len(refused), len(broker.calls)) == (7, 1)
 
 
 def test_an_old_signal_is_refused(scripted: Desk, limit: Limit, clock: FixedClock) -> None:
