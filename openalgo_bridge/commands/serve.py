@@ -60,6 +60,7 @@ def _serve(settings: Settings, console: Console, closing: ExitStack) -> None:
     watch = Watch(desk, tell=console.say)
     _stop_on_signals(server)
     watch.start()
+    closing.callback(watch.stop)
     console.say(f"The bridge is at {settings.url} (Ctrl+C stops it). Its data is in {settings.db_dir.resolve()}")
     if settings.open_browser:
         threading.Thread(target=_open_browser, args=(settings.url,), name="browser", daemon=True).start()

@@ -11,7 +11,15 @@ from decimal import Decimal
 from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.errors import NotFound
 from openalgo_bridge.model import ticket as tickets
-from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, OrderMode, OrderRequest, Ref, TradingMode
+from openalgo_bridge.model.order import (
+    BrokerOrderId,
+    BrokerRequest,
+    ModifyRequest,
+    OrderMode,
+    OrderRequest,
+    Ref,
+    TradingMode,
+)
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket
 from openalgo_bridge.store import claims
@@ -148,8 +156,8 @@ class JournalReads:
         return [_order_of(row) for row in rows]
 
     def was_changed_later(self, order: JournalOrder) -> bool:
-        """Whether a later message about the same broker's order may have overwritten what this one asked for."""
-        if isinstance(order.request, OrderRequest):
+        """Whether a later message about the same order may have overwritten what this change asked for."""
+        if not isinstance(order.request, ModifyRequest):
             return False
         sql = (
             "SELECT 1 FROM orders WHERE id > ? AND operation IN ('modifyorder', 'cancelorder')"

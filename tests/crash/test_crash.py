@@ -25,7 +25,7 @@ from openalgo_bridge.trading import approvals, orders
 from openalgo_bridge.trading.recovery import recover
 from tests.conftest import TRADER
 from tests.crash.exchange import FileExchange
-from tests.crash.victim import HITS, ORDER, ORIGIN, Death, opened
+from tests.crash.victim import HITS, ORDER, ORIGIN, Death, on_paper, opened
 
 MOMENTS = {
     "auto": ["release.inside", "release.before_commit", "release.after_commit"],
@@ -161,6 +161,30 @@ def test_what_was_held_is_still_held_and_goes_once(nursery: Nursery, folder: Pat
     assert len(exchange.taken()) == 1
     desk.close()
     assert check(folder) == (1, 1)
+
+
+@pytest.mark.parametrize("route", ["auto", "approved"])
+@pytest.mark.parametrize(
+    ("moment", "state", "at_the_exchange"),
+    [
+        ("claim.after_commit", OrderState.NOT_PLACED, 0),
+        ("settle.before_commit", OrderState.SENT, 1),
+        ("settle.after_commit", OrderState.SENT, 1),
+    ],
+)
+def test_journal_and_paper_exchange_agree_after_a_kill(
+    nursery: Nursery, folder: Path, route: str, moment: str, state: OrderState, at_the_exchange: int
+) -> None:
+    named = moment.replace("claim", "release" if route == "auto" else "approve")
+    nursery.kill(Death(folder=str(folder), route=route, moment=named, on_paper=True))
+    for _ in range(2):
+        desk = on_paper(folder)
+        recover(desk)
+        (ticket,) = desk.store.journal.tickets()
+        (order,) = desk.store.journal.orders_of([ticket.id])
+        assert (ticket.state, order.state) == (TicketState.RELEASED, state)
+        assert len(desk.broker(TradingMode.ANALYZE).order_book()) == at_the_exchange
+        desk.close()
 
 
 def campaign(nursery: Nursery, folder: Path, seed: int, kills: int) -> int:

@@ -47,7 +47,8 @@ DIED = 77
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
     """Where and when: at the named ``moment``, or at the ``step``-th moment of any name. ``route`` is what it does:
-    ``auto``, ``approved`` or ``recover``, ``rounds`` times.
+    ``auto``, ``approved`` or ``recover``, ``rounds`` times. ``on_paper``: at the paper exchange, whose books are in
+    the same file as the journal.
     """
 
     folder: str
@@ -55,6 +56,7 @@ class Death:
     moment: str = ""
     step: int = 0
     rounds: int = 1
+    on_paper: bool = False
 
 
 class Fuse:
@@ -116,19 +118,24 @@ def phased(fuse: Fuse) -> type[Journal]:
     return PhasedJournal
 
 
+def on_paper(folder: Path) -> Desk:
+    """A desk in ``folder`` as the product opens it."""
+    return open_desk(Settings(db_dir=folder), argon2=Argon2Cost(memory_kib=64, iterations=1, lanes=1))
+
+
 def opened(folder: Path) -> Desk:
     """A desk in ``folder`` at the exchange that survives."""
-    desk = open_desk(Settings(db_dir=folder), argon2=Argon2Cost(memory_kib=64, iterations=1, lanes=1))
+    desk = on_paper(folder)
     return replace(desk, brokers={TradingMode.ANALYZE: FileExchange(desk, folder)})
 
 
 def run(death: Death) -> None:
     """Live until the fuse blows, or to the end."""
     fuse, folder = Fuse(death), Path(death.folder)
-    desk = opened(folder)
+    desk = on_paper(folder)
     database: Database = WatchedDatabase(desk.store.files[0].path, before=fuse.before, after=fuse.after)
-    exchange = FileExchange(desk, folder, fuse.step)
-    desk = replace(with_database(desk, database, phased(fuse)), brokers={TradingMode.ANALYZE: exchange})
+    brokers = desk.brokers if death.on_paper else {TradingMode.ANALYZE: FileExchange(desk, folder, fuse.step)}
+    desk = replace(with_database(desk, database, phased(fuse)), brokers=brokers)
     if death.route == "recover":
         recover(desk)
         return
