@@ -24,8 +24,9 @@ from openalgo_bridge.store.database import Database, Parameters, Row
 # A ticket that was sent or may still be.
 _COUNTED = "operation = 'placeorder' AND trading_mode = :mode AND state IN ('held', 'approved', 'released')"
 
+# NOT INDEXED: by the index of states SQLite would first sort every ticket there ever was.
 _NEWEST_FIRST = (
-    "SELECT id, created_at, source, strategy, request FROM ticket"
+    "SELECT id, created_at, source, strategy, request FROM ticket NOT INDEXED"
     f" WHERE {_COUNTED} AND NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
     " AND orders.state IN ('rejected', 'not_placed', 'dropped')) ORDER BY id DESC"
 )
@@ -123,8 +124,10 @@ def check_unspent(db: sqlite3.Connection, draft: TicketDraft, unspent: Unspent |
 
     if _has_orders_since(read_one, unspent.day_begin, mode, unspent.most, None):
         raise Conflict("The orders of the day were used up meanwhile.")
+    if since is None:
+        return
     newest_first = db.execute(_NEWEST_FIRST, {"mode": mode})
-    if since is not None and _has_equal_signal(newest_first, order, draft.origin, since, None):
+    if _has_equal_signal(newest_first, order, draft.origin, since, None):
         raise Conflict("The same signal came a second time meanwhile.")
 
 

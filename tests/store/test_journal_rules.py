@@ -27,6 +27,7 @@ from openalgo_bridge.model.states import (
 )
 from openalgo_bridge.store.claims import OPEN_ORDERS, Reservation
 from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.guards import _NEWEST_FIRST
 from openalgo_bridge.store.journal import Journal, Settlement
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import in_threads
@@ -287,3 +288,8 @@ def modify_of(order: OrderRequest) -> ModifyRequest:
 def test_a_question_about_open_orders_does_not_read_all_orders(db: Database, sql: str) -> None:
     (plan,) = db.read("EXPLAIN QUERY PLAN " + sql.format(OPEN=OPEN_ORDERS))
     assert "orders_open" in plan["detail"]
+
+
+def test_the_search_for_an_equal_signal_begins_at_the_newest_ticket_and_sorts_nothing(db: Database) -> None:
+    plan = " ".join(row["detail"] for row in db.read("EXPLAIN QUERY PLAN " + _NEWEST_FIRST, {"mode": "analyze"}))
+    assert "TEMP B-TREE" not in plan
