@@ -203,7 +203,7 @@ def play(examples: int, steps: int) -> None:
 
 
 def test_bridge_and_exchange_agree_after_every_step() -> None:
-    play(examples=12, steps=25)
+    play(examples=30, steps=40)
 
 
 @pytest.mark.slow
