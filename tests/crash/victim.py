@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-# sqlite-utils imports pandas where it is installed, which takes a second that no user's bridge spends.
-sys.modules["pandas"] = None  # type: ignore[assignment]
+if __name__ == "__main__":
+    # sqlite-utils imports pandas where it is installed, which takes a second that no user's bridge spends.
+    sys.modules["pandas"] = None  # type: ignore[assignment]
 
 from openalgo_bridge.account.password import Argon2Cost
 from openalgo_bridge.app import open_desk
