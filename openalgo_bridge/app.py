@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,37 +14,57 @@ from openalgo_bridge import web
 from openalgo_bridge.account.password import Argon2Cost
 from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.api import routes
+from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.brokers.registry import BROKERS, Surroundings
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.guard import MAX_BODY_BYTES, Guard
 from openalgo_bridge.market.simulated import SimulatedMarket
 from openalgo_bridge.model.order import TradingMode
+from openalgo_bridge.server import THREADS
 from openalgo_bridge.settings import PROJECT_FOLDER, Settings
 from openalgo_bridge.store.machine_key import FLASK_SECRET
 from openalgo_bridge.store.store import Store
+from openalgo_bridge.trading.budget import Budget
+from openalgo_bridge.trading.doors import Doors
+from openalgo_bridge.trading.throttle import Throttle
 from openalgo_bridge.traffic import TrafficRecorder
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SEED = 20261121
+_THREADS_FOR_OTHERS = 4
 
 
 def open_desk(settings: Settings, clock: Clock | None = None, argon2: Argon2Cost | None = None) -> Desk:
-    """Open the files in ``settings.db_dir``, which exists, and connect the paper exchange. Raises StorageError."""
+    """Open the files in ``settings.db_dir``, which exists, and connect the paper exchange; the order doors are closed.
+
+    Raises StorageError.
+    """
     clock = clock or Clock()
     store = Store.open(settings.db_dir, clock)
     surroundings = Surroundings(
         book=store.paperbook, market=SimulatedMarket(_SEED), instruments=store.instruments, clock=clock
     )
+    brokers = {TradingMode.ANALYZE: BROKERS["paper"](surroundings)}
     return Desk(
         settings=settings,
         clock=clock,
         store=store,
-        brokers={TradingMode.ANALYZE: BROKERS["paper"](surroundings)},
+        brokers=brokers,
         argon2=argon2 or Argon2Cost(),
+        doors=Doors(),
+        budget=Budget(THREADS - _THREADS_FOR_OTHERS),
+        throttles=_throttles(brokers.values(), clock),
     )
+
+
+def _throttles(brokers: Iterable[Broker], clock: Clock) -> dict[str, Throttle]:
+    rates = ((broker.name, broker.capabilities.orders_per_second) for broker in brokers)
+    return {
+        name: Throttle(rate, monotonic=clock.monotonic, wait=time.sleep) for name, rate in rates if rate is not None
+    }
 
 
 def create_app(desk: Desk, setup_code: SetupCode) -> Flask:

@@ -12,24 +12,48 @@ from openalgo_bridge.errors import NotSent
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.store import Store
+from openalgo_bridge.trading.budget import BoundedBroker, Budget
+from openalgo_bridge.trading.doors import Doors
+from openalgo_bridge.trading.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """One bridge. ``brokers`` has an entry per trading mode that is connected; paper always is."""
+    """One bridge. ``brokers`` has an entry per trading mode that is connected; paper always is.
+
+    ``doors`` are closed until somebody has found out what became of the last orders. ``throttles`` has an entry for
+    each broker, by its name, that limits how fast it takes orders.
+    """
 
     settings: Settings
     clock: Clock
     store: Store
     brokers: Mapping[TradingMode, Broker]
     argon2: Argon2Cost
+    doors: Doors
+    budget: Budget
+    throttles: Mapping[str, Throttle]
+
+    @classmethod
+    def of_account(cls, settings: Settings, clock: Clock, store: Store) -> Desk:
+        """For a command that asks about the account alone: no broker, and doors that nobody opens."""
+        return cls(
+            settings=settings,
+            clock=clock,
+            store=store,
+            brokers={},
+            argon2=Argon2Cost(),
+            doors=Doors(),
+            budget=Budget(0),
+            throttles={},
+        )
 
     def broker(self, mode: TradingMode) -> Broker:
         """The broker that carries out ``mode``. Raises NotSent: there is no silent fall from live to paper."""
         broker = self.brokers.get(mode)
         if broker is None:
             raise NotSent(f"No broker is connected for {mode} trading. Connect one on the Broker page.")
-        return broker
+        return BoundedBroker(broker, self.budget)
 
     def close(self) -> None:
         """Close every file."""

@@ -10,16 +10,19 @@
       NotAllowed         403  this caller may never do that here
       NotFound           404  no such order, ticket or page
       Conflict           409  somebody else decided first, or it changed since it was shown
+        StillRunning     409  the same call is being done just now; carries retry_after
       Denied             403  a guard or the person said no; nothing left this machine
         WrongCode        403  the code of the second factor is wrong or used up; the password was right
       Unsupported        400  this broker cannot do it (from its Capabilities)
       RateLimited        429  too many calls; carries retry_after
-      Busy               503  not sent: no thread free for another broker call
+      Busy               503  not sent: no thread free for another broker call, or too many orders a second
+        Starting         503  not sent: what became of the last orders is not known yet
       StorageError       503  a database cannot be read or written; nothing was sent because of it
       BrokerError
         SessionExpired   403  log in to the broker again; provably not accepted
         Rejected         400  the broker said no; provably not accepted
         NotSent          503  nothing left this machine; provably not accepted
+          NotAsked       503  a question, for which no thread was free
         OutcomeUnknown   504  it may have been accepted: look, do not repeat
 
 Did it leave? Only ``OutcomeUnknown`` leaves that open. May I retry? Never automatically.
@@ -105,10 +108,20 @@ class Conflict(BridgeError):
     status = 409
 
 
+class StillRunning(Conflict):
+    """The same call, by its Idempotency-Key, is being done just now. ``retry_after`` is in whole seconds."""
+
+    retry_after = 1
+
+
 class Denied(BridgeError):
-    """A guard or the person said no. Nothing left this machine."""
+    """A guard or the person said no. Nothing left this machine. ``guard`` names the guard, where it was one."""
 
     status = 403
+
+    def __init__(self, message: str, guard: str = "") -> None:
+        super().__init__(message)
+        self.guard = guard
 
 
 class WrongCode(Denied):
@@ -132,9 +145,15 @@ class RateLimited(BridgeError):
 
 
 class Busy(BridgeError):
-    """No thread is free for another broker call. Not sent."""
+    """No thread is free for another broker call, or the broker takes no more orders just now. Not sent."""
 
     status = 503
+    retry_after = 1
+    """Seconds after which it may be asked again."""
+
+
+class Starting(Busy):
+    """The order doors are not open yet. Nothing was written; it may be asked again."""
 
 
 class StorageError(BridgeError):
@@ -163,6 +182,10 @@ class NotSent(BrokerError):
     """Nothing left this machine, for example because the connection never opened."""
 
     status = 503
+
+
+class NotAsked(NotSent):
+    """A question that was not put to the broker, because too many requests wait for it already."""
 
 
 class OutcomeUnknown(BrokerError):

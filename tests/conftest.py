@@ -125,6 +125,7 @@ def clock() -> FixedClock:
 def desk(settings: Settings, clock: FixedClock) -> Iterator[Desk]:
     """Real files, the paper exchange, a clock that stands still."""
     opened = open_desk(settings, clock, CHEAP)
+    opened.doors.open()
     yield opened
     opened.close()
 
@@ -150,6 +151,7 @@ def live(settings: Settings) -> Iterator[Live]:
     """A whole bridge on a real socket, with the real clock."""
     port = free_port()
     opened = open_desk(replace(settings, flask_port=port), Clock(), CHEAP)
+    opened.doors.open()
     app = create_app(opened, SetupCode(announce=lambda code: None))
     server = Server(app, port=port, refused=partial(record_refusal, opened))
     server.start()

@@ -5,13 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Rejected
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref, TradingMode
+from openalgo_bridge.model.order import (
+    BrokerOrderId,
+    CancelRequest,
+    Exchange,
+    ModifyRequest,
+    OrderRequest,
+    Product,
+    Ref,
+    TradingMode,
+)
 from openalgo_bridge.model.permit import SendPermit
 
 
@@ -28,8 +38,13 @@ class ScriptedBroker:
     asked_for: list[BrokerOrderId] = field(default_factory=list)
     before_answering: Callable[[], None] = lambda: None
     refuses: str = ""
-    held: list[Position] = field(default_factory=list)
     name: str = "scripted"
+    ltp: Decimal = Decimal(1000)
+    held: list[Position] = field(default_factory=list)
+    profit: Decimal = Decimal(0)
+    unreadable: BaseException | None = None
+    reads: list[str] = field(default_factory=list)
+    while_reading: Callable[[], None] = lambda: None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -79,22 +94,58 @@ class ScriptedBroker:
         return self.book.get(tag)
 
     def order_book(self) -> list[BrokerOrder]:
+        self._read("order_book")
         return list(reversed(self.book.values()))
 
     def trade_book(self) -> list[Trade]:
         return []
 
     def positions(self) -> list[Position]:
-        return self.held
+        self._read("positions")
+        return list(self.held)
 
     def holdings(self) -> list[Holding]:
         return []
 
     def funds(self) -> Funds:
-        raise AssertionError("not asked for in these tests")
+        self._read("funds")
+        zero = Decimal(0)
+        return Funds(available=zero, used=zero, collateral=zero, realised=self.profit, unrealised=zero)
 
     def quote(self, instrument: Instrument) -> Quote:
-        raise AssertionError("not asked for in these tests")
+        self._read("quote")
+        return Quote(
+            ltp=self.ltp,
+            bid=self.ltp,
+            ask=self.ltp,
+            open=self.ltp,
+            high=self.ltp,
+            low=self.ltp,
+            prev_close=self.ltp,
+            volume=0,
+            oi=0,
+        )
+
+    def hold(self, symbol: str, quantity: int, product: Product = Product.MIS) -> None:
+        """Stand in the position book with this net."""
+        self.held.append(
+            Position(
+                symbol=symbol,
+                exchange=Exchange.NSE,
+                product=product,
+                quantity=quantity,
+                average_price=self.ltp,
+                ltp=self.ltp,
+                realised=Decimal(0),
+            )
+        )
+
+    def _read(self, what: str) -> None:
+        """``unreadable`` is what every book and quote then raises."""
+        self.reads.append(what)
+        self.while_reading()
+        if self.unreadable is not None:
+            raise self.unreadable
 
     def _named(self, order_id: BrokerOrderId) -> BrokerOrder:
         order = self.order(order_id)

@@ -114,7 +114,7 @@ def keep_ended(backup: Store, ended: Ended, *, by: Actor) -> list[Undone]:
     return [*undone, Undone.PASSWORD] if ended.password else undone
 
 
-def turn_down_waiting(backup: Store) -> list[Undone]:
+def turn_down_waiting(backup: Store, *, by: Actor) -> list[Undone]:
     """Nobody can tell whether what waited then was sent since, so it is not offered again. Raises StorageError."""
     backup.journal.interrupt()
     backup.journal.expire_held()
@@ -122,7 +122,7 @@ def turn_down_waiting(backup: Store) -> list[Undone]:
     while waiting := backup.journal.held():
         had_some = True
         for ticket in waiting:
-            backup.journal.reject(ticket.id, ticket.shown, _NO_MORE)
+            backup.journal.reject(ticket.id, ticket.shown, _NO_MORE, by=by)
     return [Undone.ORDERS] if had_some else []
 
 

@@ -6,22 +6,32 @@ are strings, prices are numbers. Prices a person computes with stay numbers.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from openalgo_bridge.clock import ist_text
-from openalgo_bridge.errors import BridgeError, Invalid, RateLimited
+from openalgo_bridge.errors import BridgeError, Denied, Invalid, RateLimited
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
-from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.order import Action, OrderRequest, PriceType, TradingMode
 from openalgo_bridge.model.redaction import scrub
-from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.model.ticket import Ticket, target_of
 from openalgo_bridge.trading.books import OrderFate
+from openalgo_bridge.trading.closing import Leg, PositionName, Report
 from openalgo_bridge.trading.orders import Held, Submitted
 from openalgo_bridge.trading.sending import InDoubt, Sent
 
 Json = Mapping[str, object]
 
 QUEUED = "Order queued for approval in Action Center"
+
+
+def encoded(content: Json) -> str:
+    """Compact JSON: the AmiBroker plugin looks for the literal text ``"status":"success"`` (contract 1.4)."""
+    return _COMPACT.encode(content)
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 def submitted(result: Submitted) -> Json:
@@ -40,7 +50,7 @@ def submitted(result: Submitted) -> Json:
         case InDoubt(ticket=ticket, message=message):
             return {
                 "status": "success",
-                "orderid": _target(ticket) or ticket.ref,
+                "orderid": target_of(ticket.request) or ticket.ref,
                 "reference": ticket.ref,
                 "order_status": "unknown",
                 "message": message,
@@ -52,6 +62,60 @@ def changed(result: Submitted, message: str) -> Json:
     """A change or a cancel: as :func:`submitted`, with a sentence once the broker took it."""
     answer = submitted(result)
     return {**answer, "message": message} if isinstance(result, Sent) else answer
+
+
+def cancelled_all(report: Report) -> Json:
+    """``cancelallorder`` (contract 2.1.7), a success only when every withdrawal is one."""
+    cancels = report.cancels()
+    done = [request.broker_order_id for request, leg in cancels if leg.is_done]
+    failed = [(request.broker_order_id, leg.why_not) for request, leg in cancels if not leg.is_done]
+    told = f"Canceled {len(done)} orders." + (f" Failed to cancel {len(failed)} orders." if failed else "")
+    return {
+        "status": _status(report),
+        "message": told if cancels else "No open orders to cancel",
+        "canceled_orders": done,
+        "failed_cancellations": [{"orderid": order_id, "message": scrub(why)} for order_id, why in failed],
+        "reference": report.ticket.ref,
+        **_marker(report.ticket.trading_mode),
+    }
+
+
+def closed_positions(report: Report) -> Json:
+    """``closeposition`` (contract 2.1.8), per position. A closing order at a live broker may still be working."""
+    closures = report.closures()
+    failed = {
+        name: next(leg.why_not for leg in legs if not leg.is_done) for name, legs in closures.items() if _fails(legs)
+    }
+    done = len(closures) - len(failed)
+    is_filled = report.ticket.trading_mode is TradingMode.ANALYZE
+    told = f"Closed {done} positions" if is_filled else f"Closing orders for {done} positions are at the broker"
+    if failed:
+        told += f". Failed to close {len(failed)} positions."
+    return {
+        "status": _status(report),
+        "message": told if closures else "No open positions to close",
+        "closed_positions": done,
+        "failed_closures": len(failed),
+        "failures": [_failure(name, why) for name, why in failed.items()],
+        "reference": report.ticket.ref,
+        **_marker(report.ticket.trading_mode),
+    }
+
+
+def _status(report: Report) -> str:
+    """Programs look for the word success; anything less is none."""
+    if report.is_done:
+        return "success"
+    return "partial" if any(leg.is_done for leg in report.legs) else "error"
+
+
+def _fails(legs: Iterable[Leg]) -> bool:
+    return not all(leg.is_done for leg in legs)
+
+
+def _failure(name: PositionName, why: str) -> Json:
+    exchange, symbol, product = name
+    return {"exchange": exchange, "symbol": symbol, "product": product, "message": scrub(why)}
 
 
 def withdrawn(ticket: Ticket) -> Json:
@@ -72,6 +136,8 @@ def failed(error: BridgeError) -> Json:
         answer["mode"] = "analyze"
     if isinstance(error, Invalid) and error.faults:
         answer["errors"] = error.faults
+    if isinstance(error, Denied) and error.guard:
+        answer["guard"] = error.guard
     if isinstance(error, RateLimited):
         answer["retry_after"] = error.retry_after
     return answer
@@ -189,11 +255,6 @@ def analyzer(mode: TradingMode, total_logs: int, message: str | None = None) -> 
         "total_logs": total_logs,
     }
     return state if message is None else {**state, "message": message}
-
-
-def _target(ticket: Ticket) -> BrokerOrderId | None:
-    """The order that a change or a cancel is about."""
-    return None if isinstance(ticket.request, OrderRequest) else ticket.request.broker_order_id
 
 
 def _marker(mode: TradingMode) -> Json:

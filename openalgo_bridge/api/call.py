@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from openalgo_bridge.account.keys import Caller
@@ -12,6 +13,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.orders import Held, Submitted
 from openalgo_bridge.trading.sending import InDoubt
 from openalgo_bridge.traffic import Note
@@ -34,10 +36,15 @@ class Call:
         """The request model of the body. Raises Invalid."""
         return parse(model, self.fields)
 
-    def origin(self, strategy: str) -> Origin:
+    def origin(self, strategy: str, signal_at: datetime | None = None) -> Origin:
         """Where a ticket made by this call comes from."""
-        may_trade_live = self.caller.may(Permission.LIVE_TRADING)
-        return Origin(source="api", strategy=strategy, request_id=self.note.request_id, may_trade_live=may_trade_live)
+        return Origin(
+            source="api",
+            strategy=strategy,
+            request_id=self.note.request_id,
+            may_trade_live=self.caller.may(Permission.LIVE_TRADING),
+            signal_at=signal_at,
+        )
 
     def noted(self, result: Submitted) -> Submitted:
         """The same result, with its ticket and outcome on the traffic row."""
@@ -51,3 +58,10 @@ class Call:
             case _:
                 self.note.outcome = "sent"
         return result
+
+    def reported(self, report: Report) -> Report:
+        """The same report, with its ticket and outcome on the traffic row."""
+        self.note.ticket_id = report.ticket.id
+        failed = sum(not leg.is_done for leg in report.legs)
+        self.note.outcome = "sent" if not failed else "partial" if failed < len(report.legs) else "failed"
+        return report

@@ -5,15 +5,17 @@ from __future__ import annotations
 from openalgo_bridge.api import answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
-from openalgo_bridge.api.schemas.orders import ModifyOrder, NamedOrder, PlaceOrder
-from openalgo_bridge.trading import books, orders
-from openalgo_bridge.trading.orders import Withdrawn
+from openalgo_bridge.api.schemas.orders import AllOrders, AllPositions, ModifyOrder, NamedOrder, PlaceOrder
+from openalgo_bridge.model.order import CancelAllRequest
+from openalgo_bridge.trading import books, closing, orders
+from openalgo_bridge.trading.orders import Held, Withdrawn
 
 
 def place_order(call: Call) -> Json:
     """``POST /placeorder``"""
     asked = call.parsed(PlaceOrder)
-    return answers.submitted(call.noted(orders.place(call.desk, asked.order(), call.origin(asked.strategy))))
+    origin = call.origin(asked.strategy, asked.signal_time)
+    return answers.submitted(call.noted(orders.place(call.desk, asked.order(), origin)))
 
 
 def modify_order(call: Call) -> Json:
@@ -31,6 +33,21 @@ def cancel_order(call: Call) -> Json:
         call.note.ticket_id, call.note.outcome = result.ticket.id, "withdrawn"
         return answers.withdrawn(result.ticket)
     return answers.changed(call.noted(result), "Order cancelled successfully")
+
+
+def cancel_all_orders(call: Call) -> Json:
+    """``POST /cancelallorder``"""
+    origin = call.origin(call.parsed(AllOrders).strategy)
+    return answers.cancelled_all(call.reported(closing.cancel_all(call.desk, CancelAllRequest(), origin)))
+
+
+def close_positions(call: Call) -> Json:
+    """``POST /closeposition``"""
+    asked = call.parsed(AllPositions)
+    outcome = closing.close(call.desk, asked.request(), call.origin(asked.strategy))
+    if isinstance(outcome, Held):
+        return answers.submitted(call.noted(outcome))
+    return answers.closed_positions(call.reported(outcome))
 
 
 def order_status(call: Call) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +12,15 @@ from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 
 from openalgo_bridge.account.keys import Caller
-from openalgo_bridge.api import account, answers, market, orders
+from openalgo_bridge.api import account, answers, idempotency, market, orders
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.auth import authenticate
 from openalgo_bridge.api.body import read_fields, without_keys
 from openalgo_bridge.api.call import Call
+from openalgo_bridge.api.idempotency import Answered, Once
 from openalgo_bridge.api.limits import Bucket, Limits
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, RateLimited, StorageError
+from openalgo_bridge.errors import BridgeError, Busy, RateLimited, StillRunning, StorageError
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.model.redaction import scrub
@@ -63,6 +63,11 @@ ENDPOINTS = (
     ),
     # A cancel is never refused for want of a log, and other orders never use up its limit.
     Endpoint(path="/cancelorder", view=orders.cancel_order, needs=Permission.CANCEL_ORDERS, bucket=Bucket.CANCELS),
+    Endpoint(
+        path="/cancelallorder", view=orders.cancel_all_orders, needs=Permission.CANCEL_ORDERS, bucket=Bucket.CANCELS
+    ),
+    # Nor is the way out of a position.
+    Endpoint(path="/closeposition", view=orders.close_positions, needs=Permission.PLACE_ORDERS, bucket=Bucket.ORDERS),
     Endpoint(path="/orderstatus", view=orders.order_status, needs=Permission.VIEW_ORDERS),
     Endpoint(path="/orderbook", view=account.order_book, needs=Permission.VIEW_ORDERS),
     Endpoint(path="/tradebook", view=account.trade_book, needs=Permission.VIEW_TRADES),
@@ -87,12 +92,13 @@ def create_api(desk: Desk) -> Flask:
     # Never a redirect (contract 1.1), not even for a doubled slash.
     app.url_map.merge_slashes = False
     limits = Limits(orders=desk.settings.order_rate_limit, reads=desk.settings.api_rate_limit)
+    once = Once(desk)
     for endpoint in ENDPOINTS:
         # No automatic OPTIONS: a preflight is refused by not being answered. No redirect for a trailing slash.
         app.add_url_rule(
             f"{PREFIX}{endpoint.path}",
             endpoint=endpoint.path.strip("/").replace("/", "_"),
-            view_func=_served(desk, limits, endpoint),
+            view_func=_served(desk, limits, once, endpoint),
             methods=["POST"],
             strict_slashes=False,
             provide_automatic_options=False,
@@ -112,14 +118,15 @@ def refuse_undeclared(app: Flask) -> None:
 
 
 def answer(content: Json, status: int = 200) -> Response:
-    """Compact JSON: the AmiBroker plugin looks for the literal text ``"status":"success"`` (contract 1.4)."""
-    return Response(_COMPACT.encode(content), status, content_type="application/json")
+    """``content`` as a response."""
+    return _response(answers.encoded(content), status)
 
 
-_COMPACT = json.JSONEncoder(separators=(",", ":"))
+def _response(text: str, status: int) -> Response:
+    return Response(text, status, content_type="application/json")
 
 
-def _served(desk: Desk, limits: Limits, endpoint: Endpoint) -> Callable[[], Response]:
+def _served(desk: Desk, limits: Limits, once: Once, endpoint: Endpoint) -> Callable[[], Response]:
     def serve() -> Response:
         note: Note = request.environ[NOTE]
         fields = read_fields(request.get_data(cache=False))
@@ -135,9 +142,13 @@ def _served(desk: Desk, limits: Limits, endpoint: Endpoint) -> Callable[[], Resp
         if endpoint.must_be_recorded and not note.recorded:
             raise StorageError("The traffic log cannot be written, so nothing was done.")
         call = Call(desk=desk, caller=caller, sender=sender, fields=without_keys(fields), note=note)
-        content = endpoint.view(call)
+        key = request.headers.get(idempotency.HEADER)
+        if key is None or endpoint.bucket is Bucket.READS:
+            response = answer(endpoint.view(call))
+        else:
+            response = _once_answer(once.answer(call, endpoint.path, key, lambda: endpoint.view(call)))
         note.outcome = note.outcome or "ok"
-        return answer(content)
+        return response
 
     return serve
 
@@ -155,12 +166,19 @@ def _note_use(desk: Desk, caller: Caller, sender: Actor, endpoint: Endpoint) -> 
         _log.exception("the use of the key could not be noted")
 
 
+def _once_answer(answered: Answered) -> Response:
+    response = _response(answered.text, answered.status)
+    if answered.is_replay:
+        response.headers[idempotency.REPLAYED] = "true"
+    return response
+
+
 def _bridge_error(error: BridgeError) -> Response:
     note: Note = request.environ[NOTE]
     note.outcome, note.ticket_id = type(error).__name__, error.ticket_id
     note.add(error.message)
     response = answer(answers.failed(error), error.status)
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | Busy | StillRunning):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 

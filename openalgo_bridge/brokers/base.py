@@ -26,9 +26,11 @@ class Capabilities:
 
     ``reread_after`` is the number of seconds between the two complete reads of the order book that together
     prove an order absent: 0 where a read is always fresh and complete; None where absence cannot be proven.
+    ``orders_per_second`` is how many messages that change something it takes; None where it does not count.
     """
 
     reread_after: float | None
+    orders_per_second: float | None = None
 
 
 class Broker(Protocol):

@@ -13,7 +13,6 @@ import click
 
 from openalgo_bridge import folder, lock
 from openalgo_bridge.account.login import Proof, confirm
-from openalgo_bridge.account.password import Argon2Cost
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.commands.password import ask_password
 from openalgo_bridge.desk import Desk
@@ -74,7 +73,7 @@ def _confirm(settings: Settings, code: str, *, password_stdin: bool) -> None:
             raise Conflict(
                 "Credentials 2FA is on: add --code and what your authenticator app shows. Nothing was changed."
             )
-        desk = Desk(settings=settings, clock=clock, store=store, brokers={}, argon2=Argon2Cost())
+        desk = Desk.of_account(settings, clock, store)
         confirm(desk, Proof(password=ask_password(from_stdin=password_stdin), code=code, by=_BY))
     finally:
         store.close()

@@ -10,7 +10,6 @@ import click
 
 from openalgo_bridge import folder, lock
 from openalgo_bridge.account import reset_password as account
-from openalgo_bridge.account.password import Argon2Cost
 from openalgo_bridge.account.reset_password import Reset
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.commands.password import ask_password, ask_recovery_code
@@ -61,7 +60,7 @@ def _desk(settings: Settings) -> Desk:
         raise StorageError(refusal)
     clock = Clock()
     store = Store.of_bridge(settings.db_dir, clock)
-    return Desk(settings=settings, clock=clock, store=store, brokers={}, argon2=Argon2Cost())
+    return Desk.of_account(settings, clock, store)
 
 
 def _told(reset: Reset) -> Iterator[str]:

@@ -61,7 +61,7 @@ def _settle(draft: Path, file: Path, clock: Clock, *, password_stdin: bool) -> S
     store = Store.of_bridge(draft.parent, clock, bridge=draft.name)
     try:
         undone = [] if is_of_another_pc else _keep_ended(store, draft.with_name("bridge.db"), clock)
-        undone += since_backup.turn_down_waiting(store)
+        undone += since_backup.turn_down_waiting(store, by=_BY)
         restored.settle(store, told=file.name, by=_BY)
         settled = restored.settle_on_another_pc(store, vault_key, by=_BY) if is_of_another_pc else Settled()
         return replace(settled, losses=(*undone, *settled.losses))

@@ -23,7 +23,7 @@ from openalgo_bridge.ports import listen
 from openalgo_bridge.server import Refusal, Server
 from openalgo_bridge.settings import Settings, without_effect
 from openalgo_bridge.store.traffic import Arrival, Ending
-from openalgo_bridge.trading.recovery import recover
+from openalgo_bridge.trading.watch import Watch
 from openalgo_bridge.traffic import REFUSED
 
 _STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
@@ -50,17 +50,22 @@ def _serve(settings: Settings, console: Console, closing: ExitStack) -> None:
         closing.callback(listener.close)
     desk = open_desk(settings, Clock())
     closing.callback(desk.close)
-    found = str(recover(desk))
-    if found:
-        console.say(found)
+    cut_off = desk.store.traffic.mark_cut_off()
+    if cut_off:
+        console.say(f"The last stop was sudden: {cut_off} call(s) cut off.")
     app = create_app(desk, SetupCode(announce=partial(_tell_code, desk, console)))
     server = Server(app, sockets=sockets, refused=partial(record_refusal, desk))
     closing.callback(server.close)
+    # It opens the order doors; pages and reads are answered meanwhile.
+    watch = Watch(desk, tell=console.say)
     _stop_on_signals(server)
+    watch.start()
+    closing.callback(watch.stop)
     console.say(f"The bridge is at {settings.url} (Ctrl+C stops it). Its data is in {settings.db_dir.resolve()}")
     if settings.open_browser:
         threading.Thread(target=_open_browser, args=(settings.url,), name="browser", daemon=True).start()
-    if server.run():
+    is_drained = server.run()
+    if watch.stop() and is_drained:
         console.say("Stopped.")
     else:
         # Their threads use the files, and die with the process. What is on disk says what to look up.

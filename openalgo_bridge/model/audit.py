@@ -45,6 +45,9 @@ class AuditEvent(StrEnum):
     RECOVERY_CODE_USED = "recovery code used"
     BACKUP_MADE = "backup made"
     RESTORED = "backup restored"
+    KILL_SWITCH_ON = "kill switch on"
+    KILL_SWITCH_OFF = "kill switch off"
+    GUARDS = "guards"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,3 +108,24 @@ class CancelRequest:
 
 BrokerRequest = OrderRequest | ModifyRequest | CancelRequest
 """One message to a broker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAllRequest:
+    """The withdrawal of every resting order, or of those of one symbol."""
+
+    symbol: str = ""
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseRequest:
+    """The closing of every open position, or of those of one symbol, or of one position."""
+
+    symbol: str = ""
+    exchange: Exchange | None = None
+    product: Product | None = None
+
+
+TicketRequest = BrokerRequest | CancelAllRequest | CloseRequest
+"""What a ticket asks for: one message to a broker, or something that takes as many as there are orders or positions."""

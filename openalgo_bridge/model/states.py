@@ -61,3 +61,13 @@ ORDER_MOVES: frozenset[tuple[OrderState, OrderState]] = frozenset(
         (OrderState.PARKED, OrderState.NOT_PLACED),
     }
 )
+
+TICKET_BIRTHS: frozenset[TicketState] = frozenset(
+    {TicketState.ACCEPTED, TicketState.HELD, TicketState.RELEASED, TicketState.DENIED}
+)
+"""Where a row may be born: accepted, or where its first move, in the same commit, would have brought it."""
+
+ORDER_BIRTHS: frozenset[OrderState] = frozenset({OrderState.PLANNED, OrderState.SENDING})
+
+MAY_BE_THERE: frozenset[OrderState] = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.PARKED})
+"""The broker may have it, and nobody knows."""

@@ -15,7 +15,9 @@ from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
     BrokerRequest,
+    CancelAllRequest,
     CancelRequest,
+    CloseRequest,
     Exchange,
     ModifyRequest,
     OrderMode,
@@ -23,6 +25,7 @@ from openalgo_bridge.model.order import (
     PriceType,
     Product,
     Ref,
+    TicketRequest,
     TradingMode,
 )
 from openalgo_bridge.model.states import TicketState
@@ -38,32 +41,49 @@ class Operation(StrEnum):
     PLACE = "placeorder"
     MODIFY = "modifyorder"
     CANCEL = "cancelorder"
+    CANCEL_ALL = "cancelallorder"
+    CLOSE = "closeposition"
+
+    @property
+    def is_cancel(self) -> bool:
+        """A cancel is never refused and never waits (design 4)."""
+        return self in {Operation.CANCEL, Operation.CANCEL_ALL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Who asked: ``source`` is ``api``, ``page`` or ``webhook:<name>``; ``request_id`` is the traffic row's.
 
-    ``may_trade_live`` is what the sender may do on arrival; what waits after that is the person's decision, so it is
-    not kept.
+    ``may_trade_live`` is what the sender may do on arrival, ``signal_at`` when the signal arose, where its sender says
+    so. Both are judged once, so the journal keeps neither; what waits after that is the person's decision.
     """
 
     source: str
     strategy: str
     request_id: str
     may_trade_live: bool = field(default=False, compare=False)
+    signal_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketDraft:
-    """A ticket before it has an id. The modes are stamped here and never change again (behaviour X20)."""
+    """A ticket before it has an id. The modes are stamped here and never change again (behaviour X20).
+
+    ``price_then`` is the last price when it arrived, None where none was known.
+    """
 
     ref: Ref
     operation: Operation
-    request: BrokerRequest
+    request: TicketRequest
     order_mode: OrderMode
     trading_mode: TradingMode
     origin: Origin
+    price_then: Decimal | None = None
+
+    @property
+    def order(self) -> OrderRequest | None:
+        """The order it is about; None where it names one, or all."""
+        return order_of(self.request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +93,7 @@ class Ticket:
     id: int
     ref: Ref
     operation: Operation
-    request: BrokerRequest
+    request: TicketRequest
     order_mode: OrderMode
     trading_mode: TradingMode
     origin: Origin
@@ -82,10 +102,11 @@ class Ticket:
     created_at: datetime
     expires_at: datetime | None
     decided_at: datetime | None
+    price_then: Decimal | None = None
 
     @property
     def order(self) -> OrderRequest | None:
-        """The order it is about; None for a cancel, which only names one."""
+        """The order it is about; None where it names one, or all."""
         return order_of(self.request)
 
     @property
@@ -95,26 +116,38 @@ class Ticket:
         return hashlib.sha256("|".join(map(str, significant)).encode()).hexdigest()
 
 
-def operation_of(request: BrokerRequest) -> Operation:
+def operation_of(request: TicketRequest) -> Operation:
     """The operation a request stands for."""
-    match request:
-        case OrderRequest():
-            return Operation.PLACE
-        case ModifyRequest():
-            return Operation.MODIFY
-        case CancelRequest():
-            return Operation.CANCEL
+    return _OPERATIONS[type(request)]
 
 
-def order_of(request: BrokerRequest) -> OrderRequest | None:
-    """The order a request is about; None for a cancel."""
+def order_of(request: TicketRequest) -> OrderRequest | None:
+    """The order a request is about; None where it names one, or all."""
     match request:
         case OrderRequest():
             return request
         case ModifyRequest():
             return request.order
-        case CancelRequest():
+        case _:
             return None
+
+
+def target_of(request: TicketRequest) -> BrokerOrderId | None:
+    """The broker's order that a request names; None where it names none."""
+    match request:
+        case ModifyRequest(broker_order_id=target) | CancelRequest(broker_order_id=target):
+            return target
+        case _:
+            return None
+
+
+_OPERATIONS: dict[type[TicketRequest], Operation] = {
+    OrderRequest: Operation.PLACE,
+    ModifyRequest: Operation.MODIFY,
+    CancelRequest: Operation.CANCEL,
+    CancelAllRequest: Operation.CANCEL_ALL,
+    CloseRequest: Operation.CLOSE,
+}
 
 
 def new_ref(now: datetime) -> Ref:
@@ -134,13 +167,25 @@ def child_ref(ref: Ref, sequence: int) -> Ref:
     return Ref(f"{ref}{_BASE32[high]}{_BASE32[low]}")
 
 
-def to_json(request: BrokerRequest) -> str:
+def to_json(request: TicketRequest) -> str:
     """The request as canonical JSON, as the journal keeps it."""
     return _ENCODER.encode(request)
 
 
-def from_json(operation: Operation, text: str) -> BrokerRequest:
+def from_json(operation: Operation, text: str) -> TicketRequest:
     """The inverse of :func:`to_json`. Indexes directly: a wrong row must fail loudly."""
+    if operation is Operation.CANCEL_ALL:
+        fields = json.loads(text)
+        return CancelAllRequest(symbol=fields["symbol"], exchange=_exchange(fields))
+    if operation is Operation.CLOSE:
+        fields = json.loads(text)
+        product = None if fields["product"] is None else Product(fields["product"])
+        return CloseRequest(symbol=fields["symbol"], exchange=_exchange(fields), product=product)
+    return message_from_json(operation, text)
+
+
+def message_from_json(operation: Operation, text: str) -> BrokerRequest:
+    """As :func:`from_json`, for what is one message to a broker."""
     fields = json.loads(text)
     if operation is Operation.PLACE:
         return _order(fields)
@@ -150,11 +195,21 @@ def from_json(operation: Operation, text: str) -> BrokerRequest:
     return CancelRequest(broker_order_id=target)
 
 
+def difference(before: OrderRequest, after: OrderRequest) -> str:
+    """What a person changed, such as ``quantity 10 -> 5, price 100 -> 101``; empty when nothing."""
+    names = [name for name in OrderRequest.__slots__ if getattr(before, name) != getattr(after, name)]
+    return ", ".join(f"{name.replace('_', ' ')} {getattr(before, name)} -> {getattr(after, name)}" for name in names)
+
+
+def _exchange(fields: dict[str, Any]) -> Exchange | None:
+    return None if fields["exchange"] is None else Exchange(fields["exchange"])
+
+
 def _fields(value: object) -> object:
     """A request as its fields, a price as its digits. ``dataclasses.asdict`` copies deeply: five times as slow."""
     if isinstance(value, Decimal):
         return str(value)
-    if isinstance(value, OrderRequest | ModifyRequest | CancelRequest):
+    if isinstance(value, OrderRequest | ModifyRequest | CancelRequest | CancelAllRequest | CloseRequest):
         return {name: getattr(value, name) for name in value.__slots__}
     raise TypeError(f"{type(value).__name__} has no form in the journal")
 

@@ -69,6 +69,19 @@ class Database:
             yield from self._connection().execute(sql, parameters)
 
     @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Several reads of one moment, without the write lock. Raises StorageError."""
+        connection = self._connection()
+        if connection.in_transaction:
+            raise RuntimeError("a transaction of this thread is already open")
+        with _translated(self.path):
+            try:
+                connection.execute("BEGIN")
+                yield connection
+            finally:
+                self._roll_back(connection)
+
+    @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """``BEGIN IMMEDIATE`` under the write lock; commits at the end, rolls back on any error.
 
@@ -79,13 +92,12 @@ class Database:
         if connection.in_transaction:
             raise RuntimeError("a transaction of this thread is already open")
         with self._write_lock, _translated(self.path):
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             finally:
-                if _is_open(connection):
-                    connection.execute("ROLLBACK")
+                self._roll_back(connection)
 
     def write(self, sql: str, parameters: Parameters = ()) -> int:
         """One statement in its own transaction; returns the number of rows changed. Raises StorageError."""
@@ -108,6 +120,19 @@ class Database:
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         return connection if connection is not None else self._open()
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        """End what is still open: after COMMIT nothing is, and after some errors SQLite itself rolled back.
+
+        A connection that cannot even do that is given up: the next call of this thread must not find its transaction.
+        """
+        if not connection.in_transaction:
+            return
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            del self._local.connection
+            connection.close()
 
     def _open(self) -> sqlite3.Connection:
         with _translated(self.path):
@@ -132,11 +157,6 @@ class Database:
         self._local.connection = connection
         self._local.tables = sqlite_utils.Database(connection)
         return connection
-
-
-def _is_open(connection: sqlite3.Connection) -> bool:
-    """After COMMIT it is not; after some errors, a full disk among them, SQLite itself rolled back."""
-    return connection.in_transaction
 
 
 class _translated:  # noqa: N801 - used as a function; a generator costs three times as much on every read

@@ -1,33 +1,40 @@
-"""Tickets and orders: written before anything leaves, settled after. The only writer of its three tables.
+"""Tickets and orders: written before anything leaves, settled after. The only way to write its three tables.
 
 Every move is one conditional UPDATE that names the old state; no row changed means that somebody else made
 the move first. A row may be born in the state to which its first moves, in the same commit, would have brought
-it; each of these moves is an event all the same. ``synchronous=FULL``: what returned is on the disk.
+it; each of these moves is an event all the same. The database refuses every other move and every change of an event
+(``store/schema_orders.py``). ``synchronous=FULL``: what returned is on the disk.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from openalgo_bridge.clock import to_ms
-from openalgo_bridge.errors import Conflict, NotFound
+from openalgo_bridge.errors import Conflict, Invalid, NotFound
 from openalgo_bridge.model import ticket as tickets
-from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest
+from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.model.guards import Guard
+from openalgo_bridge.model.order import BrokerRequest, CancelAllRequest, CloseRequest, Ref
 from openalgo_bridge.model.permit import SendPermit
-from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
-from openalgo_bridge.model.ticket import Operation, Ticket, TicketDraft
-from openalgo_bridge.store.journal_reads import JournalReads, ticket_of
+from openalgo_bridge.model.states import OrderState, TicketState
+from openalgo_bridge.model.ticket import Ticket, TicketDraft, child_ref, operation_of, order_of
+from openalgo_bridge.store import claims, guards
+from openalgo_bridge.store import journal_rows as rows
+from openalgo_bridge.store.claims import Reservation
+from openalgo_bridge.store.guards import Unspent
+from openalgo_bridge.store.journal_reads import REVISED, JournalOrder, JournalReads, order_by_id, ticket_of
+from openalgo_bridge.store.journal_rows import Settlement
 
+__all__ = ["BROKER", "LOOK_UP", "RESTART", "Interrupted", "Journal", "Settlement"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """How a message to the broker ended. ``message`` is a sentence for the trader, or empty."""
-
-    state: OrderState
-    broker_order_id: BrokerOrderId | None = None
-    message: str = ""
+BROKER = Actor(name="broker")
+RESTART = Actor(name="restart")
+LOOK_UP = Actor(name="look-up")
+_CLOCK = Actor(name="clock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,70 +47,159 @@ class Interrupted:
 
 
 class Journal(JournalReads):
-    """See the module. Every method may raise StorageError."""
+    """See the module. Every method may raise StorageError.
+
+    ``by`` is who causes the move; where it is missing, the source of the ticket does.
+    """
 
     # -- what is asked for ---------------------------------------------------------------------------
 
-    def release(self, draft: TicketDraft) -> tuple[Ticket, SendPermit[BrokerRequest]]:
+    def release(
+        self, draft: TicketDraft, *, reserve: Reservation | None = None, unspent: Unspent | None = None
+    ) -> tuple[Ticket, SendPermit[BrokerRequest]]:
         """Accept a ticket that may go at once: accepted, planned and sending in one commit.
 
-        Raises Conflict when a mode is not the draft's any more: from the moment the person has saved Semi-Auto,
-        nothing is released under Auto, and from the moment the account is in paper trading, no new order is released
-        live. A cancel does not depend on either; a change belongs to the trading mode of its order.
+        ``reserve`` says that it is a proven exit. Raises Conflict, whose message says why it must be held, when a
+        mode is not the draft's any more, when an order in its symbol is in doubt, when the reservation does not fit, or
+        when what was ``unspent`` of the day is spent; Denied while the kill switch is on.
         """
-        now = self._clock.now()
-        asked = tickets.to_json(draft.request)
+        now, by = self._clock.now(), draft.origin.source
         with self._db.transaction() as db:
-            if draft.operation is not Operation.CANCEL and not _modes_are(db, draft):
-                raise Conflict("A mode was changed while it was on its way.")
-            ticket_id = _insert_ticket(db, draft, asked, TicketState.RELEASED, now)
-            _events(db, ticket_id, now, (TicketState.ACCEPTED, ""), (TicketState.RELEASED, ""))
-            permit = _claim(db, ticket_id, draft, asked, now)
+            claims.check_kill_switch(db, draft.operation, reserve)
+            claims.check_modes(db, draft)
+            claims.check_doubts(db, draft, reserve)
+            claims.check_reservation(db, draft.order, draft.trading_mode, reserve)
+            guards.check_unspent(db, draft, unspent)
+            ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
+            permit = _send_whole(db, ticket_id, draft, now, by)
         return _fresh(ticket_id, draft, TicketState.RELEASED, now), permit
 
     def hold(self, draft: TicketDraft, *, expires_at: datetime | None, reason: str) -> Ticket:
         """Accept a ticket that waits for the person."""
         now = self._clock.now()
-        asked = tickets.to_json(draft.request)
         with self._db.transaction() as db:
-            ticket_id = _insert_ticket(db, draft, asked, TicketState.HELD, now, expires_at, reason)
-            _events(db, ticket_id, now, (TicketState.ACCEPTED, ""), (TicketState.HELD, reason))
+            ticket_id = rows.accept(db, draft, TicketState.HELD, now, draft.origin.source, reason, expires_at)
         return _fresh(ticket_id, draft, TicketState.HELD, now, expires_at, reason)
+
+    def deny(self, draft: TicketDraft, *, guard: Guard, reason: str) -> Ticket:
+        """Write down what a guard refused, so that what was received is the sum of what became of it."""
+        now = self._clock.now()
+        with self._db.transaction() as db:
+            ticket_id = rows.accept(db, draft, TicketState.DENIED, now, f"guard {guard}", reason)
+        return _fresh(ticket_id, draft, TicketState.DENIED, now, None, reason)
+
+    def plan(self, draft: TicketDraft, legs: Sequence[BrokerRequest]) -> tuple[Ticket, list[JournalOrder]]:
+        """Accept a ticket of many orders, all planned; each goes by :meth:`claim`. Raises as :meth:`release`."""
+        now, by = self._clock.now(), draft.origin.source
+        with self._db.transaction() as db:
+            claims.check_kill_switch(db, draft.operation, None)
+            claims.check_modes(db, draft)
+            ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
+            ids = _plan(db, ticket_id, draft.ref, legs, now, by)
+            return _fresh(ticket_id, draft, TicketState.RELEASED, now), [order_by_id(db, each) for each in ids]
 
     # -- what the person decides ---------------------------------------------------------------------
 
-    def approve(self, ticket_id: int, shown: str) -> tuple[Ticket, SendPermit[BrokerRequest]]:
+    def approve(
+        self, ticket_id: int, shown: str, *, by: Actor, reserve: Reservation | None = None
+    ) -> tuple[Ticket, SendPermit[BrokerRequest]]:
         """Take a held ticket once and make its order ``sending``, in one commit.
 
-        ``shown`` is the :attr:`Ticket.shown` of the page the person looked at. Raises NotFound, and Conflict
-        when the ticket was decided, has expired or is not what was shown.
+        ``shown`` is the :attr:`Ticket.shown` of the page the person looked at. Raises NotFound; Conflict when the
+        ticket was decided, has expired, is not what was shown, or when ``reserve`` does not fit; Denied while the
+        kill switch is on. The ticket then is as it was.
         """
         now = self._clock.now()
         with self._db.transaction() as db:
-            ticket = _undecided(db, ticket_id, now)
-            if ticket.shown != shown:
-                raise Conflict(f"Ticket {ticket_id} is not what was shown. Look at it again.")
-            _move_ticket(db, ticket_id, TicketState.HELD, TicketState.APPROVED, now)
-            _move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now)
-            return ticket, _claim(db, ticket_id, ticket, tickets.to_json(ticket.request), now)
+            ticket = _approved(db, ticket_id, shown, reserve, now, by)
+            claims.check_reservation(db, ticket.order, ticket.trading_mode, reserve)
+            return ticket, _send_whole(db, ticket_id, ticket, now, by.name)
 
-    def reject(self, ticket_id: int, shown: str, reason: str) -> Ticket:
-        """Turn a held ticket down for good. Raises as :meth:`approve` does."""
+    def approve_plan(
+        self, ticket_id: int, shown: str, legs: Sequence[BrokerRequest], *, by: Actor
+    ) -> tuple[Ticket, list[JournalOrder]]:
+        """As :meth:`approve`, for a ticket of many orders: all planned; each goes by :meth:`claim`."""
         now = self._clock.now()
         with self._db.transaction() as db:
-            ticket = _undecided(db, ticket_id, now)
-            if ticket.shown != shown:
-                raise Conflict(f"Ticket {ticket_id} is not what was shown. Look at it again.")
-            _move_ticket(db, ticket_id, TicketState.HELD, TicketState.REJECTED, now, reason)
+            ticket = _approved(db, ticket_id, shown, None, now, by)
+            ids = _plan(db, ticket_id, ticket.ref, legs, now, by.name)
+            return ticket, [order_by_id(db, each) for each in ids]
+
+    def reject(self, ticket_id: int, shown: str, reason: str, *, by: Actor) -> Ticket:
+        """Turn a held ticket down for good. Raises NotFound, and Conflict as :meth:`approve` does."""
+        now = self._clock.now()
+        with self._db.transaction() as db:
+            ticket = _as_shown(db, ticket_id, shown, now)
+            rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.REJECTED, now, by.name, reason)
             return ticket
+
+    def revise(self, ticket_id: int, shown: str, request: BrokerRequest, *, by: Actor) -> Ticket:
+        """Change what a held ticket asks for; it stays held and must be shown again. Raises as :meth:`reject`.
+
+        Raises Invalid when it would be another operation, or no change at all.
+        """
+        now = self._clock.now()
+        with self._db.transaction() as db:
+            before = _as_shown(db, ticket_id, shown, now)
+            was, becomes = before.order, order_of(request)
+            if operation_of(request) is not before.operation or was is None or becomes is None:
+                raise Invalid("Only the order of a ticket can be changed, not what is asked for.")
+            if was == becomes:
+                raise Invalid("Nothing was changed.")
+            rows.revise(db, ticket_id, request)
+            held = TicketState.HELD
+            rows.record(db, ticket_id, now, by.name, (held, REVISED, tickets.difference(was, becomes)))
+            return ticket_of(_ticket_row(db, ticket_id))
 
     def withdraw(self, ticket_id: int) -> None:
         """Whoever asked takes a held ticket back. Raises NotFound, and Conflict when it is not held any more."""
         now = self._clock.now()
         with self._db.transaction() as db:
-            _undecided(db, ticket_id, now)
+            ticket = _undecided(db, ticket_id, now)
             reason = "Withdrawn by the program that sent it."
-            _move_ticket(db, ticket_id, TicketState.HELD, TicketState.REJECTED, now, reason)
+            rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.REJECTED, now, ticket.origin.source, reason)
+
+    def replace_parked(self, order_id: int, draft: TicketDraft, *, expires_at: datetime, by: Actor) -> Ticket:
+        """The person says that a parked order is not at the broker and wants it sent again: a held ticket takes its
+        place, in one commit, so that two clicks make one. Raises Conflict when it is not parked any more.
+        """
+        now = self._clock.now()
+        gone = Settlement(
+            state=OrderState.NOT_PLACED, message=f"Not there, says {by.name}; instead of it: {draft.ref}."
+        )
+        with self._db.transaction() as db:
+            old = rows.move_order(db, order_id, OrderState.PARKED, gone, now, by.name)
+            reason = f"Sent again instead of order {old}, which is not at the broker."
+            ticket_id = rows.accept(db, draft, TicketState.HELD, now, by.name, reason, expires_at)
+        return _fresh(ticket_id, draft, TicketState.HELD, now, expires_at, reason)
+
+    # -- what time and the broker say ----------------------------------------------------------------
+
+    def claim(self, order_id: int, *, reserve: Reservation | None = None) -> SendPermit[BrokerRequest]:
+        """Make one planned order ``sending``. Raises as :meth:`release`; the order then is still planned."""
+        now = self._clock.now()
+        with self._db.transaction() as db:
+            order = order_by_id(db, order_id)
+            ticket = ticket_of(_ticket_row(db, order.ticket_id))
+            claims.check_kill_switch(db, order.operation, reserve)
+            claims.check_still_auto(db, ticket)
+            claims.check_reservation(db, order_of(order.request), ticket.trading_mode, reserve)
+            sending = Settlement(state=OrderState.SENDING)
+            rows.move_order(db, order_id, OrderState.PLANNED, sending, now, ticket.origin.source)
+        return SendPermit(order_id=order_id, ref=order.ref, request=order.request)
+
+    def drop(self, ticket_id: int, reason: str, *, by: Actor) -> int:
+        """Give up what is still planned of a ticket, which then says so; returns how many orders."""
+        now = self._clock.now()
+        with self._db.transaction() as db:
+            return _drop(db, ticket_id, reason, now, by.name)
+
+    def settle(
+        self, order_id: int, outcome: Settlement, *, was: OrderState = OrderState.SENDING, by: Actor = BROKER
+    ) -> None:
+        """Write how a message ended. Raises Conflict when it was not in state ``was`` any more."""
+        with self._db.transaction() as db:
+            rows.move_order(db, order_id, was, outcome, self._clock.now(), by.name)
 
     def expire_held(self) -> int:
         """Expire what was held for too long; returns how many. Writes only when something is due."""
@@ -115,15 +211,8 @@ class Journal(JournalReads):
             late = [row["id"] for row in db.execute(due, (to_ms(now),)).fetchall()]
             for ticket_id in late:
                 reason = "Nobody decided in time."
-                _move_ticket(db, ticket_id, TicketState.HELD, TicketState.EXPIRED, now, reason)
+                rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.EXPIRED, now, _CLOCK.name, reason)
         return len(late)
-
-    # -- what the broker says ------------------------------------------------------------------------
-
-    def settle(self, order_id: int, outcome: Settlement, *, was: OrderState = OrderState.SENDING) -> None:
-        """Write how a message ended. Raises Conflict when it was not in state ``was`` any more."""
-        with self._db.transaction() as db:
-            _move_order(db, order_id, was, outcome, self._clock.now())
 
     def interrupt(self) -> Interrupted:
         """The rules of a restart (design 4), in one commit. A restart never sends.
@@ -131,16 +220,14 @@ class Journal(JournalReads):
         Orders ``planned`` are dropped, ``sending`` become unknown, and a ticket ``approved`` of which nothing
         was ever sending is held again.
         """
-        now = self._clock.now()
-        dropped = Settlement(state=OrderState.DROPPED, message="The bridge stopped before it was sent.")
+        now, by = self._clock.now(), RESTART.name
         unknown = Settlement(state=OrderState.UNKNOWN, message="The bridge stopped while it was being sent.")
         with self._db.transaction() as db:
-            planned = _ids(db, "SELECT id FROM orders WHERE state = 'planned'")
-            for order_id in planned:
-                _move_order(db, order_id, OrderState.PLANNED, dropped, now)
+            stopped = _ids(db, "SELECT DISTINCT ticket_id AS id FROM orders WHERE state = 'planned'")
+            dropped = sum(_drop(db, each, "The bridge stopped before it was sent.", now, by) for each in stopped)
             sending = _ids(db, "SELECT id FROM orders WHERE state = 'sending'")
             for order_id in sending:
-                _move_order(db, order_id, OrderState.SENDING, unknown, now)
+                rows.move_order(db, order_id, OrderState.SENDING, unknown, now, by)
             approved = _ids(
                 db,
                 "SELECT id FROM ticket WHERE state = 'approved' AND NOT EXISTS"
@@ -148,8 +235,8 @@ class Journal(JournalReads):
             )
             for ticket_id in approved:
                 reason = "The bridge stopped before it was sent. Decide again."
-                _move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.HELD, now, reason)
-        return Interrupted(held_again=len(approved), dropped=len(planned), unknown=len(sending))
+                rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.HELD, now, by, reason)
+        return Interrupted(held_again=len(approved), dropped=dropped, unknown=len(sending))
 
 
 def _fresh(
@@ -172,69 +259,43 @@ def _fresh(
         reason=reason,
         created_at=now,
         expires_at=expires_at,
-        decided_at=now if state is TicketState.RELEASED else None,
+        decided_at=None if state is TicketState.HELD else now,
+        price_then=draft.price_then,
     )
 
 
-def _modes_are(db: sqlite3.Connection, draft: TicketDraft) -> bool:
-    rows = db.execute("SELECT name, value FROM preference WHERE name IN ('order_mode', 'trading_mode')").fetchall()
-    modes = {row["name"]: row["value"] for row in rows}
-    is_change = draft.operation is not Operation.PLACE
-    return modes.get("order_mode") == draft.order_mode and (
-        is_change or modes.get("trading_mode") == draft.trading_mode
-    )
-
-
-def _insert_ticket(
-    db: sqlite3.Connection,
-    draft: TicketDraft,
-    asked: str,
-    state: TicketState,
-    now: datetime,
-    expires_at: datetime | None = None,
-    reason: str = "",
-) -> int:
-    row = db.execute(
-        "INSERT INTO ticket (ref, operation, request, order_mode, trading_mode, source, strategy, request_id,"
-        " state, reason, created_at, expires_at, decided_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            draft.ref,
-            draft.operation,
-            asked,
-            draft.order_mode,
-            draft.trading_mode,
-            draft.origin.source,
-            draft.origin.strategy,
-            draft.origin.request_id,
-            state,
-            reason,
-            to_ms(now),
-            None if expires_at is None else to_ms(expires_at),
-            to_ms(now) if state is TicketState.RELEASED else None,
-        ),
-    )
-    return int(row.lastrowid or 0)
-
-
-def _claim(
-    db: sqlite3.Connection, ticket_id: int, draft: TicketDraft | Ticket, asked: str, now: datetime
+def _send_whole(
+    db: sqlite3.Connection, ticket_id: int, ticket: TicketDraft | Ticket, now: datetime, by: str
 ) -> SendPermit[BrokerRequest]:
-    """Plan the ticket's order and make it ``sending``: the only place where a permit is made."""
-    row = db.execute(
-        "INSERT INTO orders (ticket_id, ref, operation, request, state, message, created_at, changed_at)"
-        " VALUES (?, ?, ?, ?, 'sending', '', ?, ?)",
-        (ticket_id, draft.ref, draft.operation, asked, to_ms(now), to_ms(now)),
-    )
-    order_id = int(row.lastrowid or 0)
-    _events(db, ticket_id, now, (OrderState.PLANNED, ""), (OrderState.SENDING, ""), order_id=order_id)
-    return SendPermit(order_id=order_id, ref=draft.ref, request=draft.request)
+    """Plan the ticket's only order and make it ``sending``."""
+    request = ticket.request
+    if isinstance(request, CancelAllRequest | CloseRequest):
+        raise RuntimeError(f"{ticket.operation} is carried out leg by leg")
+    planned, sending = OrderState.PLANNED, OrderState.SENDING
+    order_id = rows.insert_order(db, ticket_id, ticket.ref, request, sending, now)
+    rows.record(db, ticket_id, now, by, ("", planned, ""), (planned, sending, ""), order_id=order_id)
+    return SendPermit(order_id=order_id, ref=ticket.ref, request=request)
+
+
+def _plan(
+    db: sqlite3.Connection, ticket_id: int, ref: Ref, legs: Sequence[BrokerRequest], now: datetime, by: str
+) -> list[int]:
+    ids = []
+    for sequence, leg in enumerate(legs):
+        ids.append(rows.insert_order(db, ticket_id, child_ref(ref, sequence), leg, OrderState.PLANNED, now))
+        rows.record(db, ticket_id, now, by, ("", OrderState.PLANNED, ""), order_id=ids[-1])
+    return ids
+
+
+def _ticket_row(db: sqlite3.Connection, ticket_id: int) -> sqlite3.Row:
+    row: sqlite3.Row | None = db.execute("SELECT * FROM ticket WHERE id = ?", (ticket_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no ticket {ticket_id}.")
+    return row
 
 
 def _undecided(db: sqlite3.Connection, ticket_id: int, now: datetime) -> Ticket:
-    row = db.execute("SELECT * FROM ticket WHERE id = ?", (ticket_id,)).fetchone()
-    if row is None:
-        raise NotFound(f"There is no ticket {ticket_id}.")
-    ticket = ticket_of(row)
+    ticket = ticket_of(_ticket_row(db, ticket_id))
     if ticket.state is not TicketState.HELD:
         raise Conflict(f"Ticket {ticket_id} is already {ticket.state}.")
     if ticket.expires_at is not None and ticket.expires_at <= now:
@@ -242,49 +303,31 @@ def _undecided(db: sqlite3.Connection, ticket_id: int, now: datetime) -> Ticket:
     return ticket
 
 
-def _move_ticket(
-    db: sqlite3.Connection, ticket_id: int, was: TicketState, becomes: TicketState, now: datetime, reason: str = ""
-) -> None:
-    if (was, becomes) not in TICKET_MOVES:
-        raise RuntimeError(f"a ticket never moves from {was} to {becomes}")
-    moved = db.execute(
-        "UPDATE ticket SET state = ?, reason = ?, decided_at = CASE WHEN ? = 'held' THEN NULL ELSE ? END"
-        " WHERE id = ? AND state = ?",
-        (becomes, reason, becomes, to_ms(now), ticket_id, was),
-    )
-    if moved.rowcount != 1:
-        raise Conflict(f"Ticket {ticket_id} is not {was} any more.")
-    _events(db, ticket_id, now, (becomes, reason))
+def _as_shown(db: sqlite3.Connection, ticket_id: int, shown: str, now: datetime) -> Ticket:
+    ticket = _undecided(db, ticket_id, now)
+    if ticket.shown != shown:
+        raise Conflict(f"Ticket {ticket_id} is not what was shown. Look at it again.")
+    return ticket
 
 
-def _move_order(db: sqlite3.Connection, order_id: int, was: OrderState, outcome: Settlement, now: datetime) -> None:
-    if (was, outcome.state) not in ORDER_MOVES:
-        raise RuntimeError(f"an order never moves from {was} to {outcome.state}")
-    moved = db.execute(
-        "UPDATE orders SET state = ?, broker_order_id = coalesce(?, broker_order_id), message = ?, changed_at = ?"
-        " WHERE id = ? AND state = ? RETURNING ticket_id",
-        (outcome.state, outcome.broker_order_id, outcome.message, to_ms(now), order_id, was),
-    ).fetchall()
-    if len(moved) != 1:
-        raise Conflict(f"Order {order_id} is not {was} any more.")
-    _events(db, moved[0]["ticket_id"], now, (outcome.state, outcome.message), order_id=order_id)
+def _approved(
+    db: sqlite3.Connection, ticket_id: int, shown: str, reserve: Reservation | None, now: datetime, by: Actor
+) -> Ticket:
+    ticket = _as_shown(db, ticket_id, shown, now)
+    claims.check_kill_switch(db, ticket.operation, reserve)
+    rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.APPROVED, now, by.name)
+    rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)
+    return ticket
 
 
-def _events(
-    db: sqlite3.Connection,
-    ticket_id: int,
-    now: datetime,
-    *moves: tuple[TicketState | OrderState, str],
-    order_id: int | None = None,
-) -> None:
-    last = db.execute("SELECT max(number) AS number FROM order_event WHERE ticket_id = ?", (ticket_id,)).fetchone()
-    number = last["number"] or 0
-    for state, reason in moves:
-        number += 1
-        db.execute(
-            "INSERT INTO order_event (ticket_id, number, order_id, state, reason, at) VALUES (?, ?, ?, ?, ?, ?)",
-            (ticket_id, number, order_id, state, reason, to_ms(now)),
-        )
+def _drop(db: sqlite3.Connection, ticket_id: int, reason: str, now: datetime, by: str) -> int:
+    planned = _ids(db, f"SELECT id FROM orders WHERE state = 'planned' AND ticket_id = {int(ticket_id)}")
+    dropped = Settlement(state=OrderState.DROPPED, message=reason)
+    for order_id in planned:
+        rows.move_order(db, order_id, OrderState.PLANNED, dropped, now, by)
+    if planned:
+        rows.tell(db, ticket_id, f"{len(planned)} of its orders were not sent. {reason}")
+    return len(planned)
 
 
 def _ids(db: sqlite3.Connection, sql: str) -> list[int]:

@@ -6,20 +6,37 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.errors import NotFound
 from openalgo_bridge.model import ticket as tickets
-from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, OrderMode, Ref, TradingMode
+from openalgo_bridge.model.order import (
+    BrokerOrderId,
+    BrokerRequest,
+    ModifyRequest,
+    OrderMode,
+    OrderRequest,
+    Ref,
+    TradingMode,
+)
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket
+from openalgo_bridge.store import claims
+from openalgo_bridge.store.claims import OPEN_ORDERS, Watermark
 from openalgo_bridge.store.database import Database, Row
 
 # A call of a broker ends long before; what is still sending then was interrupted.
 _LONGEST_SENDING = timedelta(minutes=2)
 
+REVISED = "revised"
+"""The event of a held ticket that the person changed; its state stays held."""
+
 _ORDERS = "SELECT orders.*, ticket.trading_mode FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
-_WAITING = "state = 'held' AND (expires_at IS NULL OR expires_at > ?)"
+STILL_OPEN = "(expires_at IS NULL OR expires_at > :now)"
+"""Whether a held ticket may still be decided."""
+
+_WAITING = f"state = 'held' AND {STILL_OPEN}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +58,17 @@ class JournalOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One move of a ticket (``order_id`` None) or of one of its orders."""
+    """One move of a ticket (``order_id`` None) or of one of its orders.
+
+    ``state`` is ``revised`` where a held ticket was changed. ``was`` and ``by`` (who caused it) are empty in what was
+    written before the journal kept them.
+    """
 
     at: datetime
+    was: str
     state: str
     reason: str
+    by: str
     order_id: int | None
 
 
@@ -77,13 +100,14 @@ class JournalReads:
     def held(self, limit: int = 200) -> list[Ticket]:
         """What waits for the person and may still be decided, in the order it arrived."""
         rows = self._db.read(
-            f"SELECT * FROM ticket WHERE {_WAITING} ORDER BY id LIMIT ?", (self._clock.now_ms(), limit)
+            f"SELECT * FROM ticket WHERE {_WAITING} ORDER BY id LIMIT :limit",
+            {"now": self._clock.now_ms(), "limit": limit},
         )
         return [ticket_of(row) for row in rows]
 
     def held_count(self) -> int:
         """How many tickets wait for the person."""
-        row = self._db.read_one(f"SELECT count(*) AS n FROM ticket WHERE {_WAITING}", (self._clock.now_ms(),))
+        row = self._db.read_one(f"SELECT count(*) AS n FROM ticket WHERE {_WAITING}", {"now": self._clock.now_ms()})
         return int(row["n"]) if row else 0
 
     def count_since(self, moment: datetime, trading_mode: TradingMode) -> int:
@@ -122,16 +146,57 @@ class JournalReads:
         row = self._db.read_one(sql, (broker_order_id,))
         return None if row is None else _order_of(row)
 
+    def order(self, order_id: int) -> JournalOrder:
+        """One order. Raises NotFound."""
+        row = self._db.read_one(f"{_ORDERS} WHERE orders.id = ?", (order_id,))
+        if row is None:
+            raise NotFound(f"There is no order {order_id}.")
+        return _order_of(row)
+
     def unresolved(self) -> list[JournalOrder]:
         """Orders whose outcome is not known and can be looked up, oldest first."""
-        rows = self._db.read(f"{_ORDERS} WHERE orders.state = 'unknown' ORDER BY orders.id")
+        return self._in_doubt("orders.state = 'unknown'")
+
+    def parked(self) -> list[JournalOrder]:
+        """Orders of which only the person can say what became of them, oldest first."""
+        return self._in_doubt("orders.state = 'parked'")
+
+    def _in_doubt(self, which: str) -> list[JournalOrder]:
+        rows = self._db.read(f"{_ORDERS} WHERE {OPEN_ORDERS} AND {which} ORDER BY orders.id")
         return [_order_of(row) for row in rows]
+
+    def was_changed_later(self, order: JournalOrder) -> bool:
+        """Whether a later message about the same order may have overwritten what this change asked for."""
+        if not isinstance(order.request, ModifyRequest):
+            return False
+        sql = (
+            "SELECT 1 FROM orders WHERE id > ? AND operation IN ('modifyorder', 'cancelorder')"
+            " AND state NOT IN ('planned', 'dropped', 'rejected', 'not_placed')"
+            " AND json_extract(request, '$.broker_order_id') = ? LIMIT 1"
+        )
+        return self._db.read_one(sql, (order.id, order.request.broker_order_id)) is not None
+
+    def watermark(self, order: OrderRequest, trading_mode: TradingMode) -> Watermark:
+        """What is on its way on the side of ``order``: to be read before the broker is asked for the position."""
+        with self._db.snapshot() as db:
+            return claims.watermark(db, order, trading_mode)
+
+    def newest_ticket(self) -> int:
+        """The id of the ticket that arrived last; 0 where there is none."""
+        row = self._db.read_one("SELECT max(id) AS id FROM ticket")
+        return 0 if row is None or row["id"] is None else int(row["id"])
+
+    def ticket_by_request(self, request_id: str, *, after: int) -> Ticket | None:
+        """The ticket that a call made after ticket ``after``, or None when it made none."""
+        sql = "SELECT * FROM ticket WHERE id > ? AND request_id = ? ORDER BY id LIMIT 1"
+        row = self._db.read_one(sql, (after, request_id))
+        return None if row is None else ticket_of(row)
 
     def in_doubt_count(self) -> int:
         """How many orders the person should know about: unknown, parked, or sending for far too long."""
         row = self._db.read_one(
-            "SELECT count(*) AS n FROM orders WHERE state IN ('unknown', 'parked')"
-            " OR (state = 'sending' AND changed_at < ?)",
+            f"SELECT count(*) AS n FROM orders WHERE {OPEN_ORDERS}"
+            " AND (state IN ('unknown', 'parked') OR (state = 'sending' AND changed_at < ?))",
             (to_ms(self._clock.now() - _LONGEST_SENDING),),
         )
         return int(row["n"]) if row else 0
@@ -140,7 +205,14 @@ class JournalReads:
         """Every move of a ticket and its orders, oldest first."""
         rows = self._db.read("SELECT * FROM order_event WHERE ticket_id = ? ORDER BY number", (ticket_id,))
         return [
-            Event(at=from_ms(row["at"]), state=row["state"], reason=row["reason"], order_id=row["order_id"])
+            Event(
+                at=from_ms(row["at"]),
+                was=row["was"],
+                state=row["state"],
+                reason=row["reason"],
+                by=row["by_whom"],
+                order_id=row["order_id"],
+            )
             for row in rows
         ]
 
@@ -170,7 +242,16 @@ def ticket_of(row: Row) -> Ticket:
         created_at=from_ms(row["created_at"]),
         expires_at=None if row["expires_at"] is None else from_ms(row["expires_at"]),
         decided_at=None if row["decided_at"] is None else from_ms(row["decided_at"]),
+        price_then=Decimal(row["price_then"]) if row["price_then"] else None,
     )
+
+
+def order_by_id(db: sqlite3.Connection, order_id: int) -> JournalOrder:
+    """One order, inside the caller's transaction. Raises NotFound."""
+    row = db.execute(f"{_ORDERS} WHERE orders.id = ?", (order_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no order {order_id}.")
+    return _order_of(row)
 
 
 def _order_of(row: Row) -> JournalOrder:
@@ -180,7 +261,7 @@ def _order_of(row: Row) -> JournalOrder:
         ticket_id=row["ticket_id"],
         ref=Ref(row["ref"]),
         operation=operation,
-        request=tickets.from_json(operation, row["request"]),
+        request=tickets.message_from_json(operation, row["request"]),
         trading_mode=TradingMode(row["trading_mode"]),
         state=OrderState(row["state"]),
         broker_order_id=None if row["broker_order_id"] is None else BrokerOrderId(row["broker_order_id"]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite_utils
 from sqlite_utils import Migrations
 
+from openalgo_bridge.store import schema_guards, schema_orders
 from openalgo_bridge.store.side_schemas import instruments, traffic
 
 __all__ = ["bridge", "instruments", "traffic"]
@@ -332,3 +333,10 @@ def m009_integration(db: sqlite_utils.Database) -> None:
             UNIQUE (fingerprint, name)
         ) STRICT"""
     )
+
+
+# The order path from here on: its text is in schema_orders.py, the order in which it is applied is here.
+bridge()(schema_orders.m010_journal_rules)
+bridge()(schema_orders.m011_idempotency)
+bridge()(schema_orders.m012_kill_switch)
+bridge()(schema_guards.m013_guards)

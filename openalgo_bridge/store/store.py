@@ -15,14 +15,18 @@ from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.failed_logins import FailedLogins
+from openalgo_bridge.store.guards import Guards
+from openalgo_bridge.store.idempotency import Idempotency
 from openalgo_bridge.store.instruments import Instruments
 from openalgo_bridge.store.integrations import Integrations
 from openalgo_bridge.store.journal import Journal
 from openalgo_bridge.store.key_uses import KeyUses
+from openalgo_bridge.store.kill_switch import KillSwitch
 from openalgo_bridge.store.machine_key import MachineKey
 from openalgo_bridge.store.paperbook import PaperBook
 from openalgo_bridge.store.preferences import Preferences
 from openalgo_bridge.store.sessions import Sessions
+from openalgo_bridge.store.ticket_lists import TicketLists
 from openalgo_bridge.store.traffic import TrafficLog
 from openalgo_bridge.store.two_factor import TwoFactors
 from openalgo_bridge.store.users import Users
@@ -56,7 +60,11 @@ class Store:
     sessions: Sessions
     failed_logins: FailedLogins
     preferences: Preferences
+    guards: Guards
+    kill_switch: KillSwitch
     journal: Journal
+    ticket_lists: TicketLists
+    idempotency: Idempotency
     paperbook: PaperBook
     traffic: TrafficLog
     instruments: Instruments
@@ -109,7 +117,11 @@ class Store:
             sessions=Sessions(account, clock),
             failed_logins=FailedLogins(account, clock),
             preferences=Preferences(account, clock),
+            guards=Guards(account, clock),
+            kill_switch=KillSwitch(account, clock),
             journal=Journal(account, clock),
+            ticket_lists=TicketLists(account, clock),
+            idempotency=Idempotency(account, clock),
             paperbook=PaperBook(account),
             traffic=TrafficLog(traffic),
             instruments=Instruments(instruments),

@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, Invalid, Unsupported
+from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.model.order import (
+    BrokerRequest,
+    CancelAllRequest,
+    CloseRequest,
+    ModifyRequest,
+    OrderRequest,
+    Product,
+)
 from openalgo_bridge.model.redaction import redact
-from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.trading import validation
-from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out
+from openalgo_bridge.model.ticket import Ticket, order_of
+from openalgo_bridge.trading import guards, validation
+from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
 
 _LONGEST_REASON = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What the person may change of a held order. Prices in rupees, 0 where the price type uses none."""
+
+    quantity: int
+    price: Decimal
+    trigger_price: Decimal
+    product: Product
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one of many approvals came to: ``result``, or the ``refusal`` for which nothing was sent."""
+
+    ticket_id: int
+    result: Sent | InDoubt | None = None
+    refusal: BridgeError | None = None
 
 
 def waiting(desk: Desk) -> list[Ticket]:
@@ -23,24 +56,81 @@ def ticket(desk: Desk, ticket_id: int) -> Ticket:
     return desk.store.journal.ticket(ticket_id)
 
 
-def approve(desk: Desk, ticket_id: int, shown: str) -> Sent | InDoubt:
+def approve(desk: Desk, ticket_id: int, shown: str, *, by: Actor) -> Sent | InDoubt:
     """The person lets a held ticket go, once, in the modes it was accepted under.
 
-    ``shown`` is the ticket's fingerprint from the page. Raises NotFound, Conflict, Invalid, StorageError, or a
-    provable refusal of the broker. Up to the claim nothing has changed; after it nothing can send it again.
+    ``shown`` is the ticket's fingerprint from the page. Raises NotFound, Conflict, Denied by a guard or the kill
+    switch, Invalid, Busy, StorageError, or a provable refusal of the broker. Up to the claim nothing has changed;
+    after it nothing can send it again.
     """
     held = ticket(desk, ticket_id)
-    validation.check(desk.store.instruments, held.request)
+    request = _one_message(held)
+    desk.doors.admit(held.operation)
+    validation.check(desk.store.instruments, request)
     broker = desk.broker(held.trading_mode)
-    approved, permit = desk.store.journal.approve(ticket_id, shown)
-    return carry_out(desk, broker, approved, permit)
+    with clearance(desk, broker, held.operation):
+        reserve = guards.check_approval(desk, broker, held)
+        approved, permit = desk.store.journal.approve(ticket_id, shown, by=by, reserve=reserve)
+        return carry_out(desk, broker, approved, permit)
 
 
-def reject(desk: Desk, ticket_id: int, shown: str, reason: str) -> Ticket:
+def approve_many(
+    desk: Desk, chosen: Sequence[tuple[int, str]], *, by: Actor, stop_at_refusal: bool
+) -> Iterator[Verdict]:
+    """Approve each ``(ticket id, shown)`` in the order in which the tickets arrived (behaviour W2.5).
+
+    One refusal does not undo what went before it; ``stop_at_refusal`` leaves the rest held.
+    """
+    for ticket_id, shown in sorted(chosen):
+        try:
+            yield Verdict(ticket_id=ticket_id, result=approve(desk, ticket_id, shown, by=by))
+        except BridgeError as refusal:
+            yield Verdict(ticket_id=ticket_id, refusal=refusal)
+            if stop_at_refusal:
+                return
+
+
+def reject(desk: Desk, ticket_id: int, shown: str, reason: str, *, by: Actor) -> Ticket:
     """The person turns a held ticket down. Raises NotFound, Conflict or StorageError.
 
     A key in the reason is not kept. It is taken out before the reason is cut: a part of a key is no key to see.
     """
     desk.store.journal.expire_held()
     told = redact(reason.strip())[:_LONGEST_REASON] or "Rejected by the trader."
-    return desk.store.journal.reject(ticket_id, shown, told)
+    return desk.store.journal.reject(ticket_id, shown, told, by=by)
+
+
+def revise(desk: Desk, ticket_id: int, shown: str, revision: Revision, *, by: Actor) -> Ticket:
+    """The person changes a held order; it stays held, and is to be shown again. Sends nothing.
+
+    Raises NotFound, Conflict as :func:`approve`, Invalid when the order would make no sense or is not changed.
+    """
+    held = ticket(desk, ticket_id)
+    request = _revised(held, revision)
+    validation.check(desk.store.instruments, request)
+    order = order_of(request)
+    if order is not None:
+        desk.broker(held.trading_mode).check(order)
+    return desk.store.journal.revise(ticket_id, shown, request, by=by)
+
+
+def _revised(held: Ticket, revision: Revision) -> OrderRequest | ModifyRequest:
+    """The request as the person wants it. Raises Invalid where the ticket has no order to change."""
+    if revision.quantity <= 0:
+        raise Invalid.of({"quantity": ["Quantity must be at least 1."]})
+    if held.order is None:
+        raise Invalid(f"{held.operation} has no order that could be changed.")
+    order = replace(
+        held.order,
+        quantity=revision.quantity,
+        price=revision.price,
+        trigger_price=revision.trigger_price,
+        product=revision.product,
+    )
+    return replace(held.request, order=order) if isinstance(held.request, ModifyRequest) else order
+
+
+def _one_message(held: Ticket) -> BrokerRequest:
+    if isinstance(held.request, CancelAllRequest | CloseRequest):
+        raise Unsupported(f"{held.operation} takes as many orders as there are: it is approved on its own page.")
+    return held.request

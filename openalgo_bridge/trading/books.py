@@ -12,7 +12,7 @@ from openalgo_bridge.errors import NotFound
 from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.order import BrokerOrderId, Exchange, OrderRequest, Product, TradingMode
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.model.ticket import Ticket, target_of
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.recovery import ask, look_again
 
@@ -60,7 +60,7 @@ def order_fate(desk: Desk, wanted: str) -> OrderFate:
     if placed is not None and placed.state is OrderState.UNKNOWN:
         placed = look_again(desk, placed)
     if not isinstance(ticket.request, OrderRequest):
-        return _fate_of_change(desk, ticket, ticket.request.broker_order_id, placed)
+        return _fate_of_change(desk, ticket, placed)
     there = None if placed is None else _placed_at_broker(desk, placed)
     if there is not None:
         return _at_broker(there, ticket.trading_mode)
@@ -93,8 +93,11 @@ def _fate_by_broker_id(desk: Desk, wanted: BrokerOrderId) -> OrderFate:
     return _at_broker(there, mode)
 
 
-def _fate_of_change(desk: Desk, ticket: Ticket, target: BrokerOrderId, sent: JournalOrder | None) -> OrderFate:
+def _fate_of_change(desk: Desk, ticket: Ticket, sent: JournalOrder | None) -> OrderFate:
     """The order that was to be changed, as it is now, and what became of the change."""
+    target = target_of(ticket.request)
+    if target is None:
+        raise NotFound(f"{ticket.ref} is about many orders, not an order.")
     there = desk.broker(ticket.trading_mode).order(target)
     if there is None:
         raise NotFound(f"Order {target} not found")

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from decimal import Decimal
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Conflict, Invalid, NotFound
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAsked, NotFound
+from openalgo_bridge.model.guards import Guard
 from openalgo_bridge.model.order import (
-    BrokerRequest,
     CancelRequest,
     ModifyRequest,
     OrderMode,
     OrderRequest,
+    TicketRequest,
     TradingMode,
 )
 from openalgo_bridge.model.permission import Permission, refusal
-from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, new_ref, operation_of, order_of
-from openalgo_bridge.trading import routing, targets, validation
-from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out
+from openalgo_bridge.model.session import session_end
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, new_ref, operation_of
+from openalgo_bridge.trading import exits, guards, routing, targets, validation
+from openalgo_bridge.trading.guards import Case
+from openalgo_bridge.trading.routing import Decision, Route
+from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
+from openalgo_bridge.trading.targets import Target
 
-HELD_FOR = timedelta(minutes=5)
-"""How long a held ticket may wait for the person before it expires."""
+_DECISIONS = 3
+"""How often a request is decided before it is held, when the modes or the positions change each time meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +52,8 @@ Submitted = Held | Sent | InDoubt
 def place(desk: Desk, order: OrderRequest, origin: Origin) -> Submitted:
     """Place one order in the current trading mode.
 
-    Raises Invalid, NotAllowed where the sender may not trade live, a provable refusal of the broker, or StorageError
-    when it could not be written down. In all of these nothing is at the broker.
+    Raises Invalid, NotAllowed where the sender may not trade live, Denied by a guard, a provable refusal of the
+    broker, or StorageError when it could not be written down. In all of these nothing is at the broker.
     """
     return _submit(desk, order, origin, desk.store.preferences.trading_mode())
 
@@ -65,46 +71,108 @@ def cancel(desk: Desk, wanted: str, origin: Origin) -> Submitted | Withdrawn:
     if held is not None and _withdrawn(desk, held):
         return Withdrawn(ticket=held)
     target = targets.find(desk, wanted)
+    return withdraw(desk, target, origin)
+
+
+def withdraw(desk: Desk, target: Target, origin: Origin) -> Sent | InDoubt:
+    """Cancel one order at the broker, whatever the modes and the guards say: a cancel never waits (design 4)."""
+    desk.doors.admit(Operation.CANCEL)
+    broker = desk.broker(target.trading_mode)
     request = CancelRequest(broker_order_id=target.broker_order_id)
-    return _submit(desk, request, origin, target.trading_mode)
+    draft = draft_of(desk, request, origin, target.trading_mode, routing.rules(desk).order_mode)
+    with clearance(desk, broker, Operation.CANCEL):
+        ticket, permit = desk.store.journal.release(draft)
+        return carry_out(desk, broker, ticket, permit)
 
 
-def _submit(desk: Desk, request: BrokerRequest, origin: Origin, trading_mode: TradingMode) -> Submitted:
-    """Check, route, write down, and carry out or hold."""
-    if trading_mode is TradingMode.LIVE and not origin.may_trade_live and not isinstance(request, CancelRequest):
+def check_grant(trading_mode: TradingMode, origin: Origin) -> None:
+    """Real money is a grant of its own, for all but cancels. Raises NotAllowed."""
+    if trading_mode is TradingMode.LIVE and not origin.may_trade_live:
         raise refusal(Permission.LIVE_TRADING)
+
+
+def _submit(desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, trading_mode: TradingMode) -> Submitted:
+    """Check, decide, write down, and carry out, hold or refuse.
+
+    What the decision was based on may change before the claim, which then refuses; so it is decided again.
+    """
+    check_grant(trading_mode, origin)
+    desk.doors.admit(operation_of(request))
     validation.check(desk.store.instruments, request)
     broker = desk.broker(trading_mode)
     if isinstance(request, ModifyRequest):
         _check_target(broker, request)
-    operation = operation_of(request)
-    decision = routing.decide(desk.store.preferences, operation)
-    draft = TicketDraft(
+    case = guards.case_of(desk, broker, request, origin, trading_mode)
+    changed = ""
+    for _ in range(_DECISIONS):
+        decision = routing.decide(desk, case)
+        draft = draft_of(desk, request, origin, trading_mode, decision.order_mode)
+        if decision.route is not Route.SEND:
+            return _stop(desk, case, draft, decision)
+        with clearance(desk, broker, draft.operation, urgent=decision.reserve is not None):
+            try:
+                ticket, permit = desk.store.journal.release(draft, reserve=decision.reserve, unspent=decision.unspent)
+            except (Conflict, Denied) as refusal:
+                changed = refusal.message
+                continue
+            return carry_out(desk, broker, ticket, permit)
+    return _hold(desk, case, draft, changed)
+
+
+def draft_of(
+    desk: Desk, request: TicketRequest, origin: Origin, trading_mode: TradingMode, order_mode: OrderMode
+) -> TicketDraft:
+    """A ticket for ``request``, with a reference of its own and the modes that it keeps."""
+    return TicketDraft(
         ref=new_ref(desk.clock.now()),
-        operation=operation,
+        operation=operation_of(request),
         request=request,
-        order_mode=decision.order_mode,
+        order_mode=order_mode,
         trading_mode=trading_mode,
         origin=origin,
     )
-    if decision.route is routing.Route.HOLD:
-        return _hold(desk, broker, draft, decision.reason)
-    try:
-        ticket, permit = desk.store.journal.release(draft)
-    except Conflict as changed:
-        # The person saved another mode while this was on its way.
-        return _hold(desk, broker, replace(draft, order_mode=OrderMode.SEMI_AUTO), changed.message)
-    return carry_out(desk, broker, ticket, permit)
 
 
-def _hold(desk: Desk, broker: Broker, draft: TicketDraft, reason: str) -> Held:
+def denied(desk: Desk, draft: TicketDraft, guard: Guard, reason: str) -> Denied:
+    """The refusal of a guard, once it is written down. Raises StorageError when it cannot be."""
+    ticket = desk.store.journal.deny(draft, guard=guard, reason=reason)
+    refusal = Denied(f"Not sent ({guard}). {reason}", guard)
+    refusal.ticket_id, refusal.trading_mode = ticket.id, ticket.trading_mode
+    return refusal
+
+
+def _stop(desk: Desk, case: Case, draft: TicketDraft, decision: Decision) -> Held:
+    if decision.guard is not None:
+        raise denied(desk, draft, decision.guard, decision.reason)
+    return _hold(desk, case, draft, decision.reason)
+
+
+def _hold(desk: Desk, case: Case, draft: TicketDraft, reason: str) -> Held:
     """Only what the broker would take, as far as that can be known, is worth the person's time."""
-    order = order_of(draft.request)
-    if order is not None:
-        broker.check(order)
-    expires_at = desk.clock.now() + HELD_FOR
+    with suppress(NotAsked):
+        case.broker.check(case.order)
+    now = desk.clock.now()
+    held_for = desk.store.guards.held_for()
+    # An exit waits as long as it can still be made: to let it lapse unseen would leave the position open.
+    expires_at = session_end(case.order.exchange, now, held_for) if _is_exit(case) else now + held_for
+    draft = replace(draft, price_then=_known_price(case))
     ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason)
     return Held(ticket=ticket, reason=reason)
+
+
+def _is_exit(case: Case) -> bool:
+    try:
+        return exits.reduces(case.broker, case.order)
+    except BridgeError:
+        return False
+
+
+def _known_price(case: Case) -> Decimal | None:
+    """For the person to compare with; nothing depends on it, so it may be missing."""
+    try:
+        return case.last_price()
+    except BridgeError:
+        return None
 
 
 def _withdrawn(desk: Desk, held: Ticket) -> bool:

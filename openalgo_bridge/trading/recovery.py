@@ -1,24 +1,28 @@
-"""What a start does before the doors open. A restart never sends (design 4)."""
+"""What became of the orders in doubt: at a start before the doors open, on a timer, and when somebody asks.
+
+Nothing here sends (design 4).
+"""
 
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 
 from openalgo_bridge.brokers.base import Broker
+from openalgo_bridge.clock import Clock
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError
+from openalgo_bridge.errors import BridgeError, Conflict, StorageError
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.order import CancelRequest, ModifyRequest, OrderRequest
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.store.journal import Settlement
+from openalgo_bridge.store.journal import LOOK_UP, Settlement
 from openalgo_bridge.store.journal_reads import JournalOrder
 
 _log = logging.getLogger(__name__)
 
 _FOUND = "Found at the broker."
 _ABSENT = "The broker never received it."
+_OVERWRITTEN = "A later change of the same order hides whether the broker received this one. Look there and decide."
 _PARKED = "This broker cannot prove whether it received it. Look there and decide."
 
 
@@ -31,7 +35,6 @@ class Recovery:
     found: int
     absent: int
     in_doubt: int
-    cut_off: int
 
     def __str__(self) -> str:
         parts = [
@@ -40,25 +43,65 @@ class Recovery:
             (self.in_doubt, "order(s) still in doubt: see the Orders page"),
             (self.dropped, "order(s) dropped before they were sent"),
             (self.held_again, "ticket(s) held again"),
-            (self.cut_off, "call(s) cut off"),
         ]
         told = ", ".join(f"{count} {what}" for count, what in parts if count)
         return f"The last stop was sudden: {told}. Nothing was sent again." if told else ""
 
 
-def recover(desk: Desk) -> Recovery:
-    """Close what the last run left open and find out what became of it."""
+class Absences:
+    """When each order in doubt was first missing from a complete, fresh read of the broker.
+
+    Two such reads prove it absent, a broker's :attr:`~openalgo_bridge.brokers.base.Capabilities.reread_after` apart;
+    between them nobody sleeps: whoever looks up next makes the second one. One thread.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._first: dict[int, float] = {}
+
+    def are_proof(self, order_id: int, reread_after: float) -> bool:
+        """Note that ``order_id`` was missing in a read just now; True when the first time is long enough ago."""
+        now = self._clock.monotonic()
+        first = self._first.get(order_id)
+        if first is None:
+            self._first[order_id] = now
+            return False
+        return now - first >= reread_after
+
+    def forget(self, order_id: int) -> None:
+        """It is resolved."""
+        self._first.pop(order_id, None)
+
+
+def recover(desk: Desk, absences: Absences | None = None) -> Recovery:
+    """Close what the last run left open and find out what became of it. Sends nothing. Raises StorageError.
+
+    What fails after the interruption is written down must not raise: a second interruption would find the cancels that
+    are being sent by now.
+    """
     interrupted = desk.store.journal.interrupt()
-    cut_off = desk.store.traffic.mark_cut_off()
-    outcomes = [_resolve(desk, order) for order in desk.store.journal.unresolved()]
+    desk.doors.journal_ready()
+    outcomes = _looked_up(desk, absences or Absences(desk.clock))
     return Recovery(
         held_again=interrupted.held_again,
         dropped=interrupted.dropped,
         found=outcomes.count(OrderState.SENT),
         absent=outcomes.count(OrderState.NOT_PLACED),
         in_doubt=outcomes.count(OrderState.UNKNOWN) + outcomes.count(OrderState.PARKED),
-        cut_off=cut_off,
     )
+
+
+def _looked_up(desk: Desk, absences: Absences) -> list[OrderState]:
+    try:
+        return look_up_all(desk, absences)
+    except StorageError:
+        _log.exception("the orders in doubt could not be looked up")
+        return []
+
+
+def look_up_all(desk: Desk, absences: Absences) -> list[OrderState]:
+    """Look every unknown order up at its broker, once; what each is now. Raises StorageError."""
+    return [_resolve(desk, order, absences) for order in desk.store.journal.unresolved()]
 
 
 def ask(desk: Desk, order: JournalOrder) -> BrokerOrder | None:
@@ -79,31 +122,44 @@ def look_again(desk: Desk, order: JournalOrder) -> JournalOrder:
     there = ask(desk, order)
     if there is not None:
         try:
-            desk.store.journal.settle(order.id, _found(there), was=OrderState.UNKNOWN)
+            desk.store.journal.settle(order.id, _found(there), was=OrderState.UNKNOWN, by=LOOK_UP)
         except BridgeError:
             _log.exception("order %s: what was found could not be written down", order.ref)
     fresh = desk.store.journal.orders_of([order.ticket_id])
     return next((each for each in fresh if each.id == order.id), order)
 
 
-def _resolve(desk: Desk, order: JournalOrder) -> OrderState:
+def _resolve(desk: Desk, order: JournalOrder, absences: Absences) -> OrderState:
     try:
-        outcome = _look_up(desk.broker(order.trading_mode), order)
+        outcome = _look_up(desk, desk.broker(order.trading_mode), order, absences)
     except Exception:  # noqa: BLE001 - listed in tests/test_architecture.py
         # An adapter's own exception must not keep the whole bridge, cancels and pages included, from starting.
         _log.exception("order %s could not be looked up", order.ref)
         return OrderState.UNKNOWN
-    desk.store.journal.settle(order.id, outcome, was=OrderState.UNKNOWN)
+    if outcome is None:
+        return OrderState.UNKNOWN
+    absences.forget(order.id)
+    try:
+        desk.store.journal.settle(order.id, outcome, was=OrderState.UNKNOWN, by=LOOK_UP)
+    except Conflict:
+        # Somebody who asked for this order looked it up in the same moment.
+        return desk.store.journal.order(order.id).state
     return outcome.state
 
 
-def _look_up(broker: Broker, order: JournalOrder) -> Settlement:
-    """Present by one read; absent only by two complete fresh ones; else for the person to decide."""
+def _look_up(desk: Desk, broker: Broker, order: JournalOrder, absences: Absences) -> Settlement | None:
+    """Present by one read; absent only by two complete fresh ones; else for the person to decide. None: not yet."""
     there = _evidence(broker, order)
-    if there is None and broker.capabilities.reread_after is None:
+    if there is not None:
+        return _found(there)
+    if desk.store.journal.was_changed_later(order):
+        return Settlement(state=OrderState.PARKED, message=_OVERWRITTEN)
+    reread_after = broker.capabilities.reread_after
+    if reread_after is None:
         return Settlement(state=OrderState.PARKED, message=_PARKED)
-    if there is None:
-        time.sleep(broker.capabilities.reread_after or 0)
+    if not absences.are_proof(order.id, reread_after):
+        if reread_after > 0:
+            return None
         there = _evidence(broker, order)
     return Settlement(state=OrderState.NOT_PLACED, message=_ABSENT) if there is None else _found(there)
 

@@ -1,30 +1,43 @@
-"""What happens to a request in each order mode: one table, read at every order, failing closed."""
+"""What happens to a request: sent, held for the person, or refused. Read from disk at every order, failing closed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from openalgo_bridge.errors import StorageError
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, StorageError
+from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import OrderMode
-from openalgo_bridge.model.ticket import Operation
-from openalgo_bridge.store.preferences import Preferences
+from openalgo_bridge.model.ticket import Operation, operation_of
+from openalgo_bridge.store.claims import Reservation
+from openalgo_bridge.store.guards import Unspent
+from openalgo_bridge.trading.guards import Case, Obstacle, obstacles
 
 
 class Route(StrEnum):
-    """Send it now, or hold it for the person."""
+    """Send it now, hold it for the person, or refuse it."""
 
     SEND = "send"
     HOLD = "hold"
+    DENY = "deny"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The route and the order mode stamped on the ticket. ``reason`` is set where a hold was not asked for."""
+    """The route, and the order mode that is stamped on the ticket.
+
+    ``reason`` is set where a hold was not asked for, and with a refusal, which ``guard`` names. ``reserve`` says that
+    it goes only because it is an exit; ``unspent`` is what the claim must find true still of any other new order.
+    """
 
     route: Route
     order_mode: OrderMode
     reason: str = ""
+    guard: Guard | None = None
+    reserve: Reservation | None = None
+    unspent: Unspent | None = None
 
 
 ROUTES: dict[tuple[Operation, OrderMode], Route] = {
@@ -32,23 +45,76 @@ ROUTES: dict[tuple[Operation, OrderMode], Route] = {
     (Operation.PLACE, OrderMode.SEMI_AUTO): Route.HOLD,
     (Operation.MODIFY, OrderMode.AUTO): Route.SEND,
     (Operation.MODIFY, OrderMode.SEMI_AUTO): Route.HOLD,
+    (Operation.CLOSE, OrderMode.AUTO): Route.SEND,
+    (Operation.CLOSE, OrderMode.SEMI_AUTO): Route.HOLD,
     # A cancel is never refused and never waits (design 4).
     (Operation.CANCEL, OrderMode.AUTO): Route.SEND,
     (Operation.CANCEL, OrderMode.SEMI_AUTO): Route.SEND,
+    (Operation.CANCEL_ALL, OrderMode.AUTO): Route.SEND,
+    (Operation.CANCEL_ALL, OrderMode.SEMI_AUTO): Route.SEND,
 }
 
+_ALARM = "Whether this is an exit cannot be told, because the position cannot be read: {}. Look at it now."
 
-def decide(preferences: Preferences, operation: Operation) -> Decision:
-    """Read the order mode from disk and look the route up; the same in analyze and live.
 
-    When the mode cannot be read the request is held, with the reason.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The trader's switches of one moment. ``unreadable`` says which could not be read: then nothing goes by itself."""
+
+    order_mode: OrderMode
+    guards: GuardSettings
+    unreadable: str = ""
+
+
+def rules(desk: Desk) -> Rules:
+    """As they stand on the disk. What cannot be read holds: Semi-Auto, and no exit let through."""
     try:
-        order_mode = preferences.order_mode()
-    except StorageError:
-        return Decision(
-            route=ROUTES[operation, OrderMode.SEMI_AUTO],
-            order_mode=OrderMode.SEMI_AUTO,
-            reason="Held because the order mode cannot be read.",
-        )
-    return Decision(route=ROUTES[operation, order_mode], order_mode=order_mode)
+        return Rules(order_mode=desk.store.preferences.order_mode(), guards=desk.store.guards.load())
+    except StorageError as fault:
+        reason = f"Held because the order mode or the guards cannot be read: {fault.message}"
+        return Rules(order_mode=OrderMode.SEMI_AUTO, guards=GuardSettings(), unreadable=reason)
+
+
+def decide(desk: Desk, case: Case) -> Decision:
+    """The route of an order or of a change; the same in analyze and live. Raises StorageError."""
+    standing = rules(desk)
+    in_the_way = _in_the_way(case, standing)
+    first = next(in_the_way, None)
+    if first is None:
+        unspent = case.unspent(standing.guards)
+        return Decision(route=Route.SEND, order_mode=standing.order_mode, unspent=unspent)
+    if not first.exits_pass:
+        return _stopped(first, standing)
+    try:
+        reserve = case.as_exit()
+    except BridgeError as fault:
+        return Decision(route=Route.HOLD, order_mode=standing.order_mode, reason=_ALARM.format(fault.message))
+    if reserve is None:
+        return _stopped(first, standing)
+    firm = next((each for each in in_the_way if not each.exits_pass), None)
+    if firm is not None:
+        return _stopped(firm, standing)
+    return Decision(route=Route.SEND, order_mode=standing.order_mode, reserve=reserve)
+
+
+def decide_closing(desk: Desk) -> Decision:
+    """The route of a closing of positions: each of its orders is an exit, or it does not go."""
+    standing = rules(desk)
+    waits = ROUTES[Operation.CLOSE, standing.order_mode] is Route.HOLD and not standing.guards.let_exits_through
+    reason = standing.unreadable or desk.doors.reason
+    route = Route.HOLD if waits or reason else Route.SEND
+    return Decision(route=route, order_mode=standing.order_mode, reason=reason)
+
+
+def _in_the_way(case: Case, standing: Rules) -> Iterator[Obstacle]:
+    yield from obstacles(case, standing.guards)
+    for reason in (standing.unreadable, case.desk.doors.reason):
+        if reason:
+            yield Obstacle(reason=reason, exits_pass=False)
+    if ROUTES[operation_of(case.request), standing.order_mode] is Route.HOLD:
+        yield Obstacle(reason="", exits_pass=standing.guards.let_exits_through)
+
+
+def _stopped(by: Obstacle, standing: Rules) -> Decision:
+    route = Route.HOLD if by.guard is None else Route.DENY
+    return Decision(route=route, order_mode=standing.order_mode, reason=by.reason, guard=by.guard)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,7 +14,7 @@ from openalgo_bridge.errors import BridgeError, BrokerError, NotFound, NotSent, 
 from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, CancelRequest, ModifyRequest, OrderRequest
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.journal import Settlement
 
 _log = logging.getLogger(__name__)
@@ -36,6 +38,19 @@ class InDoubt:
 
 _PROVABLY_NOT_THERE = (Rejected, NotSent, SessionExpired, NotFound)
 """Only a parsed refusal, or a failure before the first byte left (design 4). All else is unknown."""
+
+
+@contextmanager
+def clearance(desk: Desk, broker: Broker, operation: Operation, *, urgent: bool = False) -> Iterator[None]:
+    """A thread's place and the broker's next token, both taken before anything is claimed as sending.
+
+    ``urgent`` is a proven exit; a cancel is one by itself. Raises Busy: nothing was written, and it may be asked again.
+    """
+    with desk.budget.slot(is_cancel=operation.is_cancel):
+        throttle = desk.throttles.get(broker.name)
+        if throttle is not None:
+            throttle.take(urgent=urgent or operation.is_cancel)
+        yield
 
 
 def carry_out(desk: Desk, broker: Broker, ticket: Ticket, permit: SendPermit[BrokerRequest]) -> Sent | InDoubt:

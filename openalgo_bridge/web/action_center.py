@@ -10,15 +10,15 @@ from flask import Blueprint, flash, jsonify, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Invalid, NotFound, NotSent, Rejected, SessionExpired
+from openalgo_bridge.errors import BridgeError, Busy, Denied, Invalid, NotFound, NotSent, Rejected, SessionExpired
 from openalgo_bridge.model.order import OrderRequest, PriceType
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.store.journal_reads import Event, JournalOrder
+from openalgo_bridge.store.journal_reads import REVISED, Event, JournalOrder
 from openalgo_bridge.trading import approvals, books, market
 from openalgo_bridge.trading.sending import InDoubt, Sent
 from openalgo_bridge.web import sessions
-from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.current import actor, current_desk
 from openalgo_bridge.web.formats import money
 from openalgo_bridge.web.orders import book_or_fault, lines_of
 from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of
@@ -91,8 +91,8 @@ def approve(ticket_id: int) -> ResponseReturnValue:
     desk = current_desk()
     approvals.ticket(desk, _row_id(ticket_id))
     try:
-        result = approvals.approve(desk, ticket_id, _shown())
-    except (Invalid, NotSent, SessionExpired) as refusal:
+        result = approvals.approve(desk, ticket_id, _shown(), by=actor())
+    except (Invalid, Denied, Busy, NotSent, SessionExpired) as refusal:
         flash(f"Not sent: {refusal.message}", "danger")
     except (Rejected, NotFound) as refusal:
         flash(f"The broker refused it: {refusal.message}", "danger")
@@ -104,7 +104,8 @@ def approve(ticket_id: int) -> ResponseReturnValue:
 @blueprint.post("/<int:ticket_id>/reject")
 def reject(ticket_id: int) -> ResponseReturnValue:
     """Turn a ticket down for good."""
-    rejected = approvals.reject(current_desk(), _row_id(ticket_id), _shown(), request.form.get("reason", ""))
+    reason = request.form.get("reason", "")
+    rejected = approvals.reject(current_desk(), _row_id(ticket_id), _shown(), reason, by=actor())
     flash(f"Rejected: {sentence(rejected.request)}. Nothing was sent.", "secondary")
     return redirect(url_for("action_center.action_center"))
 
@@ -114,7 +115,7 @@ class Step:
     """One line of a ticket's story. ``broker_order_id`` is known once the broker took the order."""
 
     at: datetime
-    state: TicketState | OrderState
+    state: TicketState | OrderState | str
     reason: str
     broker_order_id: str
 
@@ -124,12 +125,19 @@ def _steps(events: list[Event], placed: list[JournalOrder]) -> list[Step]:
     return [
         Step(
             at=event.at,
-            state=TicketState(event.state) if event.order_id is None else OrderState(event.state),
+            state=_word(event),
             reason=event.reason,
             broker_order_id=ids.get(event.order_id, "") if event.order_id and event.state == "sent" else "",
         )
         for event in events
     ]
+
+
+def _word(event: Event) -> TicketState | OrderState | str:
+    """A ticket's and an order's ``rejected`` are not the same; a change of a held ticket is no state at all."""
+    if event.state == REVISED:
+        return REVISED
+    return TicketState(event.state) if event.order_id is None else OrderState(event.state)
 
 
 def _with_price(desk: Desk, ticket: Ticket) -> Waiting:

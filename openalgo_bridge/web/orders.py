@@ -12,9 +12,9 @@ from flask.typing import ResponseReturnValue
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError
 from openalgo_bridge.model.books import BrokerOrder
-from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest
+from openalgo_bridge.model.order import BrokerOrderId, OrderRequest
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.model.ticket import Ticket, target_of
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.books import connected
 from openalgo_bridge.web.current import current_desk
@@ -67,7 +67,7 @@ def _line(ticket: Ticket, order: JournalOrder | None, book: Book) -> Line:
     there = None if order.broker_order_id is None else book.get(order.broker_order_id)
     # A change or a cancel was itself only sent; the order it names has a line of its own.
     if there is None or order.state is not OrderState.SENT or not isinstance(ticket.request, OrderRequest):
-        return _own(ticket, order.state, order.broker_order_id or _target(ticket), order.message)
+        return _own(ticket, order.state, order.broker_order_id or target_of(ticket.request), order.message)
     return Line(
         ticket=ticket,
         status=there.status,
@@ -87,11 +87,3 @@ def _own(ticket: Ticket, status: str, broker_order_id: BrokerOrderId | None, mes
         average_price=None,
         message=message,
     )
-
-
-def _target(ticket: Ticket) -> BrokerOrderId | None:
-    match ticket.request:
-        case ModifyRequest(broker_order_id=target) | CancelRequest(broker_order_id=target):
-            return target
-        case OrderRequest():
-            return None

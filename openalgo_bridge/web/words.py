@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from openalgo_bridge.model.order import (
     Action,
-    BrokerRequest,
+    CancelAllRequest,
     CancelRequest,
+    CloseRequest,
     ModifyRequest,
     OrderMode,
     OrderRequest,
     PriceType,
     Product,
+    TicketRequest,
     TradingMode,
 )
 from openalgo_bridge.model.program import program_name
@@ -26,6 +28,7 @@ _STATES = {
     # of a ticket
     "accepted": "Accepted",
     "held": "Waiting for you",
+    "revised": "Changed by you",
     "approved": "Approved",
     "released": "Released",
     "denied": "Denied by a guard",
@@ -61,7 +64,7 @@ _TONES = {
 }
 
 
-def sentence(request: BrokerRequest) -> str:
+def sentence(request: TicketRequest) -> str:
     """The whole request in one plain sentence, such as ``BUY 10 RELIANCE on NSE at market, intraday (MIS)``."""
     match request:
         case OrderRequest():
@@ -70,9 +73,13 @@ def sentence(request: BrokerRequest) -> str:
             return f"Change order {target} to: {_order_sentence(order)}"
         case CancelRequest(broker_order_id=target):
             return f"Cancel order {target}"
+        case CancelAllRequest():
+            return f"Cancel every open order{_of(request)}"
+        case CloseRequest():
+            return f"Close every open position{_of(request)}"
 
 
-def deed(request: BrokerRequest) -> str:
+def deed(request: TicketRequest) -> str:
     """What a button does, such as ``buy 10 RELIANCE``."""
     match request:
         case OrderRequest(action=action, quantity=quantity, symbol=symbol):
@@ -81,6 +88,10 @@ def deed(request: BrokerRequest) -> str:
             return f"change order {target}"
         case CancelRequest(broker_order_id=target):
             return f"cancel order {target}"
+        case CancelAllRequest():
+            return f"cancel every open order{_of(request)}"
+        case CloseRequest():
+            return f"close every open position{_of(request)}"
 
 
 def account(mode: TradingMode) -> str:
@@ -113,6 +124,14 @@ def state(word: str) -> str:
 def tone(word: str) -> str:
     """The colour of a state, which never says more than its word does."""
     return _TONES.get(word, "secondary")
+
+
+def _of(request: CancelAllRequest | CloseRequest) -> str:
+    if not request.symbol:
+        return ""
+    where = f" on {request.exchange}" if request.exchange else ""
+    product = request.product if isinstance(request, CloseRequest) else None
+    return f" in {request.symbol}{where}{f', {_PRODUCTS[product]}' if product else ''}"
 
 
 def _order_sentence(order: OrderRequest) -> str:

@@ -9,6 +9,8 @@ import pytest
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.store import Store
+from openalgo_bridge.trading.budget import Budget
+from openalgo_bridge.trading.doors import Doors
 from tests.conftest import CHEAP, FixedClock
 
 
@@ -21,4 +23,13 @@ def desk(settings: Settings, clock: FixedClock) -> Iterator[Desk]:
 
 def open_desk(settings: Settings, clock: FixedClock) -> Desk:
     store = Store.open(settings.db_dir, clock)
-    return Desk(settings=settings, clock=clock, store=store, brokers={}, argon2=CHEAP)
+    return Desk(
+        settings=settings,
+        clock=clock,
+        store=store,
+        brokers={},
+        argon2=CHEAP,
+        doors=Doors(),
+        budget=Budget(1),
+        throttles={},
+    )

@@ -1,76 +1,225 @@
-"""kill -9 around the broker call, in a real process: no order lost, none sent twice, none called failed."""
+"""kill -9 at every named moment and at random ones, against an exchange that survives: no order is lost, none is sent
+twice, none without an intent, and none that is there is called absent.
+"""
 
 from __future__ import annotations
 
+import json
+import random
+import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from openalgo_bridge.app import open_desk
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.model.order import TradingMode
+from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.settings import PROJECT_FOLDER, Settings
-from openalgo_bridge.trading import approvals
+from openalgo_bridge.model.ticket import new_ref
+from openalgo_bridge.settings import PROJECT_FOLDER
+from openalgo_bridge.trading import approvals, orders
 from openalgo_bridge.trading.recovery import recover
-from tests.conftest import CHEAP
+from tests.conftest import TRADER
+from tests.crash.exchange import FileExchange
+from tests.crash.victim import HITS, ORDER, ORIGIN, Death, on_paper, opened
+
+MOMENTS = {
+    "auto": ["release.inside", "release.before_commit", "release.after_commit"],
+    "approved": [
+        "hold.before_commit",
+        "hold.after_commit",
+        "approve.inside",
+        "approve.before_commit",
+        "approve.after_commit",
+    ],
+}
+SENDING = ["broker.before", "broker.after", "settle.before_commit", "settle.after_commit"]
+RECOVERING = ["interrupt.before_commit", "interrupt.after_commit", "settle.before_commit", "settle.after_commit"]
+KILLS = [(route, moment) for route, moments in MOMENTS.items() for moment in [*moments, *SENDING]]
 
 
-def run_to_its_death(folder: Path, moment: str, route: str) -> None:
-    victim = [sys.executable, "-m", "tests.crash.victim", str(folder), moment, route]
-    ended = subprocess.run(victim, cwd=PROJECT_FOLDER, capture_output=True, text=True, timeout=60)
-    assert ended.returncode not in {0, 1}, f"the victim did not die: {ended.stderr}"
+class Nursery:
+    """A program that makes victims."""
+
+    def __init__(self) -> None:
+        self._program = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.victim"],
+            cwd=PROJECT_FOLDER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def kill(self, death: Death) -> str:
+        """Run a victim to its end; the moment it died at. It must have died."""
+        hits = Path(death.folder) / HITS
+        before = len(hits.read_text(encoding="utf-8").splitlines()) if hits.exists() else 0
+        code = self.try_to_kill(death)
+        after = hits.read_text(encoding="utf-8").splitlines() if hits.exists() else []
+        assert code not in {0, 1}, f"the victim did not die at {death}"
+        assert len(after) == before + 1, f"the victim died of something else: {code}"
+        return after[-1]
+
+    def try_to_kill(self, death: Death) -> int:
+        """Run a victim to its end; its exit code."""
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.write(json.dumps(asdict(death)) + "\n")
+        self._program.stdin.flush()
+        return int(self._program.stdout.readline())
+
+    def close(self) -> None:
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.close()
+        self._program.wait(timeout=60)
+        self._program.stdout.close()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "db"
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with its databases, to be copied."""
+    folder = tmp_path_factory.mktemp("prepared") / "db"
     folder.mkdir(mode=0o700)
+    opened(folder).close()
     return folder
 
 
-def restarted(folder: Path) -> Desk:
-    desk = open_desk(Settings(db_dir=folder), argon2=CHEAP)
+@pytest.fixture
+def folder(prepared: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(prepared, tmp_path / "db"))
+
+
+def restarted(folder: Path) -> tuple[Desk, FileExchange]:
+    """A bridge that has recovered, and its exchange."""
+    desk = opened(folder)
     recover(desk)
-    return desk
+    desk.doors.open()
+    exchange = desk.brokers[TradingMode.ANALYZE]
+    assert isinstance(exchange, FileExchange)
+    return desk, exchange
 
 
-def orders_at_the_exchange(desk: Desk) -> int:
-    return len(desk.broker(TradingMode.ANALYZE).order_book())
+def check(folder: Path) -> tuple[int, int]:
+    """Restart twice; both times bridge and exchange agree. How many tickets there are, and orders at the exchange."""
+    for _ in range(2):
+        desk, exchange = restarted(folder)
+        tickets = desk.store.journal.tickets(limit=10_000)
+        known = {order.ref: order for order in desk.store.journal.orders_of([ticket.id for ticket in tickets])}
+        taken = Counter(exchange.taken())
+        assert set(taken.values()) <= {1}, "doubled"
+        assert set(taken) <= set(known), "sent without an intent"
+        for ref, order in known.items():
+            expected = OrderState.SENT if ref in taken else OrderState.NOT_PLACED
+            assert order.state is expected, f"{ref} is {order.state}"
+        released = [ticket for ticket in tickets if ticket.state is TicketState.RELEASED]
+        assert len(released) == len(known), "lost"
+        desk.close()
+    return len(tickets), len(taken)
+
+
+@pytest.mark.parametrize(("route", "moment"), KILLS)
+def test_a_kill_at_a_named_moment_loses_and_doubles_nothing(
+    nursery: Nursery, folder: Path, route: str, moment: str
+) -> None:
+    assert nursery.kill(Death(folder=str(folder), route=route, moment=moment)) == moment
+    tickets, taken = check(folder)
+    assert taken == (moment in {"broker.after", "settle.before_commit", "settle.after_commit"})
+    is_never_accepted = moment in {"release.inside", "release.before_commit", "hold.before_commit"}
+    assert tickets == (0 if is_never_accepted else 1)
+
+
+@pytest.mark.parametrize("first", ["broker.before", "broker.after"])
+@pytest.mark.parametrize("moment", RECOVERING)
+def test_a_kill_in_the_middle_of_the_recovery_changes_nothing(
+    nursery: Nursery, folder: Path, first: str, moment: str
+) -> None:
+    nursery.kill(Death(folder=str(folder), route="auto", moment=first))
+    for _ in range(2 if moment.endswith("before_commit") else 1):
+        assert nursery.kill(Death(folder=str(folder), route="recover", moment=moment)) == moment
+    assert check(folder) == (1, int(first == "broker.after"))
+
+
+@pytest.mark.parametrize("moment", ["hold.after_commit", "approve.before_commit"])
+def test_what_was_held_is_still_held_and_goes_once(nursery: Nursery, folder: Path, moment: str) -> None:
+    nursery.kill(Death(folder=str(folder), route="approved", moment=moment))
+    desk, exchange = restarted(folder)
+    (held,) = desk.store.journal.held()
+    approvals.approve(desk, held.id, held.shown, by=TRADER)
+    assert len(exchange.taken()) == 1
+    desk.close()
+    assert check(folder) == (1, 1)
 
 
 @pytest.mark.parametrize("route", ["auto", "approved"])
 @pytest.mark.parametrize(
     ("moment", "state", "at_the_exchange"),
     [
-        ("before_the_call", OrderState.NOT_PLACED, 0),
-        ("after_the_call", OrderState.SENT, 1),
-        ("after_settling", OrderState.SENT, 1),
+        ("claim.after_commit", OrderState.NOT_PLACED, 0),
+        ("settle.before_commit", OrderState.SENT, 1),
+        ("settle.after_commit", OrderState.SENT, 1),
     ],
 )
-def test_a_kill_around_the_broker_call_loses_and_doubles_nothing(
-    folder: Path, route: str, moment: str, state: OrderState, at_the_exchange: int
+def test_journal_and_paper_exchange_agree_after_a_kill(
+    nursery: Nursery, folder: Path, route: str, moment: str, state: OrderState, at_the_exchange: int
 ) -> None:
-    run_to_its_death(folder, moment, route)
+    named = moment.replace("claim", "release" if route == "auto" else "approve")
+    nursery.kill(Death(folder=str(folder), route=route, moment=named, on_paper=True))
     for _ in range(2):
-        desk = restarted(folder)
+        desk = on_paper(folder)
+        recover(desk)
         (ticket,) = desk.store.journal.tickets()
         (order,) = desk.store.journal.orders_of([ticket.id])
         assert (ticket.state, order.state) == (TicketState.RELEASED, state)
-        assert orders_at_the_exchange(desk) == at_the_exchange
-        assert (order.broker_order_id is not None) == (at_the_exchange == 1)
+        assert len(desk.broker(TradingMode.ANALYZE).order_book()) == at_the_exchange
         desk.close()
 
 
-def test_what_was_held_is_still_held_and_goes_once(folder: Path) -> None:
-    run_to_its_death(folder, "while_held", "approved")
-    desk = restarted(folder)
-    (held,) = desk.store.journal.held()
-    approvals.approve(desk, held.id, held.shown)
-    assert orders_at_the_exchange(desk) == 1
+def campaign(nursery: Nursery, folder: Path, seed: int, kills: int) -> int:
+    """Kill at random steps of a few orders, again and again in one folder; how many orders are at the exchange."""
+    chance = random.Random(seed)
+    for _ in range(kills):
+        route = chance.choice(["auto", "approved"])
+        nursery.kill(Death(folder=str(folder), route=route, step=chance.randint(1, 120), rounds=8))
+        if chance.random() < 0.3:
+            # The next start dies too, unless it is over before.
+            nursery.try_to_kill(Death(folder=str(folder), route="recover", step=chance.randint(1, 20)))
+        _, taken = check(folder)
+    return taken
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_kills_at_random_moments_lose_and_double_nothing(nursery: Nursery, folder: Path, seed: int) -> None:
+    assert campaign(nursery, folder, seed, kills=10) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_a_thousand_kills_at_random_moments(nursery: Nursery, folder: Path, seed: int) -> None:
+    assert campaign(nursery, folder, seed, kills=10) > 0
+
+
+@pytest.mark.parametrize(("times", "fault"), [(2, "doubled"), (1, "without an intent")])
+def test_the_check_finds_what_it_looks_for(folder: Path, times: int, fault: str) -> None:
+    desk, exchange = restarted(folder)
+    modes = desk.store.preferences.trading_mode(), OrderMode.AUTO
+    _, permit = desk.store.journal.release(orders.draft_of(desk, ORDER, ORIGIN, *modes))
+    stranger = replace(permit, ref=new_ref(desk.clock.now()))
+    for _ in range(times):
+        exchange.place(permit if fault == "doubled" else stranger)  # type: ignore[arg-type]
     desk.close()
-    desk = restarted(folder)
-    assert orders_at_the_exchange(desk) == 1
-    desk.close()
+    with pytest.raises(AssertionError, match=fault):
+        check(folder)

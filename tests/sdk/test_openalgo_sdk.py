@@ -69,7 +69,7 @@ def test_semi_auto_queues_and_an_approval_fills_exactly_once(sdk: Any, live: Liv
     assert "orderid" not in queued
     assert sdk.tradebook()["data"] == []
     ticket = live.desk.store.journal.ticket(queued["pending_order_id"])
-    approvals.approve(live.desk, ticket.id, ticket.shown)
+    approvals.approve(live.desk, ticket.id, ticket.shown, by=TRADER)
     assert len(sdk.tradebook()["data"]) == 1
     assert sdk.orderstatus(order_id=queued["reference"])["data"]["order_status"] == "complete"
     assert len(live.desk.broker(TradingMode.ANALYZE).trade_book()) == 1

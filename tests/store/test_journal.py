@@ -16,21 +16,23 @@ from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
-    BrokerRequest,
+    CancelAllRequest,
     CancelRequest,
+    CloseRequest,
     Exchange,
     ModifyRequest,
     OrderMode,
     OrderRequest,
     PriceType,
     Product,
+    TicketRequest,
     TradingMode,
 )
 from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin, TicketDraft, child_ref, new_ref, operation_of
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal, Settlement
-from tests.conftest import FixedClock
+from tests.conftest import TRADER, FixedClock
 from tests.fakes import in_threads
 
 BUY_TEN = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
@@ -41,7 +43,7 @@ def journal(db: Database, clock: FixedClock) -> Journal:
     return Journal(db, clock)
 
 
-def a_draft(request: BrokerRequest = BUY_TEN) -> TicketDraft:
+def a_draft(request: TicketRequest = BUY_TEN) -> TicketDraft:
     return TicketDraft(
         ref=new_ref(datetime.now(UTC)),
         operation=operation_of(request),
@@ -50,6 +52,33 @@ def a_draft(request: BrokerRequest = BUY_TEN) -> TicketDraft:
         trading_mode=TradingMode.ANALYZE,
         origin=Origin(source="api", strategy="test", request_id="r1"),
     )
+
+
+def an_order(journal: Journal, state: OrderState) -> int:
+    """The id of a new order that was brought to ``state`` by legal moves."""
+    if state in {OrderState.PLANNED, OrderState.DROPPED}:
+        ticket, (order,) = journal.plan(a_draft(CloseRequest()), [BUY_TEN])
+        if state is OrderState.DROPPED:
+            journal.drop(ticket.id, "because", by=TRADER)
+        return order.id
+    # Another symbol each: an order in doubt holds back the entries of its symbol.
+    order_id = journal.release(a_draft(replace(BUY_TEN, symbol=f"S{next(NUMBERS)}")))[1].order_id
+    was = OrderState.SENDING
+    for becomes in SENDING_FIRST[state]:
+        journal.settle(order_id, Settlement(state=becomes), was=was)
+        was = becomes
+    return order_id
+
+
+NUMBERS = itertools.count()
+SENDING_FIRST = {
+    OrderState.SENDING: [],
+    OrderState.SENT: [OrderState.SENT],
+    OrderState.REJECTED: [OrderState.REJECTED],
+    OrderState.UNKNOWN: [OrderState.UNKNOWN],
+    OrderState.NOT_PLACED: [OrderState.UNKNOWN, OrderState.NOT_PLACED],
+    OrderState.PARKED: [OrderState.UNKNOWN, OrderState.PARKED],
+}
 
 
 def test_a_released_ticket_is_sending_before_anybody_holds_a_permit(journal: Journal) -> None:
@@ -85,7 +114,7 @@ def test_a_held_ticket_has_no_order(journal: Journal) -> None:
 def test_eight_threads_approve_one_ticket_and_one_wins(journal: Journal) -> None:
     for _ in range(25):
         ticket = journal.hold(a_draft(), expires_at=None, reason="")
-        outcomes = in_threads(8, lambda waiting=ticket: journal.approve(waiting.id, waiting.shown))
+        outcomes = in_threads(8, lambda waiting=ticket: journal.approve(waiting.id, waiting.shown, by=TRADER))
         assert sum(isinstance(outcome, tuple) for outcome in outcomes) == 1
         assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 7
         assert len(journal.orders_of([ticket.id])) == 1
@@ -95,7 +124,10 @@ def test_approve_and_reject_at_once_have_one_outcome(journal: Journal) -> None:
     for _ in range(25):
         ticket = journal.hold(a_draft(), expires_at=None, reason="")
         turns = itertools.cycle(
-            [lambda t=ticket: journal.approve(t.id, t.shown), lambda t=ticket: journal.reject(t.id, t.shown, "no")]
+            [
+                lambda t=ticket: journal.approve(t.id, t.shown, by=TRADER),
+                lambda t=ticket: journal.reject(t.id, t.shown, "no", by=TRADER),
+            ]
         )
         outcomes = in_threads(4, lambda turns=turns: next(turns)())
         assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 3
@@ -107,7 +139,7 @@ def test_an_approval_of_something_else_than_was_shown_is_refused(journal: Journa
     ticket = journal.hold(a_draft(), expires_at=None, reason="")
     other = journal.hold(a_draft(), expires_at=None, reason="")
     with pytest.raises(Conflict, match="not what was shown"):
-        journal.approve(ticket.id, other.shown)
+        journal.approve(ticket.id, other.shown, by=TRADER)
     assert journal.ticket(ticket.id).state is TicketState.HELD
 
 
@@ -115,7 +147,7 @@ def test_what_expired_cannot_be_approved_even_before_it_is_swept(journal: Journa
     ticket = journal.hold(a_draft(), expires_at=clock.now() + timedelta(minutes=5), reason="")
     clock.move(minutes=5)
     with pytest.raises(Conflict, match="has expired"):
-        journal.approve(ticket.id, ticket.shown)
+        journal.approve(ticket.id, ticket.shown, by=TRADER)
     assert journal.expire_held() == 1
     assert journal.ticket(ticket.id).state is TicketState.EXPIRED
     assert journal.expire_held() == 0
@@ -123,7 +155,7 @@ def test_what_expired_cannot_be_approved_even_before_it_is_swept(journal: Journa
 
 def test_an_unknown_ticket_is_not_found(journal: Journal) -> None:
     with pytest.raises(NotFound):
-        journal.approve(7, "x")
+        journal.approve(7, "x", by=TRADER)
 
 
 def test_an_order_is_settled_once(journal: Journal) -> None:
@@ -136,15 +168,16 @@ def test_an_order_is_settled_once(journal: Journal) -> None:
     assert (order.state, order.broker_order_id) == (OrderState.SENT, "1")
 
 
-def test_every_illegal_move_of_an_order_is_refused(journal: Journal, db: Database) -> None:
+def test_every_illegal_move_of_an_order_is_refused(journal: Journal) -> None:
     for was, becomes in itertools.product(OrderState, OrderState):
-        _, permit = journal.release(a_draft())
-        db.write("UPDATE orders SET state = ? WHERE id = ?", (was, permit.order_id))
+        order_id = an_order(journal, was)
         if (was, becomes) in ORDER_MOVES:
-            journal.settle(permit.order_id, Settlement(state=becomes), was=was)
+            journal.settle(order_id, Settlement(state=becomes), was=was)
+            assert journal.order(order_id).state is becomes
         else:
             with pytest.raises(RuntimeError):
-                journal.settle(permit.order_id, Settlement(state=becomes), was=was)
+                journal.settle(order_id, Settlement(state=becomes), was=was)
+            assert journal.order(order_id).state is was
 
 
 def test_final_states_have_no_way_out() -> None:
@@ -154,13 +187,13 @@ def test_final_states_have_no_way_out() -> None:
     assert not final_tickets & {was for was, _ in TICKET_MOVES}
 
 
-def test_a_restart_drops_what_was_planned_and_doubts_what_was_sending(journal: Journal, db: Database) -> None:
-    _, planned = journal.release(a_draft())
-    db.write("UPDATE orders SET state = 'planned' WHERE id = ?", (planned.order_id,))
+def test_a_restart_drops_what_was_planned_and_doubts_what_was_sending(journal: Journal) -> None:
+    an_order(journal, OrderState.PLANNED)
     _, sending = journal.release(a_draft())
     _, done = journal.release(a_draft())
     journal.settle(done.order_id, Settlement(state=OrderState.SENT, broker_order_id=BrokerOrderId("1")))
     found = journal.interrupt()
+    assert "not sent" in journal.ticket(1).reason
     assert (found.dropped, found.unknown, found.held_again) == (1, 1, 0)
     assert [order.state for order in journal.orders_of([1, 2, 3])] == [
         OrderState.DROPPED,
@@ -172,10 +205,11 @@ def test_a_restart_drops_what_was_planned_and_doubts_what_was_sending(journal: J
 
 def test_a_restart_holds_again_what_was_approved_and_never_sending(journal: Journal, db: Database) -> None:
     ticket = journal.hold(a_draft(), expires_at=None, reason="")
+    # No code of ours stops between approved and released: this is what an older or a foreign program left.
     db.write("UPDATE ticket SET state = 'approved' WHERE id = ?", (ticket.id,))
     assert journal.interrupt().held_again == 1
     assert journal.ticket(ticket.id).state is TicketState.HELD
-    journal.approve(ticket.id, ticket.shown)
+    journal.approve(ticket.id, ticket.shown, by=TRADER)
 
 
 def test_pages_go_by_key_and_meet_every_ticket_once(journal: Journal) -> None:
@@ -227,13 +261,20 @@ orders = st.builds(
     disclosed_quantity=st.integers(0, 10**9),
 )
 ids = st.text(min_size=1, max_size=20).map(BrokerOrderId)
+exchanges = st.none() | st.sampled_from(Exchange)
 requests = (
-    orders | st.builds(ModifyRequest, broker_order_id=ids, order=orders) | st.builds(CancelRequest, broker_order_id=ids)
+    orders
+    | st.builds(ModifyRequest, broker_order_id=ids, order=orders)
+    | st.builds(CancelRequest, broker_order_id=ids)
+    | st.builds(CancelAllRequest, symbol=st.text(max_size=9), exchange=exchanges)
+    | st.builds(
+        CloseRequest, symbol=st.text(max_size=9), exchange=exchanges, product=st.none() | st.sampled_from(Product)
+    )
 )
 
 
 @given(requests)
-def test_a_request_survives_the_journal(request: BrokerRequest) -> None:
+def test_a_request_survives_the_journal(request: TicketRequest) -> None:
     assert tickets.from_json(operation_of(request), tickets.to_json(request)) == request
 
 

@@ -126,7 +126,7 @@ def test_an_order_that_arrived_under_the_former_mode_waits_for_the_person(
     brokers.switch = lambda: desk.store.preferences.set_trading_mode(becomes, by=TRADER)
     held = orders.place(replace(desk, brokers=brokers), BUY, ORIGIN)
     assert isinstance(held, Held)
-    assert (held.ticket.trading_mode, held.ticket.order_mode) == (was, OrderMode.SEMI_AUTO)
+    assert (held.ticket.trading_mode, held.ticket.order_mode) == (was, OrderMode.AUTO)
     assert "changed" in held.reason
     assert broker.calls == []
 

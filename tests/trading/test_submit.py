@@ -86,19 +86,19 @@ def test_semi_auto_holds_and_sends_nothing(scripted: Desk, broker: ScriptedBroke
 def test_an_approval_sends_what_was_held_once(scripted: Desk, broker: ScriptedBroker) -> None:
     scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(scripted, BUY, ORIGIN).ticket
-    result = approvals.approve(scripted, held.id, held.shown)
+    result = approvals.approve(scripted, held.id, held.shown, by=TRADER)
     assert isinstance(result, Sent)
     with pytest.raises(Conflict):
-        approvals.approve(scripted, held.id, held.shown)
+        approvals.approve(scripted, held.id, held.shown, by=TRADER)
     assert broker.calls == [held.ref]
 
 
 def test_a_rejected_ticket_never_leaves(scripted: Desk, broker: ScriptedBroker) -> None:
     scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(scripted, BUY, ORIGIN).ticket
-    approvals.reject(scripted, held.id, held.shown, "")
+    approvals.reject(scripted, held.id, held.shown, "", by=TRADER)
     with pytest.raises(Conflict):
-        approvals.approve(scripted, held.id, held.shown)
+        approvals.approve(scripted, held.id, held.shown, by=TRADER)
     assert broker.calls == []
 
 
@@ -201,7 +201,7 @@ def test_a_ticket_held_in_analyze_goes_to_analyze_after_a_switch_to_live(
     scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(scripted, BUY, ORIGIN).ticket
     scripted.store.files[0].write("UPDATE preference SET value = 'live' WHERE name = 'trading_mode'")
-    result = approvals.approve(scripted, held.id, held.shown)
+    result = approvals.approve(scripted, held.id, held.shown, by=TRADER)
     assert result.ticket.trading_mode is TradingMode.ANALYZE
     assert broker.calls == [held.ref]
 
@@ -275,7 +275,7 @@ def test_a_change_is_held_in_semi_auto_and_done_when_approved(scripted: Desk, br
     scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.modify(scripted, placed.broker_order_id, a_limit("1001"), ORIGIN)
     assert isinstance(held, Held)
-    approvals.approve(scripted, held.ticket.id, held.ticket.shown)
+    approvals.approve(scripted, held.ticket.id, held.ticket.shown, by=TRADER)
     there = broker.order(placed.broker_order_id)
     assert there is not None
     assert there.request.price == 1001
@@ -308,7 +308,7 @@ def test_a_ticket_nobody_decided_expires(scripted: Desk, broker: ScriptedBroker,
     held = orders.place(scripted, BUY, ORIGIN).ticket
     clock.move(minutes=6)
     with pytest.raises(Conflict, match="expired"):
-        approvals.approve(scripted, held.id, held.shown)
+        approvals.approve(scripted, held.id, held.shown, by=TRADER)
     assert broker.calls == []
 
 
@@ -316,7 +316,7 @@ def test_eight_threads_approve_at_once_and_one_order_fills(desk: Desk) -> None:
     desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     for number in range(1, 6):
         held = orders.place(desk, BUY, ORIGIN).ticket
-        results = in_threads(8, lambda held=held: approvals.approve(desk, held.id, held.shown))
+        results = in_threads(8, lambda held=held: approvals.approve(desk, held.id, held.shown, by=TRADER))
         assert sorted(type(result).__name__ for result in results) == ["Conflict"] * 7 + ["Sent"]
         assert len(desk.broker(TradingMode.ANALYZE).trade_book()) == number
 
@@ -358,7 +358,7 @@ def test_a_program_withdraws_what_is_held_by_its_reference(scripted: Desk, broke
     held = orders.place(scripted, BUY, ORIGIN).ticket
     assert isinstance(orders.cancel(scripted, held.ref, ORIGIN), Withdrawn)
     with pytest.raises(Conflict):
-        approvals.approve(scripted, held.id, held.shown)
+        approvals.approve(scripted, held.id, held.shown, by=TRADER)
     assert (broker.calls, scripted.store.journal.held_count()) == ([], 0)
 
 
@@ -477,7 +477,7 @@ def test_a_clock_that_was_set_back_revives_nothing(scripted: Desk, clock: FixedC
     approvals.waiting(scripted)
     clock.move(minutes=-6)
     with pytest.raises(Conflict):
-        approvals.approve(scripted, held.id, held.shown)
+        approvals.approve(scripted, held.id, held.shown, by=TRADER)
 
 
 def test_a_fate_carries_the_mode_of_its_order_not_the_present_one(scripted: Desk) -> None:

@@ -64,7 +64,7 @@ def test_an_approved_order_fills_and_says_so(trader: Person, desk: Desk) -> None
 
 
 def test_a_resting_order_is_not_called_filled(trader: Person, desk: Desk) -> None:
-    _, text = decide(trader, hold(desk, an_order("RELIANCE", 10, price="1000")), "approve")
+    _, text = decide(trader, hold(desk, an_order("RELIANCE", 10, price="1200")), "approve")
     assert "is now: open" in text
     assert "Filled:" not in text
 

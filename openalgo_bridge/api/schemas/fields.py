@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
 
+from openalgo_bridge.clock import from_ms
 from openalgo_bridge.model.order import Action, Exchange, PriceType, Product
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -20,6 +22,9 @@ _MAX_QUANTITY = 1_000_000_000
 _MAX_PRICE = Decimal(10_000_000)
 _LONGEST_STRATEGY = 100
 _LONGEST_ID = 64
+_NO_MOMENT = (
+    "Must be seconds or milliseconds since 1970, or ISO 8601 with an offset, such as 2026-11-21T10:30:00+05:30."
+)
 
 
 def _number(value: Any) -> Decimal:
@@ -89,6 +94,28 @@ def _order_id(value: Any) -> str:
     return order_id
 
 
+def _moment(value: Any) -> datetime:
+    """Seconds or milliseconds since 1970, or ISO 8601 with its offset: a time of nowhere says nothing about an age."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError(_NO_MOMENT)
+    text = str(value).strip()
+    try:
+        moment = _since_1970(text) if text.isascii() and text.isdigit() else datetime.fromisoformat(text)
+        utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValueError(_NO_MOMENT) from error
+    if moment.tzinfo is None:
+        raise ValueError(_NO_MOMENT)
+    return utc
+
+
+def _since_1970(digits: str) -> datetime:
+    """Ten digits are seconds, thirteen are milliseconds, until the year 2286."""
+    if len(digits) not in {10, 13}:
+        raise ValueError(_NO_MOMENT)
+    return from_ms(int(digits.ljust(13, "0")))
+
+
 def _choice(kind: type[_Choice], value: Any) -> _Choice:
     if not isinstance(value, str):
         raise ValueError("Not a valid string.")
@@ -108,6 +135,7 @@ Price = Annotated[Decimal, BeforeValidator(_price)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 Strategy = Annotated[str, BeforeValidator(_strategy)]
 OrderId = Annotated[str, BeforeValidator(_order_id)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 ActionField = Annotated[Action, BeforeValidator(_action)]
 ExchangeField = Annotated[Exchange, BeforeValidator(lambda value: _choice(Exchange, value))]
 PriceTypeField = Annotated[PriceType, BeforeValidator(lambda value: _choice(PriceType, value))]

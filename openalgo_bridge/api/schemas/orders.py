@@ -9,6 +9,7 @@ from openalgo_bridge.api.schemas.fields import (
     ActionField,
     DisclosedQuantity,
     ExchangeField,
+    Moment,
     OrderId,
     Price,
     PriceTypeField,
@@ -17,7 +18,7 @@ from openalgo_bridge.api.schemas.fields import (
     Strategy,
     Symbol,
 )
-from openalgo_bridge.model.order import OrderRequest, PriceType, Product
+from openalgo_bridge.model.order import CloseRequest, OrderRequest, PriceType, Product
 
 
 class _OrderFields(ApiModel):
@@ -49,6 +50,7 @@ class PlaceOrder(_OrderFields):
     strategy: Strategy
     pricetype: PriceTypeField = PriceType.MARKET
     product: ProductField = Product.MIS
+    signal_time: Moment | None = None
 
     def order(self) -> OrderRequest:
         """The order that is asked for."""
@@ -74,3 +76,22 @@ class NamedOrder(ApiModel):
 
     orderid: OrderId
     strategy: Strategy = "-"
+
+
+class AllOrders(ApiModel):
+    """``POST /cancelallorder`` (contract 2.1.7). The strategy is a note, not a filter."""
+
+    strategy: Strategy = "-"
+
+
+class AllPositions(ApiModel):
+    """``POST /closeposition`` (contract 2.1.8): all of them, or those of one symbol, which is ours."""
+
+    strategy: Strategy = "-"
+    symbol: Symbol | None = None
+    exchange: ExchangeField | None = None
+    product: ProductField | None = None
+
+    def request(self) -> CloseRequest:
+        """What is asked to be closed."""
+        return CloseRequest(symbol=self.symbol or "", exchange=self.exchange, product=self.product)

@@ -1,0 +1,336 @@
+"""The limits a trader sets before anything is sent: each one a rule with a name (users D, design 4). Pure.
+
+A rule asks only for what it needs, and a rule that is off asks for nothing: facts are read from a broker or a
+database, and every order waits for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product
+
+FREEZE_MULTIPLE = 10
+"""An order may be at most so many times the exchange's freeze quantity; nobody means more (design 4)."""
+
+LARGEST_QUANTITY = 1_000_000
+"""The same where the exchange publishes no freeze quantity."""
+
+MOST_LEGS, MOST_SLICES = 50, 100
+"""The legs of a basket, and the slices of one order."""
+
+PositionKey = tuple[Exchange, str, Product]
+
+
+class Guard(StrEnum):
+    """What may refuse an order. The value is what a program reads in the answer."""
+
+    KILL_SWITCH = "kill_switch"
+    MAXIMUM_QUANTITY = "maximum_quantity"
+    ORDER_VALUE = "order_value"
+    OPEN_POSITIONS = "open_positions"
+    ORDERS_PER_DAY = "orders_per_day"
+    LOSS_OF_DAY = "loss_of_day"
+    ALLOWED_SYMBOLS = "allowed_symbols"
+    TRADING_WINDOW = "trading_window"
+    DUPLICATE_SIGNAL = "duplicate_signal"
+    STALE_SIGNAL = "stale_signal"
+    PRICE_BAND = "price_band"
+    PRICE_DRIFT = "price_drift"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingWindow:
+    """The hours of the day, in IST, in which entries may be made; ``closes`` itself is outside."""
+
+    opens: time
+    closes: time
+
+    def __str__(self) -> str:
+        return f"{self.opens:%H:%M} to {self.closes:%H:%M} IST"
+
+    def has(self, moment: time) -> bool:
+        """Whether it is open."""
+        return self.opens <= moment < self.closes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardSettings:
+    """What the trader set. None is off; what cannot be None is a sanity limit that is always on (design 4).
+
+    Money is in rupees, windows and ages in seconds, bands in percent of the last price. ``allowed_symbols`` are
+    ``EXCHANGE:SYMBOL``; an entry that ends in ``*`` stands for every symbol that begins like it.
+    """
+
+    maximum_quantity: int | None = None
+    order_value: Decimal | None = None
+    open_positions: int | None = None
+    orders_per_day: int = 500
+    loss_of_day: Decimal | None = None
+    allowed_symbols: frozenset[str] | None = None
+    trading_window: TradingWindow | None = None
+    duplicate_window: int | None = None
+    stale_after: int | None = None
+    price_band: Decimal = field(default=Decimal(20))
+    price_drift: Decimal | None = None
+    let_exits_through: bool = False
+    held_for: int = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be judged. ``signal_at`` is when the signal arose, where its sender says so.
+
+    ``is_change`` is a change of an order that is at the broker already: it is no further order.
+    """
+
+    order: OrderRequest
+    instrument: Instrument
+    now: datetime
+    time_of_day: time
+    signal_at: datetime | None = None
+    is_change: bool = False
+
+
+class Facts(Protocol):
+    """What rules may ask for. Each may raise a BridgeError: then nobody knows, and the order waits for the person."""
+
+    def last_price(self) -> Decimal:
+        """The last price of the instrument, in rupees."""
+
+    def exposures(self) -> Collection[PositionKey]:
+        """Every position that is open, or would be once what is working and in flight had filled."""
+
+    def profit_of_day(self) -> Decimal:
+        """Booked and open profit of today, in rupees; a loss is negative."""
+
+    def has_orders_of_day(self, number: int) -> bool:
+        """Whether at least ``number`` orders of today were sent or wait for the person."""
+
+    def has_equal_signal(self, since: datetime) -> bool:
+        """Whether the same source asked for exactly the same since then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """No, and why."""
+
+    guard: Guard
+    sentence: str
+
+
+_Rule = Callable[[Asked, GuardSettings, Facts], Refusal | None]
+
+
+def refusal(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    """The first rule that refuses an entry, or None."""
+    return refusal_of_exit(asked, settings, facts) or refusal_of_entry(asked, settings, facts)
+
+
+def refusal_of_exit(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    """The first of the rules that hold for exits too: they guard against a slip of the finger."""
+    return _first(_FOR_EXITS_TOO, asked, settings, facts)
+
+
+def refusal_of_entry(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    """The first of the rules that only make sense for entries; what costs no read is asked first."""
+    return _first(_FOR_ENTRIES, asked, settings, facts)
+
+
+def drift(then: Decimal, now: Decimal, settings: GuardSettings) -> Refusal | None:
+    """Whether the price left the trader's limit while a ticket waited for him. ``then`` is the price at arrival."""
+    limit = settings.price_drift
+    if limit is None or not then or abs(now - then) * 100 <= limit * then:
+        return None
+    sentence = f"The price moved from {then} to {now} while it waited, by more than {limit} %."
+    return Refusal(guard=Guard.PRICE_DRIFT, sentence=sentence)
+
+
+def widens(before: GuardSettings, after: GuardSettings) -> bool:
+    """Whether ``after`` lets anything through that ``before`` stops: that needs step-up (design 5)."""
+    return (
+        any(_is_above(getattr(after, name), getattr(before, name)) for name in _UPPER_LIMITS)
+        or _is_above(before.duplicate_window or 0, after.duplicate_window or 0)
+        or _is_wider(before.trading_window, after.trading_window)
+        or (before.allowed_symbols is not None and not _covers(before.allowed_symbols, after.allowed_symbols))
+        or (after.let_exits_through and not before.let_exits_through)
+    )
+
+
+_UPPER_LIMITS = (
+    "maximum_quantity",
+    "order_value",
+    "open_positions",
+    "orders_per_day",
+    "loss_of_day",
+    "stale_after",
+    "price_band",
+    "price_drift",
+    "held_for",
+)
+
+
+def _is_above(one: Decimal | int | None, other: Decimal | int | None) -> bool:
+    """Of two upper limits, where None has no end."""
+    if one is None:
+        return other is not None
+    return other is not None and one > other
+
+
+def _is_wider(before: TradingWindow | None, after: TradingWindow | None) -> bool:
+    if before is None or after is None:
+        return before is not None
+    return after.opens < before.opens or after.closes > before.closes
+
+
+def _covers(allowed: Collection[str], wanted: Collection[str] | None) -> bool:
+    """Whether every symbol of ``wanted`` is one of ``allowed`` too. Many symbols are covered only by as many."""
+    many = [entry for entry in allowed if entry.endswith("*")]
+    return wanted is not None and all(_is_named(entry.removesuffix("*"), many) or entry in allowed for entry in wanted)
+
+
+# -- for exits too -----------------------------------------------------------------------------------------------
+
+
+def _sane_quantity(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:  # noqa: ARG001
+    freeze = asked.instrument.freeze_quantity
+    limit = FREEZE_MULTIPLE * freeze if freeze else LARGEST_QUANTITY
+    if asked.order.quantity <= limit:
+        return None
+    sentence = f"Quantity {asked.order.quantity} is above {limit}, more than any order of it can mean."
+    return Refusal(guard=Guard.MAXIMUM_QUANTITY, sentence=sentence)
+
+
+def _price_band(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    if asked.order.price_type is not PriceType.LIMIT:
+        return None
+    price, last = asked.order.price, facts.last_price()
+    if abs(price - last) * 100 <= settings.price_band * last:
+        return None
+    sentence = f"The price {price} is more than {settings.price_band} % away from the last price {last}."
+    return Refusal(guard=Guard.PRICE_BAND, sentence=sentence)
+
+
+# -- for entries only --------------------------------------------------------------------------------------------
+
+
+def _maximum_quantity(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:  # noqa: ARG001
+    limit = settings.maximum_quantity
+    if limit is None or asked.order.quantity <= limit:
+        return None
+    sentence = f"Quantity {asked.order.quantity} is above the {limit} you allow for one order."
+    return Refusal(guard=Guard.MAXIMUM_QUANTITY, sentence=sentence)
+
+
+def _allowed_symbols(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:  # noqa: ARG001
+    if settings.allowed_symbols is None or _is_listed(asked.order, settings.allowed_symbols):
+        return None
+    sentence = f"{asked.order.symbol} on {asked.order.exchange} is not among the symbols you allow."
+    return Refusal(guard=Guard.ALLOWED_SYMBOLS, sentence=sentence)
+
+
+def _trading_window(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:  # noqa: ARG001
+    window = settings.trading_window
+    if window is None or window.has(asked.time_of_day):
+        return None
+    sentence = f"It is {asked.time_of_day:%H:%M} IST; you allow entries from {window}."
+    return Refusal(guard=Guard.TRADING_WINDOW, sentence=sentence)
+
+
+def _stale_signal(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:  # noqa: ARG001
+    """A sender that does not say when its signal arose cannot be judged."""
+    if settings.stale_after is None or asked.signal_at is None:
+        return None
+    age = (asked.now - asked.signal_at).total_seconds()
+    if age <= settings.stale_after:
+        return None
+    sentence = f"The signal is {age:.0f} s old; you allow {settings.stale_after} s."
+    return Refusal(guard=Guard.STALE_SIGNAL, sentence=sentence)
+
+
+def _orders_per_day(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    if asked.is_change or not facts.has_orders_of_day(settings.orders_per_day):
+        return None
+    sentence = f"The {settings.orders_per_day} orders you allow for one day are used up."
+    return Refusal(guard=Guard.ORDERS_PER_DAY, sentence=sentence)
+
+
+def _duplicate_signal(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    window = settings.duplicate_window
+    if window is None or asked.is_change or not facts.has_equal_signal(asked.now - timedelta(seconds=window)):
+        return None
+    sentence = f"The same source asked for exactly the same less than {window} s ago."
+    return Refusal(guard=Guard.DUPLICATE_SIGNAL, sentence=sentence)
+
+
+def _order_value(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    limit = settings.order_value
+    if limit is None:
+        return None
+    value = asked.order.quantity * _price_at_most(asked.order, facts)
+    if value <= limit:
+        return None
+    return Refusal(guard=Guard.ORDER_VALUE, sentence=f"It is worth {value:.2f}, above the {limit} you allow.")
+
+
+def _loss_of_day(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:  # noqa: ARG001
+    limit = settings.loss_of_day
+    if limit is None:
+        return None
+    loss = -facts.profit_of_day()
+    if loss < limit:
+        return None
+    return Refusal(guard=Guard.LOSS_OF_DAY, sentence=f"Today's loss is {loss:.2f}; you stop at {limit}.")
+
+
+def _open_positions(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    limit = settings.open_positions
+    if limit is None:
+        return None
+    wanted = (asked.order.exchange, asked.order.symbol, asked.order.product)
+    others = sum(1 for key in facts.exposures() if key != wanted)
+    if others < limit:
+        return None
+    return Refusal(guard=Guard.OPEN_POSITIONS, sentence=f"You allow {limit} open positions; {others} others are open.")
+
+
+_FOR_EXITS_TOO: tuple[_Rule, ...] = (_sane_quantity, _price_band)
+_FOR_ENTRIES: tuple[_Rule, ...] = (
+    _maximum_quantity,
+    _allowed_symbols,
+    _trading_window,
+    _stale_signal,
+    _orders_per_day,
+    _duplicate_signal,
+    _order_value,
+    _loss_of_day,
+    _open_positions,
+)
+
+
+def _first(rules: tuple[_Rule, ...], asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    return next((found for rule in rules if (found := rule(asked, settings, facts)) is not None), None)
+
+
+def _price_at_most(order: OrderRequest, facts: Facts) -> Decimal:
+    """What one unit can cost or bring. A price that the price type does not use says nothing, and a sale below the
+    market is filled at the market.
+    """
+    has_price = order.price_type in {PriceType.LIMIT, PriceType.SL}
+    if has_price and order.action is Action.BUY:
+        return order.price
+    return max(order.price, facts.last_price()) if has_price else facts.last_price()
+
+
+def _is_listed(order: OrderRequest, allowed: Collection[str]) -> bool:
+    return _is_named(f"{order.exchange}:{order.symbol}", allowed)
+
+
+def _is_named(name: str, allowed: Collection[str]) -> bool:
+    return any(name == entry or (entry.endswith("*") and name.startswith(entry[:-1])) for entry in allowed)

@@ -1,0 +1,161 @@
+"""The rows of the journal: every statement that writes a ticket, an order or an event stands here.
+
+Each runs inside a transaction of :class:`~openalgo_bridge.store.journal.Journal`, which alone calls them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from openalgo_bridge.clock import to_ms
+from openalgo_bridge.errors import Conflict
+from openalgo_bridge.model import ticket as tickets
+from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, OrderRequest, Ref
+from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
+from openalgo_bridge.model.ticket import TicketDraft, operation_of, order_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """How a message to the broker ended. ``message`` is a sentence for the trader, or empty."""
+
+    state: OrderState
+    broker_order_id: BrokerOrderId | None = None
+    message: str = ""
+
+
+def accept(
+    db: sqlite3.Connection,
+    draft: TicketDraft,
+    state: TicketState,
+    now: datetime,
+    by: str,
+    reason: str = "",
+    expires_at: datetime | None = None,
+) -> int:
+    """A new ticket with its first two events: accepted, and what became of it in the same breath."""
+    row = db.execute(
+        "INSERT INTO ticket (ref, operation, request, order_mode, trading_mode, source, strategy, request_id,"
+        " state, reason, created_at, expires_at, decided_at, price_then, symbol, exchange, action, product)"
+        f" VALUES ({', '.join('?' * 18)})",
+        (
+            draft.ref,
+            draft.operation,
+            tickets.to_json(draft.request),
+            draft.order_mode,
+            draft.trading_mode,
+            draft.origin.source,
+            draft.origin.strategy,
+            draft.origin.request_id,
+            state,
+            reason,
+            to_ms(now),
+            None if expires_at is None else to_ms(expires_at),
+            None if state is TicketState.HELD else to_ms(now),
+            "" if draft.price_then is None else str(draft.price_then),
+            *_searched(draft.order),
+        ),
+    )
+    ticket_id = int(row.lastrowid or 0)
+    accepted = TicketState.ACCEPTED
+    record(db, ticket_id, now, by, ("", accepted, ""), (accepted, state, reason))
+    return ticket_id
+
+
+def insert_order(
+    db: sqlite3.Connection, ticket_id: int, ref: Ref, request: BrokerRequest, state: OrderState, now: datetime
+) -> int:
+    order, operation = order_of(request), operation_of(request)
+    row = db.execute(
+        "INSERT INTO orders (ticket_id, ref, operation, request, state, message, created_at, changed_at,"
+        " symbol, exchange, action, product, quantity) VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)",
+        (
+            ticket_id,
+            ref,
+            operation,
+            tickets.to_json(request),
+            state,
+            to_ms(now),
+            to_ms(now),
+            *_searched(order),
+            0 if order is None else order.quantity,
+        ),
+    )
+    return int(row.lastrowid or 0)
+
+
+def revise(db: sqlite3.Connection, ticket_id: int, request: BrokerRequest) -> None:
+    """Another request in a held ticket; the database refuses it in any other state."""
+    db.execute(
+        "UPDATE ticket SET request = ?, symbol = ?, exchange = ?, action = ?, product = ? WHERE id = ?",
+        (tickets.to_json(request), *_searched(order_of(request)), ticket_id),
+    )
+
+
+def tell(db: sqlite3.Connection, ticket_id: int, reason: str) -> None:
+    """What a ticket says about itself, without a move."""
+    db.execute("UPDATE ticket SET reason = ? WHERE id = ?", (reason, ticket_id))
+
+
+def move_ticket(
+    db: sqlite3.Connection,
+    ticket_id: int,
+    was: TicketState,
+    becomes: TicketState,
+    now: datetime,
+    by: str,
+    reason: str = "",
+) -> None:
+    if (was, becomes) not in TICKET_MOVES:
+        raise RuntimeError(f"a ticket never moves from {was} to {becomes}")
+    moved = db.execute(
+        "UPDATE ticket SET state = ?, reason = ?, decided_at = CASE WHEN ? = 'held' THEN NULL ELSE ? END"
+        " WHERE id = ? AND state = ?",
+        (becomes, reason, becomes, to_ms(now), ticket_id, was),
+    )
+    if moved.rowcount != 1:
+        raise Conflict(f"Ticket {ticket_id} is not {was} any more.")
+    record(db, ticket_id, now, by, (was, becomes, reason))
+
+
+def move_order(
+    db: sqlite3.Connection, order_id: int, was: OrderState, outcome: Settlement, now: datetime, by: str
+) -> Ref:
+    if (was, outcome.state) not in ORDER_MOVES:
+        raise RuntimeError(f"an order never moves from {was} to {outcome.state}")
+    moved = db.execute(
+        "UPDATE orders SET state = ?, broker_order_id = coalesce(?, broker_order_id), message = ?, changed_at = ?"
+        " WHERE id = ? AND state = ? RETURNING ticket_id, ref",
+        (outcome.state, outcome.broker_order_id, outcome.message, to_ms(now), order_id, was),
+    ).fetchall()
+    if len(moved) != 1:
+        raise Conflict(f"Order {order_id} is not {was} any more.")
+    record(db, moved[0]["ticket_id"], now, by, (was, outcome.state, outcome.message), order_id=order_id)
+    return Ref(moved[0]["ref"])
+
+
+def record(
+    db: sqlite3.Connection,
+    ticket_id: int,
+    now: datetime,
+    by: str,
+    *moves: tuple[str, str, str],
+    order_id: int | None = None,
+) -> None:
+    """One event per move: from, to, why."""
+    last = db.execute("SELECT max(number) AS number FROM order_event WHERE ticket_id = ?", (ticket_id,)).fetchone()
+    number = last["number"] or 0
+    for was, becomes, reason in moves:
+        number += 1
+        db.execute(
+            "INSERT INTO order_event (ticket_id, number, order_id, was, state, reason, by_whom, at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (ticket_id, number, order_id, was, becomes, reason, by, to_ms(now)),
+        )
+
+
+def _searched(order: OrderRequest | None) -> tuple[str, str, str, str]:
+    """What lists and limits ask for."""
+    return ("", "", "", "") if order is None else (order.symbol, order.exchange, order.action, order.product)

@@ -1,0 +1,147 @@
+"""Migrations of the order path in ``bridge.db``: what ``store/schema.py`` registers. A released one never changes."""
+
+from __future__ import annotations
+
+import sqlite_utils
+
+# Literal on purpose: a released migration does not follow later changes of model/states.py. A test compares the two.
+# The empty word is birth: a row may also be born where its first moves, in the same commit, would have brought it.
+_TICKET_MOVES = (
+    ("", "accepted"),
+    ("", "held"),
+    ("", "released"),
+    ("", "denied"),
+    ("accepted", "held"),
+    ("accepted", "released"),
+    ("accepted", "denied"),
+    ("held", "approved"),
+    ("held", "rejected"),
+    ("held", "expired"),
+    ("approved", "released"),
+    ("approved", "held"),
+)
+_ORDER_MOVES = (
+    ("", "planned"),
+    ("", "sending"),
+    ("planned", "sending"),
+    ("planned", "dropped"),
+    ("sending", "sent"),
+    ("sending", "rejected"),
+    ("sending", "unknown"),
+    ("unknown", "sent"),
+    ("unknown", "not_placed"),
+    ("unknown", "parked"),
+    ("parked", "sent"),
+    ("parked", "not_placed"),
+)
+
+
+def m010_journal_rules(db: sqlite_utils.Database) -> None:
+    """The legal moves, kept by the database too, and what lists of tickets are filtered by.
+
+    A fault in the program can then neither skip a state nor rewrite what was written down (security 4.9).
+    """
+    db.execute(
+        """CREATE TABLE legal_move (
+            kind TEXT NOT NULL CHECK (kind IN ('ticket', 'orders')),
+            was TEXT NOT NULL,
+            becomes TEXT NOT NULL,
+            PRIMARY KEY (kind, was, becomes)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    for kind, moves in (("ticket", _TICKET_MOVES), ("orders", _ORDER_MOVES)):
+        for was, becomes in moves:
+            db.execute("INSERT INTO legal_move VALUES (?, ?, ?)", (kind, was, becomes))
+        db.execute(
+            f"""CREATE TRIGGER {kind}_moves BEFORE UPDATE OF state ON {kind}
+                WHEN NOT EXISTS (SELECT 1 FROM legal_move
+                    WHERE kind = '{kind}' AND was = old.state AND becomes = new.state)
+                BEGIN SELECT RAISE(ABORT, '{kind}: not a legal move'); END"""
+        )
+        db.execute(
+            f"""CREATE TRIGGER {kind}_births BEFORE INSERT ON {kind}
+                WHEN NOT EXISTS (SELECT 1 FROM legal_move
+                    WHERE kind = '{kind}' AND was = '' AND becomes = new.state)
+                BEGIN SELECT RAISE(ABORT, '{kind}: not born in such a state'); END"""
+        )
+    db.execute("ALTER TABLE order_event ADD COLUMN was TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE order_event ADD COLUMN by_whom TEXT NOT NULL DEFAULT ''")
+    for change in ("UPDATE", "DELETE"):
+        db.execute(
+            f"CREATE TRIGGER order_event_no_{change.lower()} BEFORE {change} ON order_event"
+            " BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"
+        )
+    # Decimal text, empty where no price was known when it arrived.
+    db.execute("ALTER TABLE ticket ADD COLUMN price_then TEXT NOT NULL DEFAULT ''")
+    # What lists and limits ask for. Not generated columns: json_extract is no trusted function in a schema.
+    for table in ("ticket", "orders"):
+        for name in ("symbol", "exchange", "action", "product"):
+            _read_out(db, table, name, "TEXT", "''")
+    _read_out(db, "orders", "quantity", "INTEGER", "0")
+    db.execute(
+        """CREATE TRIGGER ticket_kept BEFORE UPDATE OF request ON ticket
+            WHEN new.state <> 'held' OR old.state <> 'held'
+            BEGIN SELECT RAISE(ABORT, 'only a held ticket may be revised'); END"""
+    )
+    db.execute(
+        """CREATE TRIGGER ticket_stamped BEFORE UPDATE OF ref, operation, order_mode, trading_mode, source ON ticket
+            BEGIN SELECT RAISE(ABORT, 'what a ticket was accepted as never changes'); END"""
+    )
+    db.execute(
+        """CREATE TRIGGER orders_kept BEFORE UPDATE OF ticket_id, ref, operation, request ON orders
+            BEGIN SELECT RAISE(ABORT, 'what is sent never changes'); END"""
+    )
+    # A page by key of the Action Center reads its own rows only.
+    db.execute("CREATE INDEX ticket_by_strategy ON ticket (strategy, id)")
+    db.execute("CREATE INDEX ticket_by_symbol ON ticket (symbol, id)")
+
+
+def m011_idempotency(db: sqlite_utils.Database) -> None:
+    """What was asked under an Idempotency-Key, and what was answered. Written by ``store/idempotency.py`` alone.
+
+    ``request_id`` is the call's, and the ticket's that it made: after a crash it leads from a call without an
+    answer to what became of it. ``after_ticket`` is the newest ticket of the moment, where that search begins.
+    """
+    db.execute(
+        """CREATE TABLE idempotency (
+            id INTEGER PRIMARY KEY,
+            fingerprint TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            key TEXT NOT NULL,
+            body_digest BLOB NOT NULL,
+            request_id TEXT NOT NULL,
+            after_ticket INTEGER NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('running', 'done')),
+            status INTEGER,
+            answer TEXT,
+            created_at INTEGER NOT NULL,
+            UNIQUE (fingerprint, endpoint, key),
+            CHECK ((state = 'done') = (status IS NOT NULL)),
+            CHECK ((state = 'done') = (answer IS NOT NULL))
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX idempotency_by_time ON idempotency (created_at)")
+
+
+def m012_kill_switch(db: sqlite_utils.Database) -> None:
+    """One row that the claim of every order reads. Written by ``store/kill_switch.py`` alone."""
+    db.execute(
+        """CREATE TABLE kill_switch (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            is_on INTEGER NOT NULL CHECK (is_on IN (0, 1)),
+            reason TEXT NOT NULL,
+            by_whom TEXT NOT NULL,
+            since INTEGER,
+            CHECK ((is_on = 1) = (since IS NOT NULL))
+        ) STRICT"""
+    )
+    db.execute("INSERT INTO kill_switch VALUES (1, 0, '', '', NULL)")
+
+
+def _read_out(db: sqlite_utils.Database, table: str, name: str, kind: str, otherwise: str) -> None:
+    """A column with a field of the request: of the order itself, or of the order that a change shall lead to."""
+    db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind} NOT NULL DEFAULT {otherwise}")
+    db.execute(
+        f"UPDATE {table} SET {name} = coalesce(json_extract(request, '$.{name}'),"
+        f" json_extract(request, '$.order.{name}'), {otherwise})"
+    )

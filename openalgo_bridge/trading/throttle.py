@@ -1,0 +1,50 @@
+"""How fast messages go to a broker: one bucket of tokens over every path, slice and leg (design 4)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from openalgo_bridge.errors import Busy
+
+_KEPT_BACK = 2.0
+"""Tokens that only cancels and exits may take."""
+
+_DEADLINE_S = 5.0
+
+
+class Throttle:
+    """A bucket that fills by ``per_second`` and holds one second's worth. Thread-safe, first come first served.
+
+    ``monotonic`` tells seconds and ``wait`` lets them pass.
+    """
+
+    def __init__(self, per_second: float, *, monotonic: Callable[[], float], wait: Callable[[float], object]) -> None:
+        self._per_second = per_second
+        self._size = max(per_second, _KEPT_BACK + 1)
+        self._tokens = self._size
+        self._monotonic = monotonic
+        self._wait = wait
+        self._filled_at = monotonic()
+        self._lock = threading.Lock()
+
+    def take(self, *, urgent: bool = False) -> None:
+        """One token, waiting for it. Raises Busy when it would take longer than the deadline; nothing was sent."""
+        until = self._monotonic() + _DEADLINE_S
+        while (missing := self._missing(urgent=urgent)) > 0:
+            pause = missing / self._per_second
+            if self._monotonic() + pause > until:
+                raise Busy(f"Not sent, busy: this broker takes {self._per_second:g} orders a second. Ask again.")
+            self._wait(pause)
+
+    def _missing(self, *, urgent: bool) -> float:
+        """Take a token and answer 0, or answer how many more must come first."""
+        with self._lock:
+            now = self._monotonic()
+            self._tokens = min(self._size, self._tokens + (now - self._filled_at) * self._per_second)
+            self._filled_at = now
+            missing = (1.0 if urgent else 1.0 + _KEPT_BACK) - self._tokens
+            if missing <= 1e-9:
+                self._tokens -= 1.0
+                return 0.0
+            return missing

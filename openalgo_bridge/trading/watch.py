@@ -1,0 +1,118 @@
+"""The bridge's one timer: opens the order doors, lets held tickets expire, looks up orders in doubt. Never sends."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, StorageError
+from openalgo_bridge.store import integrity
+from openalgo_bridge.trading.doors import DoorState
+from openalgo_bridge.trading.recovery import Absences, look_up_all, recover
+
+_INTERVAL_S = 5.0
+_ROUNDS_BETWEEN_PRUNINGS = 720
+_log = logging.getLogger(__name__)
+
+
+def _tell_nobody(_: str) -> None:
+    pass
+
+
+class Watch:
+    """One daemon thread, owned by whoever serves. ``tell`` gets sentences for the console."""
+
+    def __init__(
+        self, desk: Desk, *, tell: Callable[[str], None] = _tell_nobody, interval_s: float = _INTERVAL_S
+    ) -> None:
+        self._desk = desk
+        self._tell = tell
+        self._interval_s = interval_s
+        self._absences = Absences(desk.clock)
+        self._stopping = threading.Event()
+        self._has_recovered = False
+        self._rounds = 0
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """From now on, once at once and then on the timer."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """End it; False when it is still inside a call of the broker, which ends with the process."""
+        self._stopping.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def round(self) -> None:
+        """What is due now. A fault is logged, the rest is done all the same, and it is tried again next time."""
+        if self._desk.doors.state is DoorState.SHUT:
+            return
+        if self._desk.doors.state is not DoorState.OPEN:
+            self._attempt(self._open_doors)
+        if not self._has_recovered:
+            return
+        self._attempt(self._desk.store.journal.expire_held)
+        self._attempt(lambda: look_up_all(self._desk, self._absences))
+        if self._rounds % _ROUNDS_BETWEEN_PRUNINGS == 0:
+            self._attempt(self._desk.store.idempotency.prune)
+        self._rounds += 1
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.round()
+            self._stopping.wait(self._interval_s)
+
+    def _attempt(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except Exception:  # noqa: BLE001 - listed in tests/test_architecture.py
+            # A dead timer would leave tickets open and orders in doubt for ever, and nobody would see it.
+            _log.exception("the watch could not do all of its round")
+
+    def _open_doors(self) -> None:
+        """Sound journal, unfinished orders, a broker that answers: only then may orders come in."""
+        doors = self._desk.doors
+        if not self._has_recovered and not self._recover():
+            return
+        reason = self._why_unreadable()
+        if reason:
+            doors.keep_safe(f"Held because the broker cannot be read since the start: {reason}")
+            return
+        if doors.state is DoorState.SAFE:
+            self._tell("The broker can be read again: orders are no longer held.")
+        doors.open()
+
+    def _recover(self) -> bool:
+        """Write down what the last run left unfinished, and look it up. False when the journal cannot be trusted."""
+        damage = _damage(self._desk)
+        if damage:
+            cure = "Stop the bridge and put a backup in its place."
+            self._desk.doors.shut(f"No order can be taken: bridge.db is damaged ({damage}). {cure}")
+            return False
+        found = recover(self._desk, self._absences)
+        self._has_recovered = True
+        if str(found):
+            self._tell(str(found))
+        return True
+
+    def _why_unreadable(self) -> str:
+        """Why a connected broker does not show its orders and positions; empty when all of them do."""
+        for mode in self._desk.brokers:
+            broker = self._desk.broker(mode)
+            try:
+                broker.order_book()
+                broker.positions()
+            except BridgeError as error:
+                return error.message
+        return ""
+
+
+def _damage(desk: Desk) -> str:
+    """What is wrong with the file that orders are written into; empty when it is sound."""
+    try:
+        return "; ".join(integrity.faults_of(desk.settings.db_dir / "bridge.db"))
+    except StorageError as error:
+        return error.message

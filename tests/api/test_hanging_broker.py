@@ -1,0 +1,124 @@
+"""A broker that hangs takes no more than its share: the kill switch, cancels and the pages still answer."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+
+from openalgo_bridge.account.setup import SetupCode, create_account
+from openalgo_bridge.app import create_app
+from openalgo_bridge.commands.serve import record_refusal
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, PriceType
+from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.server import THREADS, Server
+from openalgo_bridge.trading import kill_switch, orders
+from openalgo_bridge.trading.sending import Sent
+from tests.conftest import PASSWORD, TRADER, free_port
+from tests.fakes import ScriptedBroker, with_broker
+
+ORDER = {"strategy": "test", "symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": "10"}
+RESTING = OrderRequest(
+    symbol="TCS",
+    exchange=Exchange.NSE,
+    action=Action.BUY,
+    quantity=1,
+    price_type=PriceType.LIMIT,
+    price=Decimal(1000),
+)
+CALLS = 20
+PATIENCE_S = 20.0
+"""Far beyond what any answer takes, and far below how long the broker hangs: for ever."""
+
+
+@dataclass
+class Hanging(ScriptedBroker):
+    """Takes an order for RELIANCE and does not answer before ``answers`` is set."""
+
+    answers: threading.Event = field(default_factory=threading.Event)
+    inside: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        placed = super().place(permit)
+        if permit.request.symbol == "RELIANCE":
+            self.inside.release()
+            self.answers.wait()
+        return placed
+
+
+@dataclass(frozen=True)
+class Served:
+    """A bridge on a real socket."""
+
+    desk: Desk
+    broker: Hanging
+    url: str
+    key: str
+
+    def post(self, path: str, **fields: object) -> tuple[int, Any]:
+        body = json.dumps({"apikey": self.key, **fields}).encode()
+        return self._answer(urllib.request.Request(f"{self.url}/api/v1/{path}", body))
+
+    def get(self, path: str) -> int:
+        with closing(urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE_S)) as answer:
+            return int(answer.status)
+
+    def _answer(self, request: urllib.request.Request) -> tuple[int, Any]:
+        try:
+            with closing(urllib.request.urlopen(request, timeout=PATIENCE_S)) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with closing(refused):
+                return refused.code, json.load(refused)
+
+
+@pytest.fixture
+def served(desk: Desk) -> Iterator[Served]:
+    port = free_port()
+    broker = Hanging(desk)
+    ours = with_broker(replace(desk, settings=replace(desk.settings, flask_port=port)), broker)
+    key = create_account(ours, "trader", PASSWORD, risk_accepted=True)
+    server = Server(
+        create_app(ours, SetupCode(announce=lambda code: None)), port=port, refused=partial(record_refusal, ours)
+    )
+    server.start()
+    yield Served(ours, broker, f"http://127.0.0.1:{port}", key)
+    broker.answers.set()
+    server.close()
+
+
+def test_while_it_hangs_everything_that_makes_safe_still_answers(served: Served) -> None:
+    resting = orders.place(served.desk, RESTING, Origin(source="api", strategy="test", request_id="r1"))
+    assert isinstance(resting, Sent)
+    with ThreadPoolExecutor(CALLS) as programs:
+        answers = [programs.submit(served.post, "placeorder", **ORDER) for _ in range(CALLS)]
+        for _ in range(THREADS - 4):
+            assert served.broker.inside.acquire(timeout=PATIENCE_S)
+        try:
+            assert served.get("/healthz") == 200
+            assert served.get("/login") == 200
+            assert served.post("ping")[0] == 200
+            assert served.post("cancelorder", orderid=resting.broker_order_id)[0] == 200
+            engaged = kill_switch.engage(served.desk, "it hangs", cancel_all=True, close_all=False, by=TRADER)
+            assert engaged.state.is_on
+            # Nobody can tell whether this is an exit, so it is neither sent nor refused.
+            assert "pending_order_id" in served.post("placeorder", **ORDER)[1]
+        finally:
+            served.broker.answers.set()
+        statuses = sorted(answer.result()[0] for answer in answers)
+    assert statuses == [200] * (THREADS - 4) + [503] * (CALLS - THREADS + 4)
+    placed = [order for order in served.broker.order_book() if order.request.symbol == "RELIANCE"]
+    assert len(placed) == THREADS - 4
+    assert not [order for order in placed if order.status.is_working], "the kill switch cancelled them too"

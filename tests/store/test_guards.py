@@ -1,0 +1,207 @@
+"""What the trader set survives, is audited, and fails closed; what a limit counts is counted right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import time, timedelta
+from decimal import Decimal
+
+import pytest
+
+from openalgo_bridge.errors import Invalid, StorageError
+from openalgo_bridge.model.audit import AuditEvent
+from openalgo_bridge.model.guards import Guard, GuardSettings, TradingWindow
+from openalgo_bridge.model.order import Exchange, Product, TradingMode
+from openalgo_bridge.model.states import OrderState
+from openalgo_bridge.model.ticket import Origin, TicketDraft, new_ref, to_json
+from openalgo_bridge.store.audit import AuditLog
+from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.guards import Guards
+from openalgo_bridge.store.journal import Journal, Settlement
+from openalgo_bridge.store.kill_switch import KillSwitch
+from tests.conftest import TRADER, FixedClock
+from tests.store.test_journal import BUY_TEN, a_draft
+
+STRICT = GuardSettings(
+    maximum_quantity=100,
+    order_value=Decimal("100000.50"),
+    open_positions=3,
+    orders_per_day=50,
+    loss_of_day=Decimal(5000),
+    allowed_symbols=frozenset({"NSE:RELIANCE", "NFO:NIFTY*"}),
+    trading_window=TradingWindow(opens=time(9, 20), closes=time(15, 15)),
+    duplicate_window=10,
+    stale_after=30,
+    price_band=Decimal("2.5"),
+    price_drift=Decimal(1),
+    let_exits_through=True,
+    held_for=600,
+)
+ORIGIN = Origin(source="api", strategy="s", request_id="r")
+
+
+@pytest.fixture
+def guards(db: Database, clock: FixedClock) -> Guards:
+    return Guards(db, clock)
+
+
+@pytest.fixture
+def journal(db: Database, clock: FixedClock) -> Journal:
+    return Journal(db, clock)
+
+
+@pytest.fixture
+def kill_switch(db: Database, clock: FixedClock) -> KillSwitch:
+    return KillSwitch(db, clock)
+
+
+def a_buy(clock: FixedClock, origin: Origin = ORIGIN) -> TicketDraft:
+    return replace(a_draft(BUY_TEN), ref=new_ref(clock.now()), origin=origin)
+
+
+def test_a_fresh_file_has_the_sanity_limits_only(guards: Guards) -> None:
+    assert guards.load() == GuardSettings()
+
+
+def test_what_was_saved_is_loaded_and_audited(guards: Guards, db: Database, clock: FixedClock) -> None:
+    guards.save(STRICT, by=TRADER)
+    assert Guards(db, clock).load() == STRICT
+    assert guards.held_for() == timedelta(minutes=10)
+    (line,) = AuditLog(db, clock).page()
+    assert (line.event, line.actor.name) == (AuditEvent.GUARDS, "trader")
+    assert "maximum_quantity: off" in line.before
+    assert "maximum_quantity: 100" in line.after
+
+
+def test_saving_what_stands_already_is_no_change(guards: Guards, db: Database, clock: FixedClock) -> None:
+    guards.save(GuardSettings(), by=TRADER)
+    assert AuditLog(db, clock).page() == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [GuardSettings(allowed_symbols=frozenset()), GuardSettings(maximum_quantity=-1), GuardSettings(orders_per_day=0)],
+)
+def test_limits_that_could_not_be_read_again_are_not_kept(guards: Guards, settings: GuardSettings) -> None:
+    with pytest.raises(Invalid):
+        guards.save(settings, by=TRADER)
+    assert guards.load() == GuardSettings()
+
+
+def test_a_value_that_means_nothing_is_never_taken_for_off(guards: Guards, db: Database) -> None:
+    db.write("INSERT INTO guard VALUES ('maximum_quantity', 'lots')")
+    with pytest.raises(StorageError):
+        guards.load()
+
+
+def test_the_orders_of_a_day_are_counted_up_to_the_limit(guards: Guards, journal: Journal, clock: FixedClock) -> None:
+    midnight = clock.now() - timedelta(hours=10)
+    clock.move(days=-1)
+    journal.release(a_buy(clock))
+    clock.move(days=1)
+    for _ in range(2):
+        journal.release(a_buy(clock))
+    journal.hold(a_buy(clock), expires_at=None, reason="")
+    assert guards.has_orders_since(midnight, TradingMode.ANALYZE, 3)
+    assert not guards.has_orders_since(midnight, TradingMode.ANALYZE, 4)
+    assert not guards.has_orders_since(midnight, TradingMode.LIVE, 1)
+    assert not guards.has_orders_since(midnight, TradingMode.ANALYZE, 3, but=4)
+
+
+def test_what_was_refused_does_not_use_up_the_day(guards: Guards, journal: Journal, clock: FixedClock) -> None:
+    for _ in range(5):
+        journal.deny(a_buy(clock), guard=Guard.ORDER_VALUE, reason="no")
+    held = journal.hold(a_buy(clock), expires_at=None, reason="")
+    journal.reject(held.id, held.shown, "no", by=TRADER)
+    assert not guards.has_orders_since(clock.now(), TradingMode.ANALYZE, 1)
+
+
+def test_an_equal_signal_is_the_same_order_of_the_same_source_in_the_window(
+    guards: Guards, journal: Journal, clock: FixedClock
+) -> None:
+    ticket, _ = journal.release(a_buy(clock))
+    now = clock.now()
+
+    def is_known(origin: Origin = ORIGIN, quantity: int = BUY_TEN.quantity, but: int | None = None) -> bool:
+        order = replace(BUY_TEN, quantity=quantity)
+        return guards.has_equal_signal(order, origin, TradingMode.ANALYZE, now, but=but)
+
+    assert is_known()
+    assert not is_known(quantity=11)
+    assert not is_known(replace(ORIGIN, source="webhook:tv"))
+    assert not is_known(replace(ORIGIN, strategy="t"))
+    assert not is_known(but=ticket.id)
+    later = now + timedelta(seconds=1)
+    assert not guards.has_equal_signal(BUY_TEN, ORIGIN, TradingMode.ANALYZE, later)
+    assert not guards.has_equal_signal(BUY_TEN, ORIGIN, TradingMode.LIVE, now)
+
+
+def test_what_the_broker_refused_may_be_asked_again(guards: Guards, journal: Journal, clock: FixedClock) -> None:
+    _, permit = journal.release(a_buy(clock))
+    journal.settle(permit.order_id, Settlement(state=OrderState.REJECTED, message="funds"))
+    assert not guards.has_equal_signal(BUY_TEN, ORIGIN, TradingMode.ANALYZE, clock.now())
+
+
+def test_what_is_in_flight_is_an_exposure_until_it_is_settled(
+    guards: Guards, journal: Journal, clock: FixedClock
+) -> None:
+    _, permit = journal.release(a_buy(clock))
+    assert guards.exposures(TradingMode.ANALYZE) == {(Exchange.NSE, BUY_TEN.symbol, BUY_TEN.product)}
+    assert guards.exposures(TradingMode.LIVE) == set()
+    journal.settle(permit.order_id, Settlement(state=OrderState.SENT))
+    assert guards.exposures(TradingMode.ANALYZE) == set()
+
+
+def test_a_symbol_is_in_doubt_while_one_of_its_orders_is(guards: Guards, journal: Journal, clock: FixedClock) -> None:
+    _, permit = journal.release(a_buy(clock))
+    assert guards.in_doubt(BUY_TEN, TradingMode.ANALYZE) is None
+    journal.settle(permit.order_id, Settlement(state=OrderState.UNKNOWN))
+    assert guards.in_doubt(BUY_TEN, TradingMode.ANALYZE) == permit.ref
+    assert guards.in_doubt(replace(BUY_TEN, product=Product.CNC), TradingMode.ANALYZE) == permit.ref
+    assert guards.in_doubt(replace(BUY_TEN, symbol="TCS"), TradingMode.ANALYZE) is None
+    assert guards.in_doubt(BUY_TEN, TradingMode.LIVE) is None
+    journal.settle(permit.order_id, Settlement(state=OrderState.PARKED), was=OrderState.UNKNOWN)
+    assert guards.in_doubt(BUY_TEN, TradingMode.ANALYZE) == permit.ref
+
+
+def test_the_looks_of_every_order_use_an_index(guards: Guards, db: Database) -> None:
+    """A scan of all orders ever would make each order slower than the one before."""
+    seen: list[str] = []
+    db.tables.conn.set_trace_callback(seen.append)
+    guards.in_doubt(BUY_TEN, TradingMode.ANALYZE)
+    guards.exposures(TradingMode.ANALYZE)
+    db.tables.conn.set_trace_callback(None)
+    for statement in seen:
+        plan = [row["detail"] for row in db.read(f"EXPLAIN QUERY PLAN {statement}")]
+        assert not [step for step in plan if step.startswith("SCAN")], plan
+
+
+def test_the_kill_switch_keeps_the_first_reason_and_is_audited_each_time(
+    kill_switch: KillSwitch, db: Database, clock: FixedClock
+) -> None:
+    assert not kill_switch.state().is_on
+    kill_switch.engage("feed is wrong", by=TRADER)
+    clock.move(minutes=5)
+    state = kill_switch.engage("again", by=TRADER)
+    assert (state.is_on, state.reason, state.by) == (True, "feed is wrong", "trader")
+    assert state.since == clock.now() - timedelta(minutes=5)
+    assert "feed is wrong" in str(state)
+    kill_switch.release(by=TRADER)
+    kill_switch.release(by=TRADER)
+    assert not KillSwitch(db, clock).state().is_on
+    events = [line.event for line in AuditLog(db, clock).page()]
+    assert events == [AuditEvent.KILL_SWITCH_OFF, AuditEvent.KILL_SWITCH_ON, AuditEvent.KILL_SWITCH_ON]
+
+
+def test_a_kill_switch_that_is_gone_is_not_off(kill_switch: KillSwitch, db: Database) -> None:
+    db.write("DELETE FROM kill_switch")
+    with pytest.raises(StorageError):
+        kill_switch.state()
+
+
+def test_a_signal_is_compared_as_the_journal_keeps_it(journal: Journal, clock: FixedClock, db: Database) -> None:
+    """The comparison above is of texts: it means something only while a request has exactly one."""
+    ticket, _ = journal.release(a_buy(clock))
+    row = db.read_one("SELECT request FROM ticket WHERE id = ?", (ticket.id,))
+    assert row is not None
+    assert row["request"] == to_json(BUY_TEN)

@@ -1,0 +1,154 @@
+"""What the person decides: once, what was shown, in the order it arrived; and may change before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotFound, Rejected
+from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType, Product
+from openalgo_bridge.model.states import TicketState
+from openalgo_bridge.model.ticket import Origin, Ticket
+from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.trading.approvals import Revision
+from openalgo_bridge.trading.sending import Sent
+from tests.conftest import TRADER, FixedClock
+from tests.fakes import ScriptedBroker, in_threads, with_broker
+
+ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+LIMIT = OrderRequest(
+    symbol="RELIANCE",
+    exchange=Exchange.NSE,
+    action=Action.BUY,
+    quantity=10,
+    price_type=PriceType.LIMIT,
+    price=Decimal(1000),
+)
+WANTED = Revision(quantity=5, price=Decimal(999), trigger_price=Decimal(0), product=Product.CNC)
+
+
+@pytest.fixture
+def broker(desk: Desk) -> ScriptedBroker:
+    return ScriptedBroker(desk)
+
+
+@pytest.fixture
+def scripted(desk: Desk, broker: ScriptedBroker) -> Desk:
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    return with_broker(desk, broker)
+
+
+def held(desk: Desk, order: OrderRequest = LIMIT) -> Ticket:
+    return orders.place(desk, order, ORIGIN).ticket
+
+
+def test_what_is_sent_is_what_was_revised_and_shown_again(scripted: Desk, broker: ScriptedBroker) -> None:
+    waiting = held(scripted)
+    revised = approvals.revise(scripted, waiting.id, waiting.shown, WANTED, by=TRADER)
+    assert (revised.state, revised.ref, broker.calls) == (TicketState.HELD, waiting.ref, [])
+    with pytest.raises(Conflict):
+        approvals.approve(scripted, waiting.id, waiting.shown, by=TRADER)
+    assert isinstance(approvals.approve(scripted, waiting.id, revised.shown, by=TRADER), Sent)
+    (there,) = broker.book.values()
+    assert there.request == replace(LIMIT, quantity=5, price=Decimal(999), product=Product.CNC)
+    assert "quantity 10 -> 5" in scripted.store.journal.events(waiting.id)[2].reason
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        replace(WANTED, quantity=0),
+        replace(WANTED, quantity=-5),
+        replace(WANTED, price=Decimal(0)),
+        replace(WANTED, price=Decimal("999.001")),
+        Revision(quantity=10, price=Decimal(1000), trigger_price=Decimal(0), product=Product.MIS),
+    ],
+)
+def test_a_revision_that_makes_no_sense_changes_nothing(
+    scripted: Desk, broker: ScriptedBroker, nonsense: Revision
+) -> None:
+    waiting = held(scripted)
+    with pytest.raises(Invalid):
+        approvals.revise(scripted, waiting.id, waiting.shown, nonsense, by=TRADER)
+    assert (approvals.ticket(scripted, waiting.id), broker.calls) == (waiting, [])
+
+
+def test_what_the_broker_would_refuse_is_not_revised(scripted: Desk, broker: ScriptedBroker) -> None:
+    waiting = held(scripted)
+    broker.refuses = "CNC not allowed"
+    with pytest.raises(Rejected):
+        approvals.revise(scripted, waiting.id, waiting.shown, WANTED, by=TRADER)
+    assert approvals.ticket(scripted, waiting.id) == waiting
+
+
+def test_what_was_decided_or_has_expired_or_never_was_cannot_be_revised(scripted: Desk, clock: FixedClock) -> None:
+    gone, late = held(scripted), held(scripted)
+    approvals.reject(scripted, gone.id, gone.shown, "no", by=TRADER)
+    with pytest.raises(Conflict):
+        approvals.revise(scripted, gone.id, gone.shown, WANTED, by=TRADER)
+    clock.move(minutes=6)
+    with pytest.raises(Conflict):
+        approvals.revise(scripted, late.id, late.shown, WANTED, by=TRADER)
+    with pytest.raises(NotFound):
+        approvals.revise(scripted, 99, "x", WANTED, by=TRADER)
+
+
+def test_many_go_in_the_order_in_which_they_arrived(scripted: Desk, broker: ScriptedBroker) -> None:
+    waiting = [held(scripted) for _ in range(4)]
+    chosen = [(ticket.id, ticket.shown) for ticket in reversed(waiting)]
+    verdicts = list(approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=True))
+    assert [verdict.ticket_id for verdict in verdicts] == [ticket.id for ticket in waiting]
+    assert broker.calls == [ticket.ref for ticket in waiting]
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_a_refusal_stops_the_rest_where_that_is_wanted(scripted: Desk, broker: ScriptedBroker, stop: bool) -> None:
+    waiting = [held(scripted) for _ in range(3)]
+    chosen = [(ticket.id, "stale" if ticket is waiting[1] else ticket.shown) for ticket in waiting]
+    verdicts = list(approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=stop))
+    assert isinstance(verdicts[1].refusal, Conflict)
+    assert len(verdicts) == (2 if stop else 3)
+    states = [approvals.ticket(scripted, ticket.id).state for ticket in waiting]
+    released, still = TicketState.RELEASED, TicketState.HELD
+    assert states == [released, still, still if stop else released]
+
+
+def test_what_the_kill_switch_refuses_stays_held(scripted: Desk, broker: ScriptedBroker) -> None:
+    waiting = held(scripted)
+    scripted.store.files[0].write("UPDATE kill_switch SET is_on = 1, since = 0")
+    with pytest.raises(Denied):
+        approvals.approve(scripted, waiting.id, waiting.shown, by=TRADER)
+    assert (approvals.ticket(scripted, waiting.id), broker.calls) == (waiting, [])
+
+
+def approved_by_eight_threads(scripted: Desk, broker: ScriptedBroker, number: int) -> None:
+    waiting = [held(scripted) for _ in range(number)]
+
+    def approve_all() -> int:
+        sent = 0
+        for ticket in waiting:
+            try:
+                approvals.approve(scripted, ticket.id, ticket.shown, by=TRADER)
+            except BridgeError:
+                continue
+            sent += 1
+        return sent
+
+    won = in_threads(8, approve_all)
+    assert sum(each for each in won if isinstance(each, int)) == number
+    assert sorted(broker.calls) == sorted(ticket.ref for ticket in waiting)
+
+
+def test_sixty_tickets_and_eight_threads_send_sixty_orders(scripted: Desk, broker: ScriptedBroker) -> None:
+    approved_by_eight_threads(scripted, broker, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_five_hundred_tickets_and_eight_threads_send_five_hundred_orders(
+    scripted: Desk, broker: ScriptedBroker, clock: FixedClock
+) -> None:
+    approved_by_eight_threads(scripted, broker, 500)

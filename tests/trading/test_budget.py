@@ -1,0 +1,191 @@
+"""A broker that hangs or counts: nobody waits for ever, cancels get through, and nothing is written for nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import pytest
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import Busy, NotAsked
+from openalgo_bridge.model.books import BrokerOrder, OrderStatus
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, TradingMode
+from openalgo_bridge.model.ticket import Origin, new_ref
+from openalgo_bridge.trading import orders
+from openalgo_bridge.trading.budget import KEPT_FOR_CANCELS, Budget
+from openalgo_bridge.trading.sending import Sent
+from openalgo_bridge.trading.throttle import Throttle
+from tests.fakes import ScriptedBroker, with_broker
+
+ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
+
+
+@dataclass
+class Hanging(ScriptedBroker):
+    """Takes orders and answers only when it is let go."""
+
+    entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def place(self, permit: object) -> object:  # type: ignore[override]
+        self.entered.release()
+        self.go_on.wait(60)
+        return super().place(permit)  # type: ignore[arg-type]
+
+
+SLOTS = 3
+
+
+@pytest.fixture
+def broker(desk: Desk) -> Hanging:
+    return Hanging(desk)
+
+
+@pytest.fixture
+def hanging(desk: Desk, broker: Hanging) -> Iterator[Desk]:
+    """A desk of which every place at the broker is taken."""
+    hanging = replace(with_broker(desk, broker), budget=Budget(SLOTS))
+    names = ("SBIN", "TCS", "INFY")
+    threads = [
+        threading.Thread(target=orders.place, args=(hanging, replace(BUY, symbol=name), ORIGIN)) for name in names
+    ]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert broker.entered.acquire(timeout=60)
+    yield hanging
+    broker.go_on.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_beyond_the_budget_an_order_is_refused_and_nothing_is_written(hanging: Desk, broker: Hanging) -> None:
+    before = len(hanging.store.journal.tickets())
+    with pytest.raises(Busy, match="Not sent"):
+        orders.place(hanging, BUY, ORIGIN)
+    assert len(hanging.store.journal.tickets()) == before
+
+
+def test_a_read_that_finds_no_place_says_so_at_once(hanging: Desk) -> None:
+    with pytest.raises(NotAsked):
+        hanging.broker(TradingMode.ANALYZE).order_book()
+
+
+def test_a_cancel_still_finds_a_place(hanging: Desk, broker: Hanging) -> None:
+    ref = new_ref(hanging.clock.now())
+    there = BrokerOrder(
+        id=BrokerOrderId("X1"),
+        tag=ref,
+        request=BUY,
+        status=OrderStatus.OPEN,
+        filled_quantity=0,
+        average_price=Decimal(0),
+        placed_at=hanging.clock.now(),
+    )
+    broker.book[ref] = there
+    assert isinstance(orders.cancel(hanging, "X1", ORIGIN), Sent)
+    assert broker.book[ref].status is OrderStatus.CANCELLED
+
+
+def test_places_are_given_back_however_it_ends() -> None:
+    budget = Budget(1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), budget.slot():
+            raise ZeroDivisionError
+    with budget.slot(), budget.slot(is_cancel=True):
+        pass
+
+
+def test_cancels_have_places_of_their_own_and_no_more() -> None:
+    budget = Budget(1)
+    held = [taken(budget, is_cancel=False)]
+    held += [taken(budget, is_cancel=True) for _ in range(KEPT_FOR_CANCELS)]
+    for is_cancel in (False, True):
+        with pytest.raises(Busy), budget.slot(is_cancel=is_cancel):
+            pass
+    for release in held:
+        release.set()
+
+
+class Wall:
+    """Seconds that pass only while somebody waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def wait(self, pause: float) -> None:
+        self.seconds += pause
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def throttle(wall: Wall) -> Throttle:
+    return Throttle(8, monotonic=wall.now, wait=wall.wait)
+
+
+def test_the_first_second_is_free_but_for_what_is_kept_back(throttle: Throttle, wall: Wall) -> None:
+    for _ in range(6):
+        throttle.take()
+    assert wall.seconds == 0
+    throttle.take()
+    assert wall.seconds == pytest.approx(1 / 8)
+
+
+def test_a_cancel_or_an_exit_does_not_wait_behind_entries(throttle: Throttle, wall: Wall) -> None:
+    for _ in range(6):
+        throttle.take()
+    throttle.take(urgent=True)
+    throttle.take(urgent=True)
+    assert wall.seconds == 0
+
+
+def test_never_more_than_the_rate(throttle: Throttle, wall: Wall) -> None:
+    for _ in range(80):
+        throttle.take(urgent=True)
+    assert wall.seconds == pytest.approx((80 - 8) / 8)
+
+
+def test_who_would_wait_too_long_is_told_at_once(wall: Wall) -> None:
+    slow = Throttle(0.1, monotonic=wall.now, wait=wall.wait)
+    slow.take(urgent=True)
+    before = wall.seconds
+    with pytest.raises(Busy, match=r"0\.1 orders a second"):
+        slow.take()
+    assert wall.seconds == before
+
+
+def test_an_order_that_the_throttle_refuses_was_not_written(desk: Desk, wall: Wall) -> None:
+    broker = ScriptedBroker(desk)
+    slow = Throttle(0.1, monotonic=wall.now, wait=wall.wait)
+    throttled = replace(with_broker(desk, broker), throttles={"scripted": slow})
+    placed = orders.place(throttled, BUY, ORIGIN)
+    assert isinstance(placed, Sent)
+    with pytest.raises(Busy):
+        orders.place(throttled, BUY, ORIGIN)
+    assert (len(broker.calls), len(throttled.store.journal.tickets())) == (1, 1)
+    assert isinstance(orders.cancel(throttled, placed.broker_order_id, ORIGIN), Sent)
+
+
+def taken(budget: Budget, *, is_cancel: bool) -> threading.Event:
+    """Another thread that has a place until the event is set."""
+    inside, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with budget.slot(is_cancel=is_cancel):
+            inside.set()
+            release.wait(60)
+
+    threading.Thread(target=hold).start()
+    assert inside.wait(60)
+    return release

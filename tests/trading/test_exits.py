@@ -1,0 +1,138 @@
+"""Exits in Semi-Auto: let through when they are proven, never past flat, whoever races with whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, NotSent, OutcomeUnknown
+from openalgo_bridge.model.books import OrderStatus
+from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.trading.sending import InDoubt, Sent
+from tests.conftest import TRADER
+from tests.fakes import ScriptedBroker, in_threads, with_broker
+
+ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
+SELL = replace(BUY, action=Action.SELL)
+RESTING_SELL = replace(SELL, price_type=PriceType.LIMIT, price=Decimal(1100))
+
+
+@pytest.fixture
+def broker(desk: Desk) -> ScriptedBroker:
+    return ScriptedBroker(desk)
+
+
+@pytest.fixture
+def scripted(desk: Desk, broker: ScriptedBroker) -> Desk:
+    """Semi-Auto, with exits let through."""
+    desk.store.guards.save(GuardSettings(let_exits_through=True), by=TRADER)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    return with_broker(desk, broker)
+
+
+def test_a_proven_exit_is_sent(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 10)
+    assert isinstance(orders.place(scripted, SELL, ORIGIN), Sent)
+
+
+@pytest.mark.parametrize(("held", "order"), [(10, BUY), (0, SELL), (9, SELL), (-10, SELL)])
+def test_what_is_no_exit_waits(scripted: Desk, broker: ScriptedBroker, held: int, order: OrderRequest) -> None:
+    broker.hold("RELIANCE", held)
+    assert isinstance(orders.place(scripted, order, ORIGIN), Held)
+    assert broker.calls == []
+
+
+def test_an_exit_waits_unless_exits_are_let_through(scripted: Desk, broker: ScriptedBroker, desk: Desk) -> None:
+    desk.store.guards.save(GuardSettings(), by=TRADER)
+    broker.hold("RELIANCE", 10)
+    assert isinstance(orders.place(scripted, SELL, ORIGIN), Held)
+
+
+def test_an_exit_whose_position_cannot_be_read_is_held_with_an_alarm(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.unreadable = NotSent("no connection")
+    held = orders.place(scripted, SELL, ORIGIN)
+    assert isinstance(held, Held)
+    assert "cannot be read: no connection" in held.reason
+
+
+def test_what_is_working_or_in_doubt_on_the_same_side_takes_the_room(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 20)
+    assert isinstance(orders.place(scripted, RESTING_SELL, ORIGIN), Sent)
+    broker.fault = lambda: OutcomeUnknown("timed out")
+    assert isinstance(orders.place(scripted, replace(SELL, quantity=5), ORIGIN), InDoubt)
+    broker.fault = None
+    assert isinstance(orders.place(scripted, replace(SELL, quantity=6), ORIGIN), Held)
+    assert isinstance(orders.place(scripted, replace(SELL, quantity=5), ORIGIN), Sent)
+
+
+def test_a_change_of_an_exit_is_an_exit_as_long_as_it_does_not_pass_flat(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    broker.hold("RELIANCE", 12)
+    sent = orders.place(scripted, RESTING_SELL, ORIGIN)
+    assert isinstance(sent, Sent)
+    larger = replace(RESTING_SELL, quantity=12)
+    assert isinstance(orders.modify(scripted, sent.broker_order_id, larger, ORIGIN), Sent)
+    assert isinstance(orders.modify(scripted, sent.broker_order_id, replace(larger, quantity=13), ORIGIN), Held)
+
+
+def test_eight_exits_at_once_never_pass_flat(scripted: Desk, broker: ScriptedBroker) -> None:
+    """They all read the same position; the claims decide who fits."""
+    broker.hold("RELIANCE", 30)
+    outcomes = in_threads(8, lambda: orders.place(scripted, SELL, ORIGIN))
+    assert len([outcome for outcome in outcomes if isinstance(outcome, Sent)]) == 3
+    assert len([outcome for outcome in outcomes if isinstance(outcome, Held)]) == 5
+    assert len(broker.calls) == 3
+
+
+def test_exits_that_fill_while_others_are_proven_never_pass_flat(desk: Desk) -> None:
+    """The paper exchange fills at once, so a position shrinks between one reading and the next claim."""
+    buy = replace(BUY, quantity=50)
+    orders.place(desk, buy, ORIGIN)
+    desk.store.guards.save(GuardSettings(let_exits_through=True), by=TRADER)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    for _ in range(4):
+        in_threads(8, lambda: orders.place(desk, replace(SELL, quantity=7), ORIGIN))
+        (position,) = desk.broker(TradingMode.ANALYZE).positions()
+        assert position.quantity >= 0
+    assert position.quantity == 50 % 7
+
+
+def test_approvals_of_exits_beside_the_kill_switch_never_pass_flat(
+    scripted: Desk, broker: ScriptedBroker, desk: Desk
+) -> None:
+    desk.store.guards.save(GuardSettings(), by=TRADER)
+    broker.hold("RELIANCE", 10)
+    tickets = [orders.place(scripted, SELL, ORIGIN).ticket for _ in range(4)]
+    desk.store.kill_switch.engage("stop", by=TRADER)
+    waiting = iter(tickets)
+
+    def approve() -> object:
+        ticket = next(waiting)
+        return approvals.approve(scripted, ticket.id, ticket.shown, by=TRADER)
+
+    outcomes = in_threads(4, approve)
+    assert len([each for each in outcomes if isinstance(each, Sent)]) == 1
+    assert len([each for each in outcomes if isinstance(each, BridgeError)]) == 3
+    assert len(broker.calls) == 1
+
+
+def test_a_filled_order_takes_no_room_twice(scripted: Desk, broker: ScriptedBroker) -> None:
+    """Once a later reading shows what an exit did, it counts there and nowhere else."""
+    broker.hold("RELIANCE", 20)
+    assert isinstance(orders.place(scripted, SELL, ORIGIN), Sent)
+    (done,) = broker.book.values()
+    broker.book[done.tag] = replace(done, status=OrderStatus.COMPLETE, filled_quantity=10)
+    broker.held.clear()
+    broker.hold("RELIANCE", 10)
+    assert isinstance(orders.place(scripted, SELL, ORIGIN), Sent)
+    assert isinstance(orders.place(scripted, SELL, ORIGIN), Held)

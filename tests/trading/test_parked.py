@@ -1,0 +1,129 @@
+"""Orders in doubt for ever: the person decides, once, and what goes again goes as a new ticket."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import Conflict, Denied, Invalid, NotFound, OutcomeUnknown
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderMode, OrderRequest, PriceType
+from openalgo_bridge.model.states import OrderState, TicketState
+from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.trading import books, orders, parked
+from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.trading.recovery import recover
+from openalgo_bridge.trading.sending import Sent
+from tests.conftest import TRADER
+from tests.fakes import ScriptedBroker, in_threads, with_broker
+
+ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
+
+
+@pytest.fixture
+def broker(desk: Desk) -> ScriptedBroker:
+    return ScriptedBroker(desk, reread_after=None)
+
+
+@pytest.fixture
+def scripted(desk: Desk, broker: ScriptedBroker) -> Desk:
+    """A desk whose only order is parked."""
+    scripted = with_broker(desk, broker)
+    broker.fault = lambda: OutcomeUnknown("timed out")
+    orders.place(scripted, BUY, ORIGIN)
+    broker.fault = None
+    recover(scripted)
+    assert scripted.store.journal.order(1).state is OrderState.PARKED
+    return scripted
+
+
+def test_what_the_person_found_is_sent_under_the_brokers_number(scripted: Desk) -> None:
+    parked.it_is_there(scripted, 1, BrokerOrderId(" B77 "), by=TRADER)
+    order = scripted.store.journal.order(1)
+    assert (order.state, order.broker_order_id) == (OrderState.SENT, "B77")
+    event = scripted.store.journal.events(1)[-1]
+    assert (event.was, event.state, event.by) == ("parked", "sent", "trader")
+    with pytest.raises(Conflict):
+        parked.handled(scripted, 1, by=TRADER)
+
+
+def test_a_number_is_needed_to_say_that_it_is_there(scripted: Desk) -> None:
+    with pytest.raises(Invalid):
+        parked.it_is_there(scripted, 1, BrokerOrderId("  "), by=TRADER)
+    assert scripted.store.journal.order(1).state is OrderState.PARKED
+
+
+def test_what_the_person_handled_is_not_sent_again(scripted: Desk, broker: ScriptedBroker) -> None:
+    parked.handled(scripted, 1, by=TRADER)
+    assert scripted.store.journal.order(1).state is OrderState.NOT_PLACED
+    with pytest.raises(Conflict):
+        parked.send_again(scripted, 1, by=TRADER)
+    assert len(broker.calls) == 1
+
+
+def test_sending_again_is_a_new_ticket_that_names_the_old_order(scripted: Desk, broker: ScriptedBroker) -> None:
+    result = parked.send_again(scripted, 1, by=TRADER)
+    assert isinstance(result, Sent)
+    old, new = scripted.store.journal.order(1), scripted.store.journal.ticket(result.ticket.id)
+    assert (old.state, len(broker.calls), new.ref == old.ref) == (OrderState.NOT_PLACED, 2, False)
+    assert new.ref in old.message
+    assert old.ref in scripted.store.journal.events(new.id)[1].reason
+    assert books.order_fate(scripted, new.ref).id == result.broker_order_id
+
+
+def test_eight_clicks_send_again_once(scripted: Desk, broker: ScriptedBroker) -> None:
+    outcomes = in_threads(8, lambda: parked.send_again(scripted, 1, by=TRADER))
+    assert sum(isinstance(outcome, Sent) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 7
+    assert len(broker.calls) == 2
+
+
+def test_what_the_kill_switch_stops_waits_in_the_action_center(scripted: Desk, broker: ScriptedBroker) -> None:
+    scripted.store.files[0].write("UPDATE kill_switch SET is_on = 1, since = 0")
+    with pytest.raises(Denied):
+        parked.send_again(scripted, 1, by=TRADER)
+    (again,) = scripted.store.journal.held()
+    assert (again.state, len(broker.calls)) == (TicketState.HELD, 1)
+
+
+def test_entries_in_the_symbol_wait_until_the_person_decided(scripted: Desk, broker: ScriptedBroker) -> None:
+    held = orders.place(scripted, BUY, ORIGIN)
+    assert isinstance(held, Held)
+    assert "in doubt" in held.reason
+    assert isinstance(orders.place(scripted, replace(BUY, symbol="SBIN"), ORIGIN), Sent)
+    parked.handled(scripted, 1, by=TRADER)
+    assert isinstance(orders.place(scripted, BUY, ORIGIN), Sent)
+
+
+def test_an_order_nobody_knows_is_not_found(scripted: Desk) -> None:
+    for decide in (
+        lambda: parked.handled(scripted, 9, by=TRADER),
+        lambda: parked.send_again(scripted, 9, by=TRADER),
+        lambda: parked.it_is_there(scripted, 9, BrokerOrderId("1"), by=TRADER),
+    ):
+        with pytest.raises(NotFound):
+            decide()
+
+
+@pytest.mark.parametrize("later", ["modified", "cancelled", "nothing"])
+def test_a_change_hidden_by_a_later_one_is_parked_not_called_absent(desk: Desk, later: str) -> None:
+    broker = ScriptedBroker(desk)
+    scripted = with_broker(desk, broker)
+    limit = replace(BUY, price_type=PriceType.LIMIT, price=Decimal(1000))
+    placed = orders.place(scripted, limit, ORIGIN)
+    assert isinstance(placed, Sent)
+    broker.fault = lambda: OutcomeUnknown("timed out")
+    doubt = orders.modify(scripted, placed.broker_order_id, replace(limit, price=Decimal(1001)), ORIGIN)
+    broker.fault = None
+    broker.book[placed.ticket.ref] = replace(broker.book[placed.ticket.ref], request=limit)
+    if later == "modified":
+        orders.modify(scripted, placed.broker_order_id, replace(limit, price=Decimal(1002)), ORIGIN)
+    if later == "cancelled":
+        orders.cancel(scripted, placed.broker_order_id, ORIGIN)
+    recover(scripted)
+    (change,) = scripted.store.journal.orders_of([doubt.ticket.id])
+    assert change.state is (OrderState.NOT_PLACED if later == "nothing" else OrderState.PARKED)
+    assert scripted.store.preferences.order_mode() is OrderMode.AUTO

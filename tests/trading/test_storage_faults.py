@@ -1,0 +1,161 @@
+"""A database that fails at any one statement, or is full at any one page: nothing leaves without its row on disk."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError
+from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest
+from openalgo_bridge.model.states import OrderState, TicketState
+from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.trading import approvals, orders, parked
+from openalgo_bridge.trading.recovery import recover
+from tests.conftest import TRADER
+from tests.fakes import ScriptedBroker, with_broker
+from tests.faults import NthFails, WatchedDatabase, with_database
+
+ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
+MAY_HAVE_LEFT = {OrderState.SENDING, OrderState.SENT, OrderState.UNKNOWN}
+
+
+@pytest.fixture
+def broker(desk: Desk) -> ScriptedBroker:
+    return ScriptedBroker(desk)
+
+
+@pytest.fixture
+def fault() -> NthFails:
+    return NthFails()
+
+
+@pytest.fixture
+def failing(desk: Desk, broker: ScriptedBroker, fault: NthFails) -> Iterator[Desk]:
+    database = WatchedDatabase(desk.store.files[0].path, before=fault.before, after=fault.after)
+    yield with_database(with_broker(desk, broker), database)
+    database.close()
+
+
+def check(desk: Desk, broker: ScriptedBroker) -> None:
+    """Whatever failed: no message without an intent, none twice, and none called sent that never left."""
+    orders_now = desk.store.journal.orders_of([ticket.id for ticket in desk.store.journal.tickets(limit=1000)])
+    by_ref = {order.ref: order for order in orders_now}
+    assert len(set(broker.calls)) == len(broker.calls)
+    for ref in broker.calls:
+        assert by_ref[ref].state in MAY_HAVE_LEFT
+    for order in orders_now:
+        assert order.state is not OrderState.SENT or order.ref in broker.calls
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("mode", OrderMode)
+def test_whichever_statement_of_a_submission_fails_nothing_is_sent_without_its_row(
+    desk: Desk, failing: Desk, broker: ScriptedBroker, fault: NthFails, mode: OrderMode, is_late: bool
+) -> None:
+    desk.store.preferences.set_order_mode(mode, by=TRADER)
+    n, has_failed = 0, True
+    while has_failed:
+        n += 1
+        fault.arm(n, is_late=is_late)
+        with contextlib.suppress(BridgeError):
+            orders.place(failing, BUY, ORIGIN)
+        has_failed = fault.disarm()
+        check(desk, broker)
+        # Otherwise the next one is held, because the symbol is in doubt.
+        recover(with_broker(desk, broker))
+        check(desk, broker)
+    assert n > 10
+    assert (broker.calls == []) == (mode is OrderMode.SEMI_AUTO)
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_whichever_statement_of_an_approval_fails_the_order_goes_at_most_once(
+    desk: Desk, failing: Desk, broker: ScriptedBroker, fault: NthFails, is_late: bool
+) -> None:
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    n, has_failed = 0, True
+    while has_failed:
+        n += 1
+        held = orders.place(with_broker(desk, broker), BUY, ORIGIN).ticket
+        fault.arm(n, is_late=is_late)
+        for _ in range(2):
+            with contextlib.suppress(BridgeError):
+                approvals.approve(failing, held.id, held.shown, by=TRADER)
+        has_failed = fault.disarm()
+        check(desk, broker)
+        recover(with_broker(desk, broker))
+        check(desk, broker)
+        state = desk.store.journal.ticket(held.id).state
+        assert (state is TicketState.RELEASED) or held.ref not in broker.calls
+    assert n > 10
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_whichever_statement_of_sending_again_fails_it_goes_at_most_once(
+    desk: Desk, failing: Desk, broker: ScriptedBroker, fault: NthFails, is_late: bool
+) -> None:
+    n, has_failed = 0, True
+    while has_failed:
+        n += 1
+        broker.reread_after = None
+        broker.fault = lambda: TimeoutError("read")
+        doubt = orders.place(with_broker(desk, broker), BUY, ORIGIN).ticket
+        recover(with_broker(desk, broker))
+        broker.fault, broker.reread_after = None, 0.0
+        (order,) = desk.store.journal.orders_of([doubt.id])
+        assert order.state is OrderState.PARKED
+        sent_before = len(broker.book)
+        fault.arm(n, is_late=is_late)
+        for _ in range(2):
+            with contextlib.suppress(BridgeError):
+                parked.send_again(failing, order.id, by=TRADER)
+        has_failed = fault.disarm()
+        recover(with_broker(desk, broker))
+        assert len(broker.book) - sent_before <= 1
+        for left in desk.store.journal.parked():
+            parked.handled(desk, left.id, by=TRADER)
+        for waiting in desk.store.journal.held():
+            approvals.reject(desk, waiting.id, waiting.shown, "", by=TRADER)
+    assert n > 10
+
+
+@pytest.mark.parametrize("act", ["submit", "approve"])
+def test_a_disk_that_is_full_at_any_page_sends_nothing_without_its_row(
+    desk: Desk, broker: ScriptedBroker, act: str
+) -> None:
+    scripted = with_broker(desk, broker)
+    database = desk.store.files[0]
+
+    def pages(pragma: str) -> int:
+        row = database.read_one(pragma)
+        assert row is not None
+        return int(row[0])
+
+    refused = 0
+    if act == "approve":
+        scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    for room in [0, 0, 0, 1, 1, 2, 3, 5, 8] * 2:
+        held = [orders.place(scripted, BUY, ORIGIN).ticket for _ in range(20 if act == "approve" else 0)]
+        attempts: list[Callable[[], object]] = [
+            *(partial(approvals.approve, scripted, each.id, each.shown, by=TRADER) for each in held),
+            *([partial(orders.place, scripted, BUY, ORIGIN)] * (20 - len(held))),
+        ]
+        # The room that is left inside pages is used up first, so that the limit is met in the middle of a ticket.
+        database.read(f"PRAGMA max_page_count = {pages('PRAGMA page_count') + room}")
+        for attempt in attempts:
+            try:
+                attempt()
+            except BridgeError:
+                refused += 1
+                break
+        check(desk, broker)
+        database.read("PRAGMA max_page_count = 1000000")
+        recover(scripted)
+        check(desk, broker)
+    assert refused > 5
+    assert broker.calls
