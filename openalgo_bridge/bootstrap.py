@@ -141,11 +141,22 @@ def ensure(environment: Environment) -> Path:
         environment.lock.parent.mkdir(exist_ok=True)
         with lock.hold(environment.lock, "another run.py, which is installing; wait until it has ended"):
             if not is_ready(environment, wanted):
+                _refuse_own_interpreter(environment, Path(sys.prefix))
                 _make(environment)
                 environment.stamp.write_text(wanted, encoding="utf-8")
     except OSError as error:
         raise SetupFailed(explain(str(error), environment.folder)) from error
     return environment.python
+
+
+def _refuse_own_interpreter(environment: Environment, running: Path) -> None:
+    """Renewing removes the folder first, and with it the Python that would do the rest. Raises SetupFailed."""
+    if environment.folder.exists() and running.resolve() == environment.folder.resolve():
+        command = "py run.py" if os.name == "nt" else "python3 run.py"
+        raise SetupFailed(
+            f"{environment.folder} must be renewed, and the Python that runs this lives in it. "
+            f"Run it with the system's Python: {command}"
+        )
 
 
 def python_for(arguments: Sequence[str], data: Path, environment: Environment) -> Path:

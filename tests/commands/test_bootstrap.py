@@ -94,6 +94,18 @@ def test_a_changed_lock_makes_it_again(environment: Environment) -> None:
     assert is_ready(environment)
 
 
+def test_an_environment_is_not_renewed_by_the_python_that_lives_in_it(environment: Environment) -> None:
+    environment.requirements.write_text("# something else\n", encoding="utf-8")
+    ensure = (
+        "import sys; from pathlib import Path; from openalgo_bridge import bootstrap as b;"
+        "b.ensure(b.Environment(folder=Path(sys.argv[1]), requirements=Path(sys.argv[2])))"
+    )
+    command = [environment.python, "-c", ensure, environment.folder, environment.requirements]
+    told = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=PROJECT_FOLDER, check=False)
+    assert "Run it with the system's Python" in told.stderr
+    assert environment.python.exists()
+
+
 def test_a_half_made_environment_does_not_pass_for_a_finished_one(environment: Environment) -> None:
     assert is_ready(environment)
     environment.stamp.unlink()
