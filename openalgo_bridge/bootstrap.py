@@ -30,6 +30,9 @@ _STAMP = "openalgo_bridge.stamp"
 # The locks are complete, so nothing may be resolved on the way. They leave pip out (sqlite-utils asks for it).
 _FROM_LOCK = ("--no-deps", "--require-hashes")
 
+# A few tests named by hand start sooner without workers.
+_ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
+
 _CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
 _DISK_FULL = "The disk is full. Free about 200 MB and run it again."
@@ -223,7 +226,7 @@ def run_tests(python: Path, arguments: Sequence[str]) -> int:
     for check in () if arguments else _CHECKS:
         _say(" ".join(check))
         failed |= _run([str(python), "-m", *check], PROJECT_FOLDER) != 0
-    code = _run([str(python), "-X", "utf8", "-m", "pytest", *arguments], PROJECT_FOLDER)
+    code = _run([str(python), "-X", "utf8", "-m", "pytest", *(arguments or _ON_ALL_CORES)], PROJECT_FOLDER)
     return code or int(failed)
 
 
