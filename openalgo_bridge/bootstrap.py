@@ -30,8 +30,8 @@ _STAMP = "openalgo_bridge.stamp"
 # The locks are complete, so nothing may be resolved on the way. They leave pip out (sqlite-utils asks for it).
 _FROM_LOCK = ("--no-deps", "--require-hashes")
 
-# A few tests named by hand start sooner without workers.
-_ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
+# A few tests named by hand start sooner without workers. A file stays whole: its tests may share one running bridge.
+_ON_ALL_CORES = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 
 _CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
