@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,8 @@ from tests.conftest import CHEAP, FixedClock
 
 
 @pytest.fixture
-def desk(settings: Settings, clock: FixedClock) -> Iterator[Desk]:
+def desk(settings: Settings, clock: FixedClock, new_files: Path) -> Iterator[Desk]:
+    shutil.copytree(new_files, settings.db_dir, dirs_exist_ok=True)
     opened = open_desk(settings, clock)
     yield opened
     opened.close()

@@ -84,7 +84,7 @@ def test_a_live_order_is_no_test(desk: Desk, account: Account) -> None:
 def test_what_was_never_sent_or_was_refused_or_came_from_a_page_is_no_test(desk: Desk, account: Account) -> None:
     send_order(desk, TradingMode.ANALYZE, is_let_go=False)
     (held,) = desk.store.journal.held()
-    desk.store.journal.reject(held.id, held.shown, "no")
+    desk.store.journal.reject(held.id, held.shown, "no", by=TRADER)
     send_order(desk, TradingMode.ANALYZE, ends=OrderState.REJECTED)
     send_order(desk, TradingMode.ANALYZE, source="page")
     assert What.TEST_ORDER not in done(desk)

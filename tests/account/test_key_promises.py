@@ -82,6 +82,7 @@ class Watching(ScriptedBroker):
 
 
 def test_a_broker_never_sees_the_key(desk: Desk, account: Account) -> None:
+    desk.doors.open()
     broker = Watching(desk)
     request = OrderRequest(symbol="SBIN", exchange=Exchange.NSE, action=Action.BUY, quantity=1)
     orders.place(with_broker(desk, broker), request, Origin(source="api", strategy=account.key, request_id="r"))

@@ -152,7 +152,7 @@ def test_every_entry_of_the_index_leads_to_its_section(page: Page, watch: Watch)
         expect(page.locator(anchor)).to_be_in_viewport()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_no_state_of_the_page_scrolls_sideways_on_a_phone(
     page: Page, live: Live, script: Script, watch: Watch, scheme: str
 ) -> None:

@@ -28,7 +28,7 @@ def fill_the_list(live: Live) -> None:
         store.audit.add(by, AuditEvent.KEY_NAMED, before="n" * 64, after=f"name {number}")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_no_page_scrolls_sideways_on_a_phone(
     page: Page, browser: Browser, live: Live, watch: Watch, scheme: str
 ) -> None:

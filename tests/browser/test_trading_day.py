@@ -122,7 +122,7 @@ def test_everything_but_the_live_parts_works_without_scripts(
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_no_page_scrolls_sideways_on_a_phone(page: Page, script: Script, scheme: str) -> None:
     script.place(price_type="MARKET", strategy="a" * 64)
     choose_semi_auto(page)

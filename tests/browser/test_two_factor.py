@@ -113,7 +113,7 @@ def test_without_scripts_everything_works_but_the_copying(
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_no_page_scrolls_sideways_on_a_phone(page: Page, clock: FixedClock, scheme: str) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

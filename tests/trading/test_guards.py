@@ -98,7 +98,7 @@ def test_a_refused_order_is_not_held_in_semi_auto_either(
     assert scripted.store.journal.held() == []
 
 
-@pytest.mark.parametrize("guard", set(REFUSED) - {Guard.PRICE_BAND})
+@pytest.mark.parametrize("guard", [guard for guard in REFUSED if guard is not Guard.PRICE_BAND])
 def test_an_exit_passes_what_only_makes_sense_for_entries(
     scripted: Desk, broker: ScriptedBroker, limit: Limit, guard: Guard
 ) -> None:
