@@ -18,15 +18,14 @@ from openalgo_bridge.model.ticket import Operation, Ticket, TicketDraft
 OPEN_ORDERS = "orders.state IN ('planned', 'sending', 'unknown', 'parked')"
 """As the partial index spells it: SQLite uses the index only for a query that says exactly this."""
 
-_MAY_BE_THERE = f"{OPEN_ORDERS} AND orders.state <> 'planned'"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
     """What the journal knew of one side of one position before the broker was asked about it.
 
-    ``open_ids`` and ``refs`` are the orders that may be at the broker without anybody knowing. A place in the
-    journal and no time, because a clock may be set back.
+    ``open_ids`` and ``refs`` are the orders that may be at the broker without anybody knowing, and those that are
+    planned: each of these may go out after the reading. A place in the journal and no time, because a clock may be
+    set back.
     """
 
     last_order_id: int
@@ -101,7 +100,7 @@ def watermark(db: sqlite3.Connection, order: OrderRequest, trading_mode: Trading
     last = db.execute("SELECT max(id) AS id FROM orders").fetchone()
     rows = db.execute(
         "SELECT orders.id, orders.ref FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
-        f" WHERE {_MAY_BE_THERE} AND {_SAME_SIDE}",
+        f" WHERE {OPEN_ORDERS} AND {_SAME_SIDE}",
         _side_of(order, trading_mode),
     ).fetchall()
     return Watermark(

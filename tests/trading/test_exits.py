@@ -8,12 +8,14 @@ from decimal import Decimal
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, NotSent, OutcomeUnknown
+from openalgo_bridge.errors import BridgeError, Conflict, NotSent, OutcomeUnknown
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.order import Action, CloseRequest, Exchange, OrderMode, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Origin
-from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.store.journal import Settlement
+from openalgo_bridge.trading import approvals, exits, orders
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import InDoubt, Sent
 from tests.conftest import TRADER
@@ -136,3 +138,32 @@ def test_a_filled_order_takes_no_room_twice(scripted: Desk, broker: ScriptedBrok
     broker.hold("RELIANCE", 10)
     assert isinstance(orders.place(scripted, SELL, ORIGIN), Sent)
     assert isinstance(orders.place(scripted, SELL, ORIGIN), Held)
+
+
+def two_planned(desk: Desk) -> tuple[int, int]:
+    """The closing orders of two closings of the same position, neither of them claimed yet."""
+    first, second = (
+        desk.store.journal.plan(
+            orders.draft_of(desk, CloseRequest(), ORIGIN, TradingMode.ANALYZE, OrderMode.SEMI_AUTO), [SELL]
+        )[1][0].id
+        for _ in range(2)
+    )
+    return first, second
+
+
+def test_what_another_closing_had_planned_counts_once_it_is_claimed(scripted: Desk, broker: ScriptedBroker) -> None:
+    """It stood in the journal before the reading, and went out after it: the reading knows nothing of it."""
+    broker.hold("RELIANCE", 10)
+    first, second = two_planned(scripted)
+    proofs = [exits.prove(scripted, broker, SELL, TradingMode.ANALYZE) for _ in range(2)]
+    scripted.store.journal.claim(first, reserve=proofs[0])
+    with pytest.raises(Conflict):
+        scripted.store.journal.claim(second, reserve=proofs[1])
+
+
+def test_what_another_closing_had_planned_and_dropped_takes_nothing(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 10)
+    first, second = two_planned(scripted)
+    proof = exits.prove(scripted, broker, SELL, TradingMode.ANALYZE)
+    scripted.store.journal.settle(first, Settlement(state=OrderState.DROPPED), was=OrderState.PLANNED)
+    assert scripted.store.journal.claim(second, reserve=proof).order_id == second
