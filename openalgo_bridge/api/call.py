@@ -10,6 +10,7 @@ from openalgo_bridge.account.keys import Caller
 from openalgo_bridge.api.body import Fields
 from openalgo_bridge.api.schemas.base import ApiModel, parse
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.asked import as_asked
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.model.ticket import Origin
@@ -42,6 +43,7 @@ class Call:
             source="api",
             strategy=strategy,
             request_id=self.note.request_id,
+            asked=as_asked(self.fields),
             may_trade_live=self.caller.may(Permission.LIVE_TRADING),
             signal_at=signal_at,
         )

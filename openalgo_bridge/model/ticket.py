@@ -56,11 +56,13 @@ class Origin:
 
     ``may_trade_live`` is what the sender may do on arrival, ``signal_at`` when the signal arose, where its sender says
     so. Both are judged once, so the journal keeps neither; what waits after that is the person's decision.
+    ``asked`` is the request as it came (``model/asked.py``), empty where a page asked.
     """
 
     source: str
     strategy: str
     request_id: str
+    asked: str = ""
     may_trade_live: bool = field(default=False, compare=False)
     signal_at: datetime | None = None
 
@@ -167,6 +169,11 @@ def child_ref(ref: Ref, sequence: int) -> Ref:
     return Ref(f"{ref}{_BASE32[high]}{_BASE32[low]}")
 
 
+def ticket_ref(ref: str) -> str:
+    """The reference of the ticket whose order carries ``ref``: the inverse of :func:`child_ref`."""
+    return ref[:_REF_LENGTH]
+
+
 def to_json(request: TicketRequest) -> str:
     """The request as canonical JSON, as the journal keeps it."""
     return _ENCODER.encode(request)
@@ -199,6 +206,23 @@ def difference(before: OrderRequest, after: OrderRequest) -> str:
     """What a person changed, such as ``quantity 10 -> 5, price 100 -> 101``; empty when nothing."""
     names = [name for name in OrderRequest.__slots__ if getattr(before, name) != getattr(after, name)]
     return ", ".join(f"{name.replace('_', ' ')} {getattr(before, name)} -> {getattr(after, name)}" for name in names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field of an order that a person changed."""
+
+    name: str
+    before: str
+    after: str
+
+
+def changes_in(told: str) -> tuple[Change, ...]:
+    """The inverse of :func:`difference`."""
+    parts = (part.rpartition(" -> ") for part in told.split(", ") if part)
+    return tuple(
+        Change(name=named.rpartition(" ")[0], before=named.rpartition(" ")[2], after=after) for named, _, after in parts
+    )
 
 
 def _exchange(fields: dict[str, Any]) -> Exchange | None:

@@ -153,6 +153,13 @@ class JournalReads:
             raise NotFound(f"There is no order {order_id}.")
         return _order_of(row)
 
+    def order_by_ref(self, ref: str) -> JournalOrder | None:
+        """The order that carries one of our references as its tag, or None."""
+        # By the ticket's own reference, which has an index.
+        sql = f"{_ORDERS} WHERE ticket.ref = ? AND orders.ref = ?"
+        row = self._db.read_one(sql, (tickets.ticket_ref(ref), ref))
+        return None if row is None else _order_of(row)
+
     def unresolved(self) -> list[JournalOrder]:
         """Orders whose outcome is not known and can be looked up, oldest first."""
         return self._in_doubt("orders.state = 'unknown'")
@@ -236,7 +243,7 @@ def ticket_of(row: Row) -> Ticket:
         request=tickets.from_json(operation, row["request"]),
         order_mode=OrderMode(row["order_mode"]),
         trading_mode=TradingMode(row["trading_mode"]),
-        origin=Origin(source=row["source"], strategy=row["strategy"], request_id=row["request_id"]),
+        origin=Origin(source=row["source"], strategy=row["strategy"], request_id=row["request_id"], asked=row["asked"]),
         state=TicketState(row["state"]),
         reason=row["reason"],
         created_at=from_ms(row["created_at"]),

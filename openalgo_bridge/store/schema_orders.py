@@ -138,6 +138,15 @@ def m012_kill_switch(db: sqlite_utils.Database) -> None:
     db.execute("INSERT INTO kill_switch VALUES (1, 0, '', '', NULL)")
 
 
+def m014_asked(db: sqlite_utils.Database) -> None:
+    """The request of a ticket as it came: JSON text without keys and secrets, empty where a page asked."""
+    db.execute("ALTER TABLE ticket ADD COLUMN asked TEXT NOT NULL DEFAULT ''")
+    db.execute(
+        """CREATE TRIGGER ticket_asked BEFORE UPDATE OF asked ON ticket
+            BEGIN SELECT RAISE(ABORT, 'what a ticket was asked as never changes'); END"""
+    )
+
+
 def _read_out(db: sqlite_utils.Database, table: str, name: str, kind: str, otherwise: str) -> None:
     """A column with a field of the request: of the order itself, or of the order that a change shall lead to."""
     db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind} NOT NULL DEFAULT {otherwise}")

@@ -23,6 +23,7 @@ from openalgo_bridge.store.journal import Journal
 from openalgo_bridge.store.key_uses import KeyUses
 from openalgo_bridge.store.kill_switch import KillSwitch
 from openalgo_bridge.store.machine_key import MachineKey
+from openalgo_bridge.store.outcomes import Outcomes
 from openalgo_bridge.store.paperbook import PaperBook
 from openalgo_bridge.store.preferences import Preferences
 from openalgo_bridge.store.sessions import Sessions
@@ -64,6 +65,7 @@ class Store:
     kill_switch: KillSwitch
     journal: Journal
     ticket_lists: TicketLists
+    outcomes: Outcomes
     idempotency: Idempotency
     paperbook: PaperBook
     traffic: TrafficLog
@@ -121,6 +123,7 @@ class Store:
             kill_switch=KillSwitch(account, clock),
             journal=Journal(account, clock),
             ticket_lists=TicketLists(account, clock),
+            outcomes=Outcomes(account, clock),
             idempotency=Idempotency(account, clock),
             paperbook=PaperBook(account),
             traffic=TrafficLog(traffic),

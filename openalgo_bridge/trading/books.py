@@ -10,9 +10,20 @@ from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotFound
 from openalgo_bridge.model.books import BrokerOrder
-from openalgo_bridge.model.order import BrokerOrderId, Exchange, OrderRequest, Product, TradingMode
+from openalgo_bridge.model.order import (
+    BrokerOrderId,
+    BrokerRequest,
+    CancelAllRequest,
+    CancelRequest,
+    CloseRequest,
+    Exchange,
+    ModifyRequest,
+    OrderRequest,
+    Product,
+    TradingMode,
+)
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Ticket, target_of
+from openalgo_bridge.model.ticket import Ticket, operation_of
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.recovery import ask, look_again
 
@@ -51,20 +62,18 @@ def connected(desk: Desk) -> Connected:
 
 
 def order_fate(desk: Desk, wanted: str) -> OrderFate:
-    """What became of an order. Raises NotFound when neither the broker nor the journal knows ``wanted``."""
+    """What became of an order. Raises NotFound when neither the broker nor the journal knows ``wanted``.
+
+    A ticket that took many orders answers with its first one, and names the references of the others.
+    """
     desk.store.journal.expire_held()
     ticket = desk.store.journal.ticket_by_ref(wanted)
-    if ticket is None:
-        return _fate_by_broker_id(desk, BrokerOrderId(wanted))
-    placed = next(iter(desk.store.journal.orders_of([ticket.id])), None)
-    if placed is not None and placed.state is OrderState.UNKNOWN:
-        placed = look_again(desk, placed)
-    if not isinstance(ticket.request, OrderRequest):
-        return _fate_of_change(desk, ticket, placed)
-    there = None if placed is None else _placed_at_broker(desk, placed)
-    if there is not None:
-        return _at_broker(there, ticket.trading_mode)
-    return _in_journal(ticket, ticket.request, placed)
+    if ticket is not None:
+        return _fate_of_ticket(desk, ticket)
+    leg = desk.store.journal.order_by_ref(wanted)
+    if leg is not None:
+        return _fate_of_message(desk, desk.store.journal.ticket(leg.ticket_id), leg.request, leg)
+    return _fate_by_broker_id(desk, BrokerOrderId(wanted))
 
 
 def open_quantity(broker: Broker, symbol: str, exchange: Exchange, product: Product) -> int:
@@ -75,6 +84,32 @@ def open_quantity(broker: Broker, symbol: str, exchange: Exchange, product: Prod
         if (position.symbol, position.exchange, position.product) == (symbol, exchange, product)
     )
     return next(held, 0)
+
+
+def _fate_of_ticket(desk: Desk, ticket: Ticket) -> OrderFate:
+    messages = desk.store.journal.orders_of([ticket.id])
+    first = messages[0] if messages else None
+    if not isinstance(ticket.request, CancelAllRequest | CloseRequest):
+        return _fate_of_message(desk, ticket, ticket.request, first)
+    if first is None:
+        raise NotFound(f"{ticket.ref} is about many orders, and none was sent: it is {ticket.state}.")
+    fate = _fate_of_message(desk, ticket, first.request, first)
+    if len(messages) == 1:
+        return fate
+    others = ", ".join(each.ref for each in messages[1:])
+    named = f"{ticket.ref} is a {ticket.operation} of {len(messages)} orders. This is the first; ask for {others} too."
+    return replace(fate, remark=f"{named} {fate.remark}".strip())
+
+
+def _fate_of_message(desk: Desk, ticket: Ticket, request: BrokerRequest, placed: JournalOrder | None) -> OrderFate:
+    if placed is not None and placed.state is OrderState.UNKNOWN:
+        placed = look_again(desk, placed)
+    if not isinstance(request, OrderRequest):
+        return _fate_of_change(desk, ticket, request, placed)
+    there = None if placed is None else _placed_at_broker(desk, placed)
+    if there is not None:
+        return _at_broker(there, ticket.trading_mode)
+    return _in_journal(ticket, request, placed)
 
 
 def _placed_at_broker(desk: Desk, placed: JournalOrder) -> BrokerOrder | None:
@@ -93,17 +128,19 @@ def _fate_by_broker_id(desk: Desk, wanted: BrokerOrderId) -> OrderFate:
     return _at_broker(there, mode)
 
 
-def _fate_of_change(desk: Desk, ticket: Ticket, sent: JournalOrder | None) -> OrderFate:
+def _fate_of_change(
+    desk: Desk, ticket: Ticket, change: ModifyRequest | CancelRequest, sent: JournalOrder | None
+) -> OrderFate:
     """The order that was to be changed, as it is now, and what became of the change."""
-    target = target_of(ticket.request)
-    if target is None:
-        raise NotFound(f"{ticket.ref} is about many orders, not an order.")
+    target = change.broker_order_id
     there = desk.broker(ticket.trading_mode).order(target)
     if there is None:
         raise NotFound(f"Order {target} not found")
-    state, why = (ticket.state, ticket.reason) if sent is None else (sent.state, sent.message)
+    ref, state, why = (
+        (ticket.ref, ticket.state, ticket.reason) if sent is None else (sent.ref, sent.state, sent.message)
+    )
     return replace(
-        _at_broker(there, ticket.trading_mode), remark=f"{ticket.operation} {ticket.ref} is {state}. {why}".strip()
+        _at_broker(there, ticket.trading_mode), remark=f"{operation_of(change)} {ref} is {state}. {why}".strip()
     )
 
 
@@ -123,7 +160,7 @@ def _at_broker(order: BrokerOrder, mode: TradingMode) -> OrderFate:
 def _in_journal(ticket: Ticket, order: OrderRequest, placed: JournalOrder | None) -> OrderFate:
     state: TicketState | OrderState = ticket.state if placed is None else placed.state
     return OrderFate(
-        id=ticket.ref,
+        id=ticket.ref if placed is None else placed.ref,
         trading_mode=ticket.trading_mode,
         request=order,
         status=state,
