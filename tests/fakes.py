@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Rejected
+from openalgo_bridge.errors import BridgeError, Rejected, Unsupported
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import (
@@ -43,6 +43,8 @@ class ScriptedBroker:
     held: list[Position] = field(default_factory=list)
     profit: Decimal = Decimal(0)
     unreadable: BaseException | None = None
+    margin_of: Decimal | None = None
+    trades: list[Trade] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     while_reading: Callable[[], None] = lambda: None
 
@@ -98,7 +100,7 @@ class ScriptedBroker:
         return list(reversed(self.book.values()))
 
     def trade_book(self) -> list[Trade]:
-        return []
+        return list(self.trades)
 
     def positions(self) -> list[Position]:
         self._read("positions")
@@ -111,6 +113,12 @@ class ScriptedBroker:
         self._read("funds")
         zero = Decimal(0)
         return Funds(available=zero, used=zero, collateral=zero, realised=self.profit, unrealised=zero)
+
+    def margin(self, order: OrderRequest) -> Decimal:
+        self._read("margin")
+        if self.margin_of is None:
+            raise Unsupported("This broker does not say what it would block.")
+        return self.margin_of
 
     def quote(self, instrument: Instrument) -> Quote:
         self._read("quote")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, Position, Quote, Trade
@@ -27,10 +28,12 @@ class Capabilities:
     ``reread_after`` is the number of seconds between the two complete reads of the order book that together
     prove an order absent: 0 where a read is always fresh and complete; None where absence cannot be proven.
     ``orders_per_second`` is how many messages that change something it takes; None where it does not count.
+    ``rehearsed_per_second`` is the rate that one that does not count keeps while the trader rehearses (design 4).
     """
 
     reread_after: float | None
     orders_per_second: float | None = None
+    rehearsed_per_second: float | None = None
 
 
 class Broker(Protocol):
@@ -76,6 +79,12 @@ class Broker(Protocol):
 
     def funds(self) -> Funds:
         """The account's money."""
+
+    def margin(self, order: OrderRequest) -> Decimal:
+        """An estimate of what the broker would block for this order now, in rupees. Sends nothing.
+
+        Raises Unsupported where this broker cannot say, and Rejected for what it would refuse anyway.
+        """
 
     def quote(self, instrument: Instrument) -> Quote:
         """The market of one instrument now."""

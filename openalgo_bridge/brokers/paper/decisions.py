@@ -55,6 +55,24 @@ def has_lapsed(order: PaperOrder, now: datetime) -> bool:
     return order.placed_at < matching.day_begin(matching.trading_day(now))
 
 
+def margin(request: OrderRequest, position: PaperPosition, ahead: int, quote: Quote, now: datetime) -> int:
+    """What a new order would block, filled at once or resting behind ``ahead`` units on its side."""
+    price = matching.immediate_price(request, quote)
+    if price is None:
+        return matching.resting_margin(position, request, ahead)
+    return matching.effect(position, request, price, matching.trading_day(now)).margin
+
+
+def no_position(request: OrderRequest, now: datetime) -> PaperPosition:
+    """The position of an order before its first fill."""
+    return PaperPosition(
+        symbol=request.symbol,
+        exchange=request.exchange,
+        product=request.product,
+        realised_on=matching.trading_day(now),
+    )
+
+
 def _fill(book: OpenBook, order: PaperOrder, price: int, now: datetime) -> Decision:
     """All of ``order`` at ``price``."""
     position = _position(book, order.request, now)
@@ -89,8 +107,7 @@ def _rest(book: OpenBook, order: PaperOrder, now: datetime) -> Decision:
     if missing:
         return _refused(order, missing)
     ahead = book.resting_quantity(request, besides=order.number)
-    closing = max(0, matching.reducing_quantity(position, request.action, request.quantity + ahead) - ahead)
-    needed = matching.margin(request.product, (request.quantity - closing) * to_units(request.price))
+    needed = matching.resting_margin(position, request, ahead)
     available = book.money().available + order.blocked
     if needed > max(0, available):
         return _refused(order, _insufficient(needed, available))
@@ -98,13 +115,7 @@ def _rest(book: OpenBook, order: PaperOrder, now: datetime) -> Decision:
 
 
 def _position(book: OpenBook, request: OrderRequest, now: datetime) -> PaperPosition:
-    known = book.position(request.symbol, request.exchange, request.product)
-    return known or PaperPosition(
-        symbol=request.symbol,
-        exchange=request.exchange,
-        product=request.product,
-        realised_on=matching.trading_day(now),
-    )
+    return book.position(request.symbol, request.exchange, request.product) or no_position(request, now)
 
 
 def _missing_shares(book: OpenBook, order: PaperOrder, position: PaperPosition) -> str:

@@ -18,13 +18,14 @@ from openalgo_bridge.brokers.paper.decisions import Decision
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import NotFound, Rejected
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
+from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
-from openalgo_bridge.model.paper import PaperOrder, PaperPosition
+from openalgo_bridge.model.paper import PaperOrder, PaperPosition, to_rupees
 from openalgo_bridge.model.permit import SendPermit
 
 # Its book is its own: a read is always complete and fresh, so absence needs no waiting.
-_CAPABILITIES = Capabilities(reread_after=0.0)
+_CAPABILITIES = Capabilities(reread_after=0.0, rehearsed_per_second=8.0)
 
 
 class PaperExchange:
@@ -161,6 +162,17 @@ class PaperExchange:
         self._match(self._book.resting_in(instrument.symbol, instrument.exchange), now)
         return quote
 
+    def margin(self, order: OrderRequest) -> Decimal:
+        """By the rules of :meth:`place`, from the books of this moment. Raises Rejected as that does."""
+        self.check(order)
+        quote = self.quote(self._accepted(order))
+        now = self._clock.now()
+        held = self._book.positions(matching.trading_day(now))
+        position = next((each for each in held if _is_of(each, order)), None)
+        resting = self._book.resting_in(order.symbol, order.exchange)
+        ahead = sum(each.request.quantity for each in resting if is_on_same_side(each.request, order))
+        return to_rupees(decisions.margin(order, position or decisions.no_position(order, now), ahead, quote, now))
+
     # -- matching ------------------------------------------------------------------------------------
 
     def _match_all(self, now: datetime) -> None:
@@ -211,6 +223,11 @@ def _carry_out(book: OpenBook, number: int, decision: Decision, now: datetime) -
         return
     book.add_trade(number, decision.order.filled_quantity, decision.order.average_price, now)
     book.save(decision.effect.position, decision.effect.gain)
+
+
+def _is_of(position: PaperPosition, order: OrderRequest) -> bool:
+    named = (order.symbol, order.exchange, order.product)
+    return (position.symbol, position.exchange, position.product) == named
 
 
 def _named(book: OpenBook, wanted: BrokerOrderId) -> PaperOrder:

@@ -78,6 +78,12 @@ def reducing_quantity(position: PaperPosition, action: Action, quantity: int) ->
     return min(quantity, max(0, -action.sign * position.quantity))
 
 
+def resting_margin(position: PaperPosition, request: OrderRequest, ahead: int) -> int:
+    """What ``request`` blocks while it rests behind ``ahead`` units on its side, which close the position first."""
+    closing = max(0, reducing_quantity(position, request.action, request.quantity + ahead) - ahead)
+    return margin(request.product, (request.quantity - closing) * to_units(request.price))
+
+
 def effect(position: PaperPosition, request: OrderRequest, price: int, today: date) -> Effect:
     """What filling all of ``request`` at ``price`` does to its position."""
     sign = request.action.sign
