@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import action_center
 import attack
 import servers
 from load import Tally
@@ -64,6 +65,7 @@ def main() -> int:
             others["memory, after the load"] = _memory(running["auto"], None)
             others["nothing lost, Auto"] = _nothing_lost(auto, _answered(measured, "auto"), _SENT)
             others["nothing lost, Semi-Auto"] = _nothing_lost(semi, _answered(measured, "semi"), _HELD)
+        others |= _action_center(folder / "pages", 30 if options.quick else 100)
         others |= _key_check(folder / "keys", 4000 if options.quick else 20_000)
     return 0 if report(measured, others) else 1
 
@@ -96,6 +98,13 @@ def _start(bridge: Bridge, times: int) -> Verdict:
     median = statistics.median(seen[1:])
     way = "run.py" if command else "without run.py, which has not made its .venv yet"
     return Verdict(figure=f"{median:.2f} s, {way}", budget=f"< {_START_BUDGET_S} s", ok=median < _START_BUDGET_S)
+
+
+def _action_center(folder: Path, calls: int) -> dict[str, Verdict]:
+    bridge = servers.make_bridge(folder, semi_auto=True)
+    action_center.fill(folder)
+    with servers.running_bridge(bridge) as running:
+        return action_center.measure(running.port, calls)
 
 
 def _key_check(folder: Path, samples: int) -> dict[str, Verdict]:

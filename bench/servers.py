@@ -25,7 +25,8 @@ if sys.platform == "win32":
 else:
     _STOP_SIGNAL, _OWN_GROUP = signal.SIGTERM, 0
 
-_PASSWORD = "bench only, never a real account"
+USERNAME = "bench"
+PASSWORD = "bench only, never a real account"
 _MOST_ORDERS = "1000000"
 _START_S, _STOP_S, _POLL_S = 30.0, 15.0, 0.005
 
@@ -56,8 +57,8 @@ def make_bridge(folder: Path, *, semi_auto: bool = False) -> Bridge:
     """Set up a bridge as a user would without a browser, and raise the limit of orders a day beyond any bench."""
     folder.mkdir(mode=0o700)
     environment = _environment(folder, free_port())
-    setup = ["setup", "--username", "bench", "--password-stdin", "--accept-risk"]
-    key = _command(setup, environment, f"{_PASSWORD}\n").splitlines()[-1]
+    setup = ["setup", "--username", USERNAME, "--password-stdin", "--accept-risk"]
+    key = _command(setup, environment, f"{PASSWORD}\n").splitlines()[-1]
     if semi_auto:
         _command(["mode", "semi_auto"], environment)
     bridge = Bridge(folder=folder, key=key)

@@ -61,7 +61,9 @@ def open_desk(settings: Settings, clock: Clock | None = None, argon2: Argon2Cost
 
 
 def _throttles(brokers: Iterable[Broker], clock: Clock) -> dict[str, Throttle]:
-    rates = ((broker.name, broker.capabilities.orders_per_second) for broker in brokers)
+    """Made also for a rate that is only rehearsed: whether it is, is asked at every order."""
+    able = ((broker.name, broker.capabilities) for broker in brokers)
+    rates = ((name, each.orders_per_second or each.rehearsed_per_second) for name, each in able)
     return {
         name: Throttle(rate, monotonic=clock.monotonic, wait=time.sleep) for name, rate in rates if rate is not None
     }

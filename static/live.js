@@ -1,6 +1,11 @@
-// What moves by itself: the number of waiting orders, the connection, the time an order has left.
+// What moves by itself: the number of waiting orders, the connection, the time an order has left. And the call to a
+// trader who looks elsewhere, when he switched it on.
 
 const POLL_MS = 3000;
+const SOUND = "bridge.sound";
+const NOTIFICATION = "bridge.notification";
+const CALLED = "bridge.called";
+const SEEN = "bridge.seen";
 
 const badge = document.querySelector("[data-pending]");
 const lost = document.getElementById("connection-lost");
@@ -16,6 +21,7 @@ function show(count, latest) {
     // Said, not done: a list that moves by itself makes a hand click the wrong order.
     listChanged.hidden = count === Number(badge.dataset.count) && latest === Number(badge.dataset.latest);
   }
+  notice(count, latest);
 }
 
 async function poll() {
@@ -37,6 +43,101 @@ async function poll() {
   setTimeout(poll, POLL_MS);
 }
 
+// -- the call ---------------------------------------------------------------------------------------------------
+
+// A browser may refuse to keep anything; the badge must work all the same.
+function canKeep() {
+  try {
+    return Boolean(localStorage && sessionStorage && navigator.locks);
+  } catch {
+    return false;
+  }
+}
+
+// What this tab has seen outlives its page: an order that arrived between two pages is called too.
+function notice(count, latest) {
+  if (!canKeep()) {
+    return;
+  }
+  const seen = Number(sessionStorage.getItem(SEEN) ?? latest);
+  sessionStorage.setItem(SEEN, String(latest));
+  if (latest > seen) {
+    // Every open tab notices it, and one calls.
+    navigator.locks.request(CALLED, () => {
+      if (localStorage.getItem(CALLED) !== String(latest)) {
+        localStorage.setItem(CALLED, String(latest));
+        call(count, latest);
+      }
+    });
+  }
+}
+
+function call(count, latest) {
+  if (localStorage.getItem(SOUND)) {
+    chime();
+  }
+  if (localStorage.getItem(NOTIFICATION) && window.Notification?.permission === "granted") {
+    const words = count === 1 ? "1 order waits for you." : `${count} orders wait for you.`;
+    const notification = new Notification("OpenAlgo Bridge", { body: words, tag: `waiting-${latest}` });
+    notification.addEventListener("click", () => {
+      window.focus();
+      window.location.assign(badge.closest("a").href);
+    });
+  }
+}
+
+// Two rising tones. A browser plays nothing on a page that nobody has touched, and complains when it is tried.
+function chime() {
+  if (navigator.userActivation && !navigator.userActivation.hasBeenActive) {
+    return;
+  }
+  const audio = new AudioContext();
+  [660, 880].forEach((pitch, index) => {
+    const tone = audio.createOscillator();
+    const volume = audio.createGain();
+    const begin = audio.currentTime + index * 0.18;
+    tone.frequency.value = pitch;
+    volume.gain.setValueAtTime(0.25, begin);
+    volume.gain.exponentialRampToValueAtTime(0.001, begin + 0.3);
+    tone.connect(volume).connect(audio.destination);
+    tone.start(begin);
+    tone.stop(begin + 0.3);
+    tone.addEventListener("ended", () => index && audio.close());
+  });
+}
+
+function remember(name, isOn) {
+  if (isOn) {
+    localStorage.setItem(name, "on");
+  } else {
+    localStorage.removeItem(name);
+  }
+}
+
+function offerCall(alarm) {
+  const sound = alarm.querySelector("#alarm-sound");
+  const notification = alarm.querySelector("#alarm-notification");
+  const note = alarm.querySelector("[data-alarm-note]");
+  alarm.hidden = false;
+  sound.checked = Boolean(localStorage.getItem(SOUND));
+  notification.checked = Boolean(localStorage.getItem(NOTIFICATION)) && window.Notification?.permission === "granted";
+  sound.addEventListener("change", () => {
+    remember(SOUND, sound.checked);
+    if (sound.checked) {
+      chime();
+    }
+  });
+  notification.addEventListener("change", async () => {
+    if (notification.checked && (await window.Notification?.requestPermission()) !== "granted") {
+      notification.checked = false;
+      note.textContent = "This browser does not allow notifications from the bridge. Allow them beside its address.";
+    }
+    remember(NOTIFICATION, notification.checked);
+  });
+}
+
+// -- the time that is left --------------------------------------------------------------------------------------
+
 function left(seconds) {
   const minutes = Math.floor(seconds / 60);
   const rest = seconds % 60;
@@ -48,8 +149,8 @@ function countDown() {
     const seconds = Math.floor(Number(element.dataset.expires) - Date.now() / 1000);
     element.textContent = seconds > 0 ? left(seconds) : "no time: expired";
     if (seconds <= 0) {
-      for (const button of element.closest(".ticket").querySelectorAll("button")) {
-        button.disabled = true;
+      for (const control of element.closest(".ticket")?.querySelectorAll("button, input") ?? []) {
+        control.disabled = true;
       }
     }
   }
@@ -59,6 +160,8 @@ if (badge) {
   show(Number(badge.dataset.count), Number(badge.dataset.latest));
   setTimeout(poll, POLL_MS);
 }
-if (document.querySelector("[data-expires]")) {
-  setInterval(countDown, 1000);
+const alarm = document.querySelector("[data-alarm]");
+if (alarm && canKeep()) {
+  offerCall(alarm);
 }
+setInterval(countDown, 1000);

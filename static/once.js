@@ -7,7 +7,10 @@ for (const form of document.querySelectorAll("form[data-once]")) {
       return;
     }
     form.dataset.sent = "yes";
-    form.querySelector("button").textContent = "Working…";
+    const button = form.querySelector("button");
+    // As wide as it was, or what stands beside it would come under the second click.
+    button.style.minWidth = `${button.offsetWidth}px`;
+    button.textContent = "Working…";
   });
 }
 

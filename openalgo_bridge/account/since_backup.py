@@ -2,21 +2,28 @@
 
 A restore brings back the day of the backup. A key that was regenerated since, perhaps because somebody else had it,
 would work again, and so would a used recovery code, a permission that was taken away, or the authenticator of a phone
-that was lost; an order that was approved since could be approved, and sent, once more. The file that the backup
-replaces still knows of all but the last.
+that was lost; limits that were set since would be gone, and the kill switch off; an order that was approved since, or
+was in doubt and was sent again since, could be sent once more. The file that the backup replaces still knows of most.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from openalgo_bridge.account import authenticator
+from openalgo_bridge.errors import NotFound, StorageError
 from openalgo_bridge.model.address import NOWHERE, THIS_PC, AddressRule
 from openalgo_bridge.model.audit import Actor, AuditEntry, AuditEvent
+from openalgo_bridge.model.guards import GuardSettings, widens
 from openalgo_bridge.model.permission import Grants
+from openalgo_bridge.model.states import MAY_BE_THERE, OrderState
 from openalgo_bridge.store.api_keys import ActiveKey, KeyRules
+from openalgo_bridge.store.journal import Settlement
+from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.store.kill_switch import SwitchState
 from openalgo_bridge.store.preferences import KeyCopy
 from openalgo_bridge.store.store import Store
 from openalgo_bridge.store.two_factor import RecoveryCode, TwoFactor
@@ -51,10 +58,16 @@ class Undone(StrEnum):
     SWITCHES = "Codes of the authenticator app are asked wherever they were asked then or just now."
     PASSWORD = "The password was changed or reset after the backup was made: the older one is in force again."  # noqa: S105 - a sentence
     ORDERS = "Orders that waited in the Action Center when the backup was made were turned down."
+    DOUBTS = "Orders that were in doubt when the backup was made, and of which it was found out since, stay decided."
+    KILL_SWITCH = "The kill switch is on, as it was just now: new orders are refused until you release it."
+    GUARDS = "The guards are those of just now: those of the day of the backup would stop less."
+    GUARDS_UNKNOWN = (
+        "The guards of just now could not be read: those of the day of the backup are in force. Look at them."
+    )
     UNKNOWN = (
         "What was here before could not be read, so what you ended or made safer after the backup was made is as it "
         "was then. If you regenerated the API key, do it again: the key of the backup works. Look at its permissions "
-        "and addresses, at the password and at the Security page."
+        "and addresses, at the guards and the kill switch, at the password and at the Security page."
     )
 
 
@@ -69,10 +82,19 @@ class NewTwoFactor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """An order that may be at the broker for all that the backup knows, and what was found out since."""
+
+    order_id: int
+    outcome: Settlement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """What the present file says of a backup of the same account. ``last_step`` is of the last code of the app.
 
-    ``permissions`` and ``addresses`` are None where those of the backup are no wider.
+    ``permissions``, ``addresses`` and ``guards`` are None where those of the backup are no wider, ``kill_switch`` where
+    it is off. ``doubts`` are the orders in doubt there whose outcome is known here.
     """
 
     key: bool = False
@@ -84,17 +106,22 @@ class Ended:
     two_factor: NewTwoFactor | None = None
     switched_on: tuple[AuditEvent, ...] = ()
     password: bool = False
+    kill_switch: SwitchState | None = None
+    guards: GuardSettings | None = None
+    guards_unknown: bool = False
+    doubts: tuple[Decided, ...] = ()
 
 
 def ended_since(backup: Store, present: Store) -> Ended:
     """What of ``backup`` is no longer good in ``present``; nothing where that is another account.
 
-    Raises StorageError.
+    What was sending in ``backup`` is in doubt by now: its journal was interrupted. Raises StorageError.
     """
     then, now = backup.users.get(), present.users.get()
     if then is None or now is None or then.created_at != now.created_at:
         return Ended()
     new_two_factor = _new_two_factor(backup, present)
+    guards = _guards_of(present)
     return Ended(
         key=_has_key_ended(backup, present),
         copy=present.preferences.key_copy() is KeyCopy.NEVER and backup.preferences.key_copy() is KeyCopy.KEPT,
@@ -105,18 +132,26 @@ def ended_since(backup: Store, present: Store) -> Ended:
         two_factor=new_two_factor,
         switched_on=_switched_on(backup.two_factor.get(), present.two_factor.get()),
         password=then.password_hash != now.password_hash,
+        kill_switch=_stopped_since(backup, present),
+        guards=_narrower_guards(backup, guards),
+        guards_unknown=guards is None,
+        doubts=tuple(_decided(backup, present)),
     )
 
 
 def keep_ended(backup: Store, ended: Ended, *, by: Actor) -> list[Undone]:
     """Let it be so in ``backup`` too. Raises StorageError."""
-    undone = [*_keep_key(backup, ended, by), *_keep_two_factor(backup, ended, by)]
+    undone = [
+        *_keep_key(backup, ended, by),
+        *_keep_two_factor(backup, ended, by),
+        *_keep_guards(backup, ended, by),
+        *_keep_decided(backup, ended, by),
+    ]
     return [*undone, Undone.PASSWORD] if ended.password else undone
 
 
 def turn_down_waiting(backup: Store, *, by: Actor) -> list[Undone]:
     """Nobody can tell whether what waited then was sent since, so it is not offered again. Raises StorageError."""
-    backup.journal.interrupt()
     backup.journal.expire_held()
     had_some = False
     while waiting := backup.journal.held():
@@ -158,6 +193,24 @@ def _keep_two_factor(backup: Store, ended: Ended, by: Actor) -> list[Undone]:
     if ended.two_factor:
         undone.append(_keep_new_two_factor(backup, ended.two_factor, by))
     return undone
+
+
+def _keep_guards(backup: Store, ended: Ended, by: Actor) -> list[Undone]:
+    undone: list[Undone] = []
+    if ended.kill_switch is not None:
+        backup.kill_switch.keep(ended.kill_switch, by=by)
+        undone.append(Undone.KILL_SWITCH)
+    if ended.guards is not None:
+        backup.guards.save(ended.guards, by=by)
+        undone.append(Undone.GUARDS)
+    return [*undone, Undone.GUARDS_UNKNOWN] if ended.guards_unknown else undone
+
+
+def _keep_decided(backup: Store, ended: Ended, by: Actor) -> list[Undone]:
+    for decided in ended.doubts:
+        was = backup.journal.order(decided.order_id).state
+        backup.journal.settle(decided.order_id, decided.outcome, was=was, by=by)
+    return [Undone.DOUBTS] if ended.doubts else []
 
 
 def _keep_new_two_factor(backup: Store, new: NewTwoFactor, by: Actor) -> Undone:
@@ -205,6 +258,47 @@ def _rules_now(present: Store, of_backup: ActiveKey) -> KeyRules | None:
         return active.rules
     match = present.api_keys.find(of_backup.key.lookup)
     return None if match is None else match.rules
+
+
+def _stopped_since(backup: Store, present: Store) -> SwitchState | None:
+    now = present.kill_switch.state()
+    return now if now.is_on and not backup.kill_switch.state().is_on else None
+
+
+def _guards_of(store: Store) -> GuardSettings | None:
+    """None where they cannot be read: the rest is worth looking at all the same."""
+    try:
+        return store.guards.load()
+    except StorageError:
+        return None
+
+
+def _narrower_guards(backup: Store, now: GuardSettings | None) -> GuardSettings | None:
+    """Those of the present as a whole: which of two mixed sets the trader wants, he decided last."""
+    if now is None:
+        return None
+    then = _guards_of(backup)
+    return now if then is None or widens(now, then) else None
+
+
+def _decided(backup: Store, present: Store) -> Iterator[Decided]:
+    """The same number names another order where the present file was restored itself, so the reference must fit."""
+    for order in (*backup.journal.unresolved(), *backup.journal.parked()):
+        found = _order_now(present, order)
+        if found is None or found.state in MAY_BE_THERE:
+            continue
+        # A refusal that was parsed since proves as much, and from in doubt there is only one way to say so.
+        state = OrderState.SENT if found.state is OrderState.SENT else OrderState.NOT_PLACED
+        outcome = Settlement(state=state, broker_order_id=found.broker_order_id, message=found.message)
+        yield Decided(order_id=order.id, outcome=outcome)
+
+
+def _order_now(present: Store, of_backup: JournalOrder) -> JournalOrder | None:
+    try:
+        found = present.journal.order(of_backup.id)
+    except NotFound:
+        return None
+    return found if found.ref == of_backup.ref else None
 
 
 def _new_two_factor(backup: Store, present: Store) -> NewTwoFactor | None:

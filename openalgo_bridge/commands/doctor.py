@@ -24,6 +24,8 @@ from openalgo_bridge.store import integrity, schema
 from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
 from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.journal import Journal
+from openalgo_bridge.store.kill_switch import KillSwitch
 from openalgo_bridge.store.machine_key import MachineKey
 from openalgo_bridge.store.two_factor import TwoFactors
 
@@ -156,6 +158,7 @@ def _account(place: Path) -> Iterator[Finding]:
         try:
             yield _audit_list(place, AuditLog(database, _CLOCK))
             yield from _of_another_machine_key(place, database)
+            yield from _orders(database)
         except StorageError as error:
             yield _unreadable(database, error)
 
@@ -170,6 +173,23 @@ def _audit_list(place: Path, audit: AuditLog) -> Finding:
         "key. run.py restore brings back a backup from before."
     )
     return Finding(ok=False, what="audit list", words=words)
+
+
+def _orders(database: Database) -> Iterator[Finding]:
+    """What keeps orders from going although nothing is broken. A file of an older version has no such tables yet."""
+    if not database.is_current(schema.bridge):
+        return
+    in_doubt = Journal(database, _CLOCK).in_doubt_count()
+    if in_doubt:
+        words = (
+            f"{in_doubt} in doubt: the broker may have what was sent. Do not send it again. New orders in the same "
+            "symbols wait. Look at the broker, and decide on the Orders page."
+        )
+        yield Finding(ok=False, what="orders", words=words)
+    switch = KillSwitch(database, _CLOCK).state()
+    if switch.is_on:
+        words = f"{switch}. New orders are refused; the page /kill-switch releases it, with the password."
+        yield Finding(ok=True, what="kill switch", words=words)
 
 
 def _of_another_machine_key(place: Path, database: Database) -> Iterator[Finding]:

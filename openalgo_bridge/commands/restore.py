@@ -60,6 +60,8 @@ def _settle(draft: Path, file: Path, clock: Clock, *, password_stdin: bool) -> S
         vault_key = _open_vault(draft, clock, password_stdin=password_stdin)
     store = Store.of_bridge(draft.parent, clock, bridge=draft.name)
     try:
+        # What was on its way when the backup was made is in doubt: a restart would find it so.
+        store.journal.interrupt()
         undone = [] if is_of_another_pc else _keep_ended(store, draft.with_name("bridge.db"), clock)
         undone += since_backup.turn_down_waiting(store, by=_BY)
         restored.settle(store, told=file.name, by=_BY)

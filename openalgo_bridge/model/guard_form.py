@@ -19,7 +19,10 @@ _NUMBER = re.compile(r"\d{1,12}(\.\d{1,4})?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _SYMBOL = re.compile(r"[A-Z0-9&._:\-]{0,40}\*?", re.ASCII)
+_SOURCE = re.compile(r"api|page|webhook:[A-Za-z0-9._\-]{1,64}", re.ASCII)
 _MOST_SYMBOLS = 500
+_MOST_SOURCES = 100
+_SHORTEST_WAIT = 10
 _DAY = 86_400
 _TRUE = {"yes", "on", "true", "1"}
 
@@ -40,8 +43,10 @@ def parse(fields: Mapping[str, str]) -> GuardSettings:
         stale_after=form.read("stale_after", _whole(1, _DAY)),
         price_band=form.read("price_band", _amount(Decimal("0.01"), Decimal(100))) or default.price_band,
         price_drift=form.read("price_drift", _amount(Decimal("0.01"), Decimal(100))),
-        let_exits_through=fields.get("let_exits_through", "").strip().lower() in _TRUE,
-        held_for=form.read("held_for", _whole(10, _DAY)) or default.held_for,
+        let_exits_through=form.is_ticked("let_exits_through"),
+        held_for=form.read("held_for", _whole(_SHORTEST_WAIT, _DAY)) or default.held_for,
+        held_for_source=form.read("held_for_source", _times) or default.held_for_source,
+        rehearse_rate=form.is_ticked("rehearse_rate"),
     )
     form.finish()
     return settings
@@ -65,6 +70,8 @@ def texts(settings: GuardSettings) -> dict[str, str]:
         "price_drift": _text(settings.price_drift),
         "let_exits_through": "yes" if settings.let_exits_through else "",
         "held_for": str(settings.held_for),
+        "held_for_source": "\n".join(f"{source} {seconds}" for source, seconds in settings.held_for_source),
+        "rehearse_rate": "yes" if settings.rehearse_rate else "",
     }
 
 
@@ -92,6 +99,10 @@ class _Form:
         except ValueError as fault:
             self._faults[name] = [str(fault)]
             return None
+
+    def is_ticked(self, name: str) -> bool:
+        """Whether a box is."""
+        return self._fields.get(name, "").strip().lower() in _TRUE
 
     def window(self) -> TradingWindow | None:
         """Both ends, or none."""
@@ -145,9 +156,29 @@ def _symbols(text: str) -> frozenset[str]:
     return entries
 
 
+def _times(text: str) -> tuple[tuple[str, int], ...]:
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    if len(lines) > _MOST_SOURCES:
+        raise ValueError(f"At most {_MOST_SOURCES} sources, one a line.")
+    seconds = _whole(_SHORTEST_WAIT, _DAY)
+    times: dict[str, int] = {}
+    for words in lines:
+        told = " ".join(words)[:80]
+        if len(words) != 2 or not _SOURCE.fullmatch(words[0]):
+            raise ValueError(f"{told}: must be a source and its seconds, such as api 600 or webhook:tv 120.")
+        if words[0] in times:
+            raise ValueError(f"{told}: this source has a line already.")
+        try:
+            times[words[0]] = seconds(words[1])
+        except ValueError:
+            raise ValueError(f"{told}: a whole number of seconds from {_SHORTEST_WAIT} to {_DAY}.") from None
+    return tuple(sorted(times.items()))
+
+
 def _text(value: Decimal | int | None) -> str:
     return "" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _told(form: Mapping[str, str], names: list[str]) -> str:
-    return ", ".join(f"{name}: {form[name] or 'off'}" for name in names)
+    """Each with its name in words; a field of several lines on one."""
+    return "; ".join(f"{name.replace('_', ' ')}: {form[name].replace(chr(10), ', ') or 'off'}" for name in names)

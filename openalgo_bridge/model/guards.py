@@ -65,7 +65,9 @@ class GuardSettings:
     """What the trader set. None is off; what cannot be None is a sanity limit that is always on (design 4).
 
     Money is in rupees, windows and ages in seconds, bands in percent of the last price. ``allowed_symbols`` are
-    ``EXCHANGE:SYMBOL``; an entry that ends in ``*`` stands for every symbol that begins like it.
+    ``EXCHANGE:SYMBOL``; an entry that ends in ``*`` stands for every symbol that begins like it. ``held_for_source``
+    are the sources that have a time of their own, sorted, with that time. ``rehearse_rate`` makes a broker that does
+    not count orders take them as fast as one that does.
     """
 
     maximum_quantity: int | None = None
@@ -81,6 +83,12 @@ class GuardSettings:
     price_drift: Decimal | None = None
     let_exits_through: bool = False
     held_for: int = 300
+    held_for_source: tuple[tuple[str, int], ...] = ()
+    rehearse_rate: bool = False
+
+    def held_for_of(self, source: str) -> int:
+        """How long a ticket of ``source`` waits for the trader, in seconds."""
+        return dict(self.held_for_source).get(source, self.held_for)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,13 +161,17 @@ def drift(then: Decimal, now: Decimal, settings: GuardSettings) -> Refusal | Non
 
 
 def widens(before: GuardSettings, after: GuardSettings) -> bool:
-    """Whether ``after`` lets anything through that ``before`` stops: that needs step-up (design 5)."""
+    """Whether ``after`` lets anything through that ``before`` stops: that needs step-up (design 5).
+
+    The rehearsal of a rate stops nothing, it only makes it wait.
+    """
     return (
         any(_is_above(getattr(after, name), getattr(before, name)) for name in _UPPER_LIMITS)
         or _is_above(before.duplicate_window or 0, after.duplicate_window or 0)
         or _is_wider(before.trading_window, after.trading_window)
         or (before.allowed_symbols is not None and not _covers(before.allowed_symbols, after.allowed_symbols))
         or (after.let_exits_through and not before.let_exits_through)
+        or any(after.held_for_of(source) > before.held_for_of(source) for source in _sources(before, after))
     )
 
 
@@ -187,6 +199,11 @@ def _is_wider(before: TradingWindow | None, after: TradingWindow | None) -> bool
     if before is None or after is None:
         return before is not None
     return after.opens < before.opens or after.closes > before.closes
+
+
+def _sources(*settings: GuardSettings) -> set[str]:
+    """Those that have a time of their own in any of them."""
+    return {source for each in settings for source, _ in each.held_for_source}
 
 
 def _covers(allowed: Collection[str], wanted: Collection[str] | None) -> bool:

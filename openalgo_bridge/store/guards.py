@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import takewhile
 
 from openalgo_bridge.clock import Clock, to_ms
-from openalgo_bridge.errors import Conflict, Invalid, StorageError
+from openalgo_bridge.errors import CHANGED_MEANWHILE, Conflict, Invalid, StorageError
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.guard_form import changes, parse, texts
@@ -20,6 +20,8 @@ from openalgo_bridge.model.ticket import Origin, TicketDraft
 from openalgo_bridge.store import audit
 from openalgo_bridge.store.claims import OPEN_ORDERS
 from openalgo_bridge.store.database import Database, Parameters, Row
+
+_UNREADABLE, _DEFAULTS = "not readable", "as after a fresh start"
 
 # A ticket that was sent or may still be.
 _COUNTED = "operation = 'placeorder' AND trading_mode = :mode AND state IN ('held', 'approved', 'released')"
@@ -43,27 +45,40 @@ class Guards:
         """Read from disk at every order. Raises StorageError also where a value means nothing."""
         return _settings(self._db.read("SELECT name, value FROM guard"))
 
-    def held_for(self) -> timedelta:
-        """How long a ticket may wait for the trader; the default where what he set cannot be read."""
+    def held_for(self, source: str) -> timedelta:
+        """How long a ticket of ``source`` may wait for the trader; the default where what he set cannot be read."""
         try:
-            return timedelta(seconds=self.load().held_for)
+            return timedelta(seconds=self.load().held_for_of(source))
         except StorageError:
             return timedelta(seconds=GuardSettings().held_for)
 
-    def save(self, settings: GuardSettings, *, by: Actor) -> None:
+    def rehearses_rate(self) -> bool:
+        """Whether a broker that does not count orders shall do as if. A rehearsal that cannot be read is none."""
+        try:
+            return self.load().rehearse_rate
+        except StorageError:
+            return False
+
+    def save(self, settings: GuardSettings, *, by: Actor, expected: GuardSettings | None = None) -> None:
         """Effective for the next order. The change and its line in the audit list are one commit.
 
-        Raises Invalid for what no form could say, an empty list of symbols for one: it could not be read again.
+        Settings that cannot be read are written over. Raises Invalid for what no form could say, an empty list of
+        symbols for one: it could not be read again; Conflict where ``expected`` is not in force any more: who gave no
+        password for a narrower limit must not undo one that is narrower still.
         """
         if parse(texts(settings)) != settings:
             raise Invalid("These limits cannot be kept as they are.")
         with self._db.transaction() as db:
-            former = _settings(db.execute("SELECT name, value FROM guard").fetchall())
-            before, after = changes(former, settings)
-            if before == after:
+            former = _if_readable(db.execute("SELECT name, value FROM guard").fetchall())
+            if expected is not None and former != expected:
+                raise Conflict(CHANGED_MEANWHILE)
+            before, after = changes(former or GuardSettings(), settings)
+            if former is not None and before == after:
                 return
-            db.executemany("INSERT OR REPLACE INTO guard VALUES (?, ?)", texts(settings).items())
-            audit.append(db, self._clock.now_ms(), by, AuditEvent.GUARDS, before=before, after=after)
+            db.execute("DELETE FROM guard")
+            db.executemany("INSERT INTO guard VALUES (?, ?)", texts(settings).items())
+            before = before if former is not None else _UNREADABLE
+            audit.append(db, self._clock.now_ms(), by, AuditEvent.GUARDS, before=before, after=after or _DEFAULTS)
 
     def has_orders_since(self, moment: datetime, mode: TradingMode, number: int, *, but: int | None = None) -> bool:
         """Whether at least ``number`` orders arrived since ``moment``, the ticket ``but`` not counted."""
@@ -155,6 +170,13 @@ def _has_equal_signal(
         row["id"] != but and (row["source"], row["strategy"], row["request"]) == wanted
         for row in takewhile(lambda row: row["created_at"] >= to_ms(since), newest_first)
     )
+
+
+def _if_readable(rows: Iterable[Row]) -> GuardSettings | None:
+    try:
+        return _settings(rows)
+    except StorageError:
+        return None
 
 
 def _settings(rows: Iterable[Row]) -> GuardSettings:

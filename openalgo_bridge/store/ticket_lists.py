@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.model.order import Action, Exchange
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.database import Database, Row
 from openalgo_bridge.store.journal_reads import STILL_OPEN, ticket_of
 
 # What expired a moment ago and was not swept yet waits for nobody any more.
 _EXPIRED = f"(state = 'expired' OR (state = 'held' AND NOT {STILL_OPEN}))"
 
 
+# The distinct strategies, each found by one step in its index: SQLite's own DISTINCT would read every row of it.
+_STRATEGIES = """
+    WITH RECURSIVE each(strategy) AS (
+        SELECT min(strategy) FROM ticket
+        UNION ALL
+        SELECT (SELECT min(strategy) FROM ticket WHERE strategy > each.strategy) FROM each
+        WHERE each.strategy IS NOT NULL
+    )
+    SELECT strategy FROM each WHERE strategy IS NOT NULL LIMIT ?
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketFilter:
-    """What a list is narrowed to; None leaves a field alone."""
+    """What a list is narrowed to; None leaves a field alone. ``is_decided`` leaves out what waits, or all else."""
 
     strategy: str | None = None
     symbol: str | None = None
@@ -26,6 +39,15 @@ class TicketFilter:
     action: Action | None = None
     source: str | None = None
     state: TicketState | None = None
+    is_decided: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """What waits for the person: how many tickets, and the id of the one that arrived last (0: none)."""
+
+    count: int
+    latest: int
 
 
 class TicketLists:
@@ -38,7 +60,10 @@ class TicketLists:
     def page(
         self, wanted: TicketFilter, *, after: int | None = None, newest_first: bool = True, limit: int = 50
     ) -> list[Ticket]:
-        """In the order of arrival or its reverse, paged by key: pass the last id of the page before as ``after``."""
+        """In the order of arrival or its reverse, paged by key: pass the last id of the page before as ``after``.
+
+        What was left too long is expired here, whether or not it was swept.
+        """
         where, values = self._where(wanted)
         if after is not None:
             where.append("id < :after" if newest_first else "id > :after")
@@ -47,7 +72,7 @@ class TicketLists:
             f"SELECT * FROM ticket WHERE {' AND '.join(where)} ORDER BY id {order} LIMIT :limit",
             {**values, "after": after, "limit": limit},
         )
-        return [ticket_of(row) for row in rows]
+        return self._as_of_now(rows)
 
     def held(self, wanted: TicketFilter, *, limit: int = 200) -> list[Ticket]:
         """What may still be decided, in the order it arrived: what an "approve filtered" is about."""
@@ -59,9 +84,23 @@ class TicketLists:
         )
         return [ticket_of(row) for row in rows]
 
+    def named(self, ticket_ids: Collection[int]) -> list[Ticket]:
+        """Those of these tickets that there are, in the order they arrived."""
+        marks = ", ".join("?" * len(ticket_ids))
+        rows = self._db.read(f"SELECT * FROM ticket WHERE id IN ({marks}) ORDER BY id", tuple(ticket_ids))
+        return self._as_of_now(rows)
+
+    def queue(self) -> Queue:
+        """In one read, for every page and every few seconds. Expires nothing: it only does not count it."""
+        row = self._db.read_one(
+            f"SELECT count(*) AS n, coalesce(max(id), 0) AS latest FROM ticket WHERE state = 'held' AND {STILL_OPEN}",
+            {"now": self._clock.now_ms()},
+        )
+        return Queue(count=0, latest=0) if row is None else Queue(count=row["n"], latest=row["latest"])
+
     def counts(self, wanted: TicketFilter) -> dict[TicketState, int]:
-        """How many tickets are in each state, in one read. The filter's own state is left aside: these are the tabs."""
-        where, values = self._where(wanted, but="state")
+        """How many tickets are in each state, in one read. State and tab of the filter are left aside."""
+        where, values = self._where(replace(wanted, state=None, is_decided=None))
         narrowed = " AND ".join(where)
         rows = self._db.read(
             f"SELECT state, count(*) AS n FROM ticket WHERE {narrowed} GROUP BY state UNION ALL"
@@ -77,20 +116,40 @@ class TicketLists:
 
     def strategies(self, limit: int = 100) -> list[str]:
         """The strategies there are, for the filter's list."""
-        rows = self._db.read("SELECT DISTINCT strategy FROM ticket ORDER BY strategy LIMIT ?", (limit,))
-        return [row["strategy"] for row in rows]
+        return [row["strategy"] for row in self._db.read(_STRATEGIES, (limit,))]
 
-    def _where(self, wanted: TicketFilter, *, but: str = "") -> tuple[list[str], Mapping[str, object]]:
+    def sources(self, newest: int = 1000) -> list[str]:
+        """Who asked for the ``newest`` tickets, for the filter's list."""
+        sql = "SELECT DISTINCT source FROM (SELECT source FROM ticket ORDER BY id DESC LIMIT ?) ORDER BY source"
+        return [row["source"] for row in self._db.read(sql, (newest,))]
+
+    def _as_of_now(self, rows: Iterable[Row]) -> list[Ticket]:
+        now = self._clock.now()
+        return [_expired(ticket, now) for ticket in map(ticket_of, rows)]
+
+    def _where(self, wanted: TicketFilter) -> tuple[list[str], Mapping[str, object]]:
         """The conditions, from the fixed names of the filter's own fields, and the values to bind."""
         values: dict[str, object] = {"now": self._clock.now_ms()}
         where = ["id > 0"]
         for field in fields(wanted):
             value = getattr(wanted, field.name)
-            if value is None or field.name == but:
-                continue
-            where.append(_state_is(value) if field.name == "state" else f"{field.name} = :{field.name}")
-            values[field.name] = value
+            if value is not None:
+                where.append(_condition(field.name, value))
+                values[field.name] = value
         return where, values
+
+
+def _expired(ticket: Ticket, now: datetime) -> Ticket:
+    is_overdue = ticket.state is TicketState.HELD and ticket.expires_at is not None and ticket.expires_at <= now
+    return replace(ticket, state=TicketState.EXPIRED, decided_at=ticket.expires_at) if is_overdue else ticket
+
+
+def _condition(name: str, value: object) -> str:
+    if isinstance(value, TicketState):
+        return _state_is(value)
+    if name == "is_decided":
+        return f"{'NOT ' if value else ''}(state = 'held' AND {STILL_OPEN})"
+    return f"{name} = :{name}"
 
 
 def _state_is(state: TicketState) -> str:

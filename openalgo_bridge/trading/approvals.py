@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Invalid, Unsupported
+from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Denied, Invalid
 from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.model.guards import Guard
 from openalgo_bridge.model.order import (
     BrokerRequest,
     CancelAllRequest,
@@ -18,11 +19,22 @@ from openalgo_bridge.model.order import (
     Product,
 )
 from openalgo_bridge.model.redaction import redact
-from openalgo_bridge.model.ticket import Ticket, order_of
-from openalgo_bridge.trading import guards, validation
+from openalgo_bridge.model.states import TicketState
+from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.trading import closing, guards, validation
+from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
 
 _LONGEST_REASON = 200
+_MENDED_BY: Mapping[str, str] = {
+    Guard.MAXIMUM_QUANTITY: "quantity",
+    Guard.ORDER_VALUE: "quantity",
+    Guard.PRICE_BAND: "price",
+}
+"""The field of a revision with which a guard's limit can be kept."""
+
+Approved = Sent | InDoubt | Report
+"""What became of an approval: of one message, or a report of as many as there were positions to close."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +52,7 @@ class Verdict:
     """What one of many approvals came to: ``result``, or the ``refusal`` for which nothing was sent."""
 
     ticket_id: int
-    result: Sent | InDoubt | None = None
+    result: Approved | None = None
     refusal: BridgeError | None = None
 
 
@@ -56,21 +68,43 @@ def ticket(desk: Desk, ticket_id: int) -> Ticket:
     return desk.store.journal.ticket(ticket_id)
 
 
-def approve(desk: Desk, ticket_id: int, shown: str, *, by: Actor) -> Sent | InDoubt:
-    """The person lets a held ticket go, once, in the modes it was accepted under.
+def as_shown(desk: Desk, ticket_id: int, shown: str) -> Ticket:
+    """A ticket that may still be decided and is what the page showed. Raises NotFound, Conflict or StorageError.
+
+    For a form that is looked at before anything is done; whatever is then done asks again in its own transaction.
+    """
+    found = ticket(desk, ticket_id)
+    if found.state is not TicketState.HELD:
+        raise Conflict(f"Ticket {ticket_id} is already {found.state}.")
+    if found.shown != shown:
+        raise Conflict(f"Ticket {ticket_id} is not what was shown. Look at it again.")
+    return found
+
+
+def approve(desk: Desk, ticket_id: int, shown: str, *, by: Actor) -> Approved:
+    """The person lets a held ticket go, once, in the modes it was accepted under, whatever it asks for.
 
     ``shown`` is the ticket's fingerprint from the page. Raises NotFound, Conflict, Denied by a guard or the kill
     switch, Invalid, Busy, StorageError, or a provable refusal of the broker. Up to the claim nothing has changed;
     after it nothing can send it again.
     """
     held = ticket(desk, ticket_id)
-    request = _one_message(held)
+    match held.request:
+        case CloseRequest():
+            return closing.approve(desk, held, shown, by=by)
+        case CancelAllRequest():
+            raise Invalid(f"Ticket {ticket_id} withdraws orders: it is never held, so there is nothing to approve.")
+        case request:
+            return _approve_message(desk, held, request, shown, by)
+
+
+def _approve_message(desk: Desk, held: Ticket, request: BrokerRequest, shown: str, by: Actor) -> Sent | InDoubt:
     desk.doors.admit(held.operation)
     validation.check(desk.store.instruments, request)
     broker = desk.broker(held.trading_mode)
     with clearance(desk, broker, held.operation):
         reserve = guards.check_approval(desk, broker, held)
-        approved, permit = desk.store.journal.approve(ticket_id, shown, by=by, reserve=reserve)
+        approved, permit = desk.store.journal.approve(held.id, shown, by=by, reserve=reserve)
         return carry_out(desk, broker, approved, permit)
 
 
@@ -103,15 +137,30 @@ def reject(desk: Desk, ticket_id: int, shown: str, reason: str, *, by: Actor) ->
 def revise(desk: Desk, ticket_id: int, shown: str, revision: Revision, *, by: Actor) -> Ticket:
     """The person changes a held order; it stays held, and is to be shown again. Sends nothing.
 
-    Raises NotFound, Conflict as :func:`approve`, Invalid when the order would make no sense or is not changed.
+    Raises NotFound, Conflict as :func:`approve`, Invalid when the order would make no sense, is not changed, or is
+    above a limit that a smaller quantity or another price would keep, and Rejected for what the broker never takes.
     """
     held = ticket(desk, ticket_id)
     request = _revised(held, revision)
     validation.check(desk.store.instruments, request)
-    order = order_of(request)
-    if order is not None:
-        desk.broker(held.trading_mode).check(order)
+    _check_limits(desk, replace(held, request=request))
     return desk.store.journal.revise(ticket_id, shown, request, by=by)
+
+
+def _check_limits(desk: Desk, wanted: Ticket) -> None:
+    """What the revision itself can mend. Whatever else stands in the way is told when it is approved."""
+    broker = desk.broker(wanted.trading_mode)
+    if wanted.order is not None:
+        broker.check(wanted.order)
+    try:
+        guards.check_approval(desk, broker, wanted)
+    except Denied as refusal:
+        field = _MENDED_BY.get(refusal.guard)
+        if field is not None:
+            raise Invalid.of({field: [refusal.message]}) from refusal
+    except (Conflict, BrokerError):
+        # In doubt, or a limit that cannot be read just now: the approval asks again, and fails closed.
+        return
 
 
 def _revised(held: Ticket, revision: Revision) -> OrderRequest | ModifyRequest:
@@ -128,9 +177,3 @@ def _revised(held: Ticket, revision: Revision) -> OrderRequest | ModifyRequest:
         product=revision.product,
     )
     return replace(held.request, order=order) if isinstance(held.request, ModifyRequest) else order
-
-
-def _one_message(held: Ticket) -> BrokerRequest:
-    if isinstance(held.request, CancelAllRequest | CloseRequest):
-        raise Unsupported(f"{held.operation} takes as many orders as there are: it is approved on its own page.")
-    return held.request

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from typing import TypeVar
 
 from openalgo_bridge.brokers.base import Broker, Capabilities
@@ -121,6 +122,9 @@ class BoundedBroker:
 
     def funds(self) -> Funds:
         return self._asked(self._inner.funds)
+
+    def margin(self, order: OrderRequest) -> Decimal:
+        return self._asked(lambda: self._inner.margin(order))
 
     def quote(self, instrument: Instrument) -> Quote:
         return self._asked(lambda: self._inner.quote(instrument))

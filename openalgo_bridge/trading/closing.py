@@ -130,6 +130,16 @@ def close(desk: Desk, wanted: CloseRequest, origin: Origin, mode: TradingMode | 
         return _carried_out(desk, broker, ticket, planned)
 
 
+def messages(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> list[BrokerRequest]:
+    """What a closing would send now, in its order, for a person who decides about it. Sends and writes nothing.
+
+    Raises Busy, and a BrokerError when the broker cannot be read.
+    """
+    broker = desk.broker(mode)
+    with desk.budget.slot():
+        return _closing_messages(desk, broker, wanted)
+
+
 def approve(desk: Desk, ticket: Ticket, shown: str, *, by: Actor) -> Report:
     """The trader lets a held closing go: it closes what is open now. Raises as :func:`close`, NotFound and Conflict."""
     if not isinstance(ticket.request, CloseRequest):
@@ -143,7 +153,7 @@ def approve(desk: Desk, ticket: Ticket, shown: str, *, by: Actor) -> Report:
 
 
 def _hold(desk: Desk, draft: TicketDraft, wanted: CloseRequest, reason: str) -> Held:
-    held_for = desk.store.guards.held_for()
+    held_for = desk.store.guards.held_for(draft.origin.source)
     expires_at = session_end(wanted.exchange or Exchange.NSE, desk.clock.now(), held_for)
     return Held(ticket=desk.store.journal.hold(draft, expires_at=expires_at, reason=reason), reason=reason)
 
@@ -190,7 +200,7 @@ def _closing_messages(desk: Desk, broker: Broker, wanted: CloseRequest) -> list[
     """
     working = [each for each in broker.order_book() if each.status.is_working]
     meant = [each for each in broker.positions() if each.quantity and _is_meant(wanted, each)]
-    exits_wanted = [_exit_of(each) for each in sorted(meant, key=lambda each: each.quantity > 0)]
+    exits_wanted = [exit_of(each) for each in sorted(meant, key=lambda each: each.quantity > 0)]
     withdrawals = [
         _withdrawal(each)
         for each in reversed(working)
@@ -199,8 +209,8 @@ def _closing_messages(desk: Desk, broker: Broker, wanted: CloseRequest) -> list[
     return [*withdrawals, *(slice_ for order in exits_wanted for slice_ in _slices(desk, order))]
 
 
-def _exit_of(position: Position) -> OrderRequest:
-    """A MARKET order for all of it."""
+def exit_of(position: Position) -> OrderRequest:
+    """What closes an open position: a MARKET order for all of it."""
     return OrderRequest(
         symbol=position.symbol,
         exchange=position.exchange,

@@ -152,7 +152,7 @@ def _hold(desk: Desk, case: Case, draft: TicketDraft, reason: str) -> Held:
     with suppress(NotAsked):
         case.broker.check(case.order)
     now = desk.clock.now()
-    held_for = desk.store.guards.held_for()
+    held_for = desk.store.guards.held_for(draft.origin.source)
     # An exit waits as long as it can still be made: to let it lapse unseen would leave the position open.
     expires_at = session_end(case.order.exchange, now, held_for) if _is_exit(case) else now + held_for
     draft = replace(draft, price_then=_known_price(case))

@@ -5,22 +5,32 @@ Each decision is one conditional move: of two clicks, or two tabs, one wins and 
 
 from __future__ import annotations
 
+from openalgo_bridge.clock import IST
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Invalid
+from openalgo_bridge.errors import BridgeError, BrokerError, Invalid
 from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.model.books import BrokerOrder
+from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.order import BrokerOrderId, OrderMode
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Origin, TicketDraft, new_ref
+from openalgo_bridge.model.ticket import Origin, TicketDraft, new_ref, order_of, target_of
 from openalgo_bridge.store.journal import Settlement
+from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import approvals
-from openalgo_bridge.trading.sending import InDoubt, Sent
+from openalgo_bridge.trading.approvals import Approved
 
 
 def it_is_there(desk: Desk, order_id: int, broker_order_id: BrokerOrderId, *, by: Actor) -> None:
-    """The person found it at the broker, under this id. Raises NotFound, Conflict, Invalid or StorageError."""
-    named = BrokerOrderId(broker_order_id.strip())
-    if not named:
-        raise Invalid.of({"broker_order_id": ["Copy the order's number from the broker's own page."]})
+    """The person found it at the broker, under this id; a change or a withdrawal has that of the order it names.
+
+    Raises NotFound, Conflict, StorageError, and Invalid where the id is missing, is another order's, or is provably
+    not at the broker.
+    """
+    parked = desk.store.journal.order(order_id)
+    named = target_of(parked.request)
+    if named is None:
+        named = BrokerOrderId(broker_order_id.strip())
+        _check_named(desk, parked, named)
     found = Settlement(state=OrderState.SENT, broker_order_id=named, message=f"Found at the broker by {by.name}.")
     _decide(desk, order_id, found, by)
 
@@ -30,12 +40,12 @@ def handled(desk: Desk, order_id: int, *, by: Actor) -> None:
     _decide(desk, order_id, Settlement(state=OrderState.NOT_PLACED, message=f"Not there, says {by.name}."), by)
 
 
-def send_again(desk: Desk, order_id: int, *, by: Actor) -> Sent | InDoubt:
+def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
     """It is not at the broker and shall be sent again: under a new reference, as a ticket that names the old one.
 
     The old order is given up and the new ticket held in one commit, and then approved like any other: when a guard or
     the kill switch says no, or the bridge stops in between, it waits in the Action Center. Raises as
-    :func:`approvals.approve`, and Conflict when somebody decided before.
+    :func:`approvals.approve`, with ``ticket_id`` the new ticket's; and Conflict when somebody decided before.
     """
     parked = desk.store.journal.order(order_id)
     old = desk.store.journal.ticket(parked.ticket_id)
@@ -49,8 +59,48 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Sent | InDoubt:
         origin=Origin(source="page", strategy=old.origin.strategy, request_id="", may_trade_live=True),
         price_then=old.price_then,
     )
-    again = desk.store.journal.replace_parked(order_id, draft, expires_at=now + desk.store.guards.held_for(), by=by)
-    return approvals.approve(desk, again.id, again.shown, by=by)
+    expires_at = now + desk.store.guards.held_for(draft.origin.source)
+    again = desk.store.journal.replace_parked(order_id, draft, expires_at=expires_at, by=by)
+    try:
+        return approvals.approve(desk, again.id, again.shown, by=by)
+    except BridgeError as refusal:
+        refusal.ticket_id = again.id
+        raise
+
+
+def _check_named(desk: Desk, parked: JournalOrder, named: BrokerOrderId) -> None:
+    if not named:
+        raise _wrong_number("Copy the order's number from the broker's own page.")
+    other = desk.store.journal.order_by_broker_id(named)
+    if other is not None:
+        raise _wrong_number(f"{named} is the number of another order, {other.ref}.")
+    there = _at_broker(desk, parked, named)
+    if there is not None and not _is_named_by(parked, there):
+        raise _wrong_number(f"{named} is {there.request.action} {there.request.symbol}: not this order.")
+
+
+def _at_broker(desk: Desk, parked: JournalOrder, named: BrokerOrderId) -> BrokerOrder | None:
+    """The order of that number; None where the broker cannot be asked: the person's word counts then.
+
+    Raises Invalid when the broker provably has none of that number, which it can say of an order of today only.
+    """
+    try:
+        there = desk.broker(parked.trading_mode).order(named)
+    except BrokerError:
+        return None
+    is_of_today = parked.created_at.astimezone(IST).date() == desk.clock.now().astimezone(IST).date()
+    if there is None and is_of_today:
+        raise _wrong_number(f"The broker has no order with the number {named} today.")
+    return there
+
+
+def _is_named_by(parked: JournalOrder, there: BrokerOrder) -> bool:
+    order = order_of(parked.request)
+    return order is not None and is_on_same_side(there.request, order)
+
+
+def _wrong_number(sentence: str) -> Invalid:
+    return Invalid.of({"broker_order_id": [sentence]})
 
 
 def _decide(desk: Desk, order_id: int, decision: Settlement, by: Actor) -> None:

@@ -16,6 +16,7 @@ from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.journal import Settlement
+from openalgo_bridge.trading.throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
@@ -47,10 +48,18 @@ def clearance(desk: Desk, broker: Broker, operation: Operation, *, urgent: bool 
     ``urgent`` is a proven exit; a cancel is one by itself. Raises Busy: nothing was written, and it may be asked again.
     """
     with desk.budget.slot(is_cancel=operation.is_cancel):
-        throttle = desk.throttles.get(broker.name)
+        throttle = _throttle(desk, broker)
         if throttle is not None:
             throttle.take(urgent=urgent or operation.is_cancel)
         yield
+
+
+def _throttle(desk: Desk, broker: Broker) -> Throttle | None:
+    """The broker's own, or the one that the trader rehearses with. Read from disk at every order."""
+    is_rehearsal = broker.capabilities.rehearsed_per_second is not None
+    if is_rehearsal and not desk.store.guards.rehearses_rate():
+        return None
+    return desk.throttles.get(broker.name)
 
 
 def carry_out(desk: Desk, broker: Broker, ticket: Ticket, permit: SendPermit[BrokerRequest]) -> Sent | InDoubt:

@@ -12,7 +12,9 @@ from openalgo_bridge.store import integrity
 from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.trading.recovery import Absences, look_up_all, recover
 
-_INTERVAL_S = 5.0
+INTERVAL_S = 5.0
+"""Seconds between two rounds."""
+
 _ROUNDS_BETWEEN_PRUNINGS = 720
 _log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ class Watch:
     """One daemon thread, owned by whoever serves. ``tell`` gets sentences for the console."""
 
     def __init__(
-        self, desk: Desk, *, tell: Callable[[str], None] = _tell_nobody, interval_s: float = _INTERVAL_S
+        self, desk: Desk, *, tell: Callable[[str], None] = _tell_nobody, interval_s: float = INTERVAL_S
     ) -> None:
         self._desk = desk
         self._tell = tell

@@ -14,31 +14,38 @@ from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model.order import OrderMode, TradingMode
-from openalgo_bridge.trading import approvals
+from openalgo_bridge.store.kill_switch import SwitchState
+from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.web import (
     action_center,
     apikey,
     audit,
     browsers,
+    closing,
     current,
     dashboard,
     errors,
     formats,
     gate,
     grants,
+    guards,
     health,
     kept,
+    kill_switch,
     login,
     orders,
+    parked,
     positions,
     remedies,
     security,
     setup,
     snippets,
+    ticket,
     traffic,
     two_factor,
     words,
 )
+from openalgo_bridge.web.optional import if_readable
 from openalgo_bridge.web.sessions import BridgeSessionInterface
 
 
@@ -53,13 +60,19 @@ class MenuEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What stands around every page. ``recovery_code_used_at``: the authenticator is lost, for all we know."""
+    """What stands around every page. ``recovery_code_used_at``: the authenticator is lost, for all we know.
 
-    waiting: int
+    None stands for what cannot be read: the page of the kill switch, of all pages, must not depend on it.
+    """
+
+    waiting: int | None
     latest: int
     order_mode: OrderMode | None
-    trading_mode: TradingMode
+    trading_mode: TradingMode | None
     recovery_code_used_at: datetime | None
+    switch: SwitchState | None
+    doors: DoorState
+    doors_reason: str
 
 
 PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
@@ -72,8 +85,13 @@ PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
         action_center.blueprint,
         MenuEntry(endpoint="action_center.action_center", label="Action Center", counts_waiting=True),
     ),
+    (ticket.blueprint, None),
+    (parked.blueprint, None),
     (orders.blueprint, MenuEntry(endpoint="orders.orders", label="Orders")),
+    (closing.blueprint, None),
     (positions.blueprint, MenuEntry(endpoint="positions.positions", label="Positions")),
+    (guards.blueprint, MenuEntry(endpoint="guards.guards", label="Guards")),
+    (kill_switch.blueprint, None),
     (traffic.blueprint, MenuEntry(endpoint="traffic.traffic", label="Traffic log")),
     (apikey.blueprint, MenuEntry(endpoint="apikey.apikey", label="API key")),
     (security.blueprint, MenuEntry(endpoint="security.security", label="Security")),
@@ -108,13 +126,16 @@ def register(app: Flask, desk: Desk, setup_code: SetupCode) -> None:
 def _frame() -> Frame:
     """Called by the templates that have a menu, not by the error page, which must work without a database."""
     desk = current.current_desk()
-    waiting = approvals.waiting(desk)
+    queue = if_readable(desk.store.ticket_lists.queue)
     return Frame(
-        waiting=len(waiting),
-        latest=waiting[-1].id if waiting else 0,
+        waiting=None if queue is None else queue.count,
+        latest=0 if queue is None else queue.latest,
         order_mode=current.order_mode(desk),
-        trading_mode=desk.store.preferences.trading_mode(),
-        recovery_code_used_at=desk.store.two_factor.recovery_code_used_at(),
+        trading_mode=if_readable(desk.store.preferences.trading_mode),
+        recovery_code_used_at=if_readable(desk.store.two_factor.recovery_code_used_at),
+        switch=if_readable(desk.store.kill_switch.state),
+        doors=desk.doors.state,
+        doors_reason=desk.doors.reason,
     )
 
 

@@ -12,9 +12,9 @@ from flask import Response, make_response, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from openalgo_bridge.errors import BridgeError, RateLimited
+from openalgo_bridge.errors import BridgeError, RateLimited, StorageError
 from openalgo_bridge.traffic import NOTE
-from openalgo_bridge.web import kept
+from openalgo_bridge.web import kept, sessions
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ _TITLES = {
     429: "Too many tries",
     503: "Not now",
 }
+_WITH_FORMS = {"login", "setup", "apikey", "action-center", "security", "guards", "kill-switch"}
 _SENTENCES = {
     404: "There is nothing at this address. The menu has every page of the bridge.",
     405: "This address is the target of a form. Open the page that has the form instead.",
@@ -48,10 +49,19 @@ def bridge_error(error: BridgeError) -> Response:
     """The page for an error of our tree. Its message is made to be shown."""
     if error.status >= 500:
         _log.error("%s %s: %s", request.method, request.path, error.message)
+    if isinstance(error, StorageError) and request.endpoint == "kill_switch.engage":
+        return _not_stopped(error)
     response = _page(error.status, error.message, back=_back())
     if isinstance(error, RateLimited):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _not_stopped(error: StorageError) -> Response:
+    """The kill switch could not be written. Who pressed it must not think that it is on."""
+    # The session is in the same file: noting that somebody was here would fail as well.
+    sessions.mark_background()
+    return make_response(render_template("kill_switch_failed.html", fault=error.message), error.status)
 
 
 def late_form(*, is_known_device: bool, wanted: str | None) -> Response:
@@ -93,7 +103,7 @@ def _expired_form() -> Response:
 def _back() -> str:
     """The page that has the form: our own addresses only, found by their beginning."""
     first = request.path.split("/")[1]
-    return f"/{first}" if first in {"login", "setup", "apikey", "action-center", "security"} else "/"
+    return f"/{first}" if first in _WITH_FORMS else "/"
 
 
 def _page(code: int, sentence: str, *, back: str, title: str = "", way: str = "") -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from openalgo_bridge.clock import IST
@@ -32,6 +32,16 @@ def count(number: int) -> str:
 def ist(moment: datetime) -> str:
     """``21 Nov 2026 10:30:00`` in IST."""
     return moment.astimezone(IST).strftime("%d %b %Y %H:%M:%S")
+
+
+def ist_time(moment: datetime) -> str:
+    """``10:30:00`` in IST, where the day stands elsewhere."""
+    return moment.astimezone(IST).strftime("%H:%M:%S")
+
+
+def day(of: date) -> str:
+    """``21 Nov 2026``."""
+    return of.strftime("%d %b %Y")
 
 
 def ist_ms(moment: datetime) -> str:
@@ -78,6 +88,8 @@ FILTERS = {
     "rupees": rupees,
     "count": count,
     "ist": ist,
+    "ist_time": ist_time,
+    "day": day,
     "ist_ms": ist_ms,
     "utc": utc,
     "duration": duration,

@@ -21,6 +21,8 @@ from openalgo_bridge.web import errors, sessions
 from openalgo_bridge.web.current import current_desk
 
 _OPEN = {"static", "bootstrap.static", "health.health", "login.login", "login.totp", "setup.setup"}
+# The kill switch works whatever else this session is doing.
+_NEVER_SLOWED = {"kill_switch.kill_switch", "kill_switch.engage"}
 _PAGES_LIMIT = "50 per second"
 _POLLED = {"action_center.pending"}
 
@@ -31,12 +33,16 @@ _AFTER_SIGN_IN = {
     "positions.positions",
     "traffic.traffic",
     "apikey.apikey",
+    "guards.guards",
+    "kill_switch.kill_switch",
     "security.security",
     "audit.audit",
     "two_factor.two_factor",
     "kept.kept",
 }
 _HOME = "dashboard.dashboard"
+# The pages of one ticket lead to the list that it stands in.
+_LISTED_IN = {"ticket": "action_center", "parked": "action_center"}
 
 
 class SignedIn(UserMixin):  # type: ignore[misc, unused-ignore]
@@ -72,7 +78,7 @@ def _slow_down_floods(app: Flask) -> None:
         swallow_errors=False,
     )
     # Counted after the gate, so only who is signed in: nobody's flood may keep the trader from signing in.
-    limiter.request_filter(lambda: request.endpoint in _OPEN)
+    limiter.request_filter(lambda: request.endpoint in _OPEN | _NEVER_SLOWED)
 
 
 def _visitor() -> str:
@@ -163,6 +169,7 @@ def _ask_to_sign_in() -> ResponseReturnValue:
 def _page_of(endpoint: str | None) -> str | None:
     """The page itself, or the one whose form was sent."""
     part = (endpoint or "").partition(".")[0]
+    part = _LISTED_IN.get(part, part)
     page = endpoint if endpoint in _AFTER_SIGN_IN else f"{part}.{part}"
     return page if page in _AFTER_SIGN_IN else None
 

@@ -37,8 +37,11 @@ blueprint = Blueprint("kept", __name__)
 LIFE = timedelta(minutes=15)
 
 DEEDS = {
-    "action_center.approve": "approve an order",
-    "action_center.reject": "reject an order",
+    "ticket.approve": "approve an order",
+    "ticket.reject": "reject an order",
+    "ticket.modify": "change an order that waits for you",
+    "kill_switch.engage": "stop all orders",
+    "guards.save": "change the guards",
     "apikey.save_mode": "change the order mode",
     "apikey.rules.rename": "name the API key",
     "apikey.rules.save_permissions": "change what the API key may do",

@@ -26,7 +26,7 @@ from openalgo_bridge.model.permission import PRESETS, Grants, Permission, Preset
 from openalgo_bridge.store.api_keys import KeyRules
 from openalgo_bridge.web.forms import PageForm
 from openalgo_bridge.web.grants import PRESET_CHOICES
-from openalgo_bridge.web.step_up import PasswordForm, StepUpForm
+from openalgo_bridge.web.step_up import AskedLaterForm, PasswordForm, StepUpForm
 
 _LONGEST_NAME = 1000
 _LONGEST_LIST = 5000
@@ -82,15 +82,6 @@ class NameForm(PageForm):
     html_id: ClassVar[str] = "name"
 
     name = StringField("Name", [Length(max=_LONGEST_NAME)], id="key-name")
-
-
-class AskedLaterForm(StepUpForm):
-    """A form that asks for password and code only once it is known that it makes something less safe.
-
-    ``is_asking`` says that it is: the page then shows the fields, with everything else as it was chosen.
-    """
-
-    is_asking = False
 
 
 class RuleForm(AskedLaterForm):

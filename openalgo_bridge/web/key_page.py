@@ -9,16 +9,15 @@ from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.account import checklist, integrations, keys
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied, NotFound
+from openalgo_bridge.errors import BridgeError, Conflict, NotFound
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.permission import preset_of
 from openalgo_bridge.store.api_keys import ActiveKey
-from openalgo_bridge.web import grants, remedies, snippets, step_up
+from openalgo_bridge.web import grants, remedies, snippets
 from openalgo_bridge.web.current import current_desk, order_mode
 from openalgo_bridge.web.forms import PageForm
 from openalgo_bridge.web.key_forms import (
     AddressesForm,
-    AskedLaterForm,
     KeepCopyForm,
     NameForm,
     NeverShowForm,
@@ -77,20 +76,6 @@ def refuse(form: StepUpForm, refusal: BridgeError) -> ResponseReturnValue:
         return page(form, status=refusal.status)
     headers = form.refuse(refusal)
     return *page(form, status=refusal.status), headers
-
-
-def prove(form: StepUpForm, why: str) -> None:
-    """The step-up of a form that needs no more than the window, asked for with ``why`` where nothing was typed.
-
-    What was not typed is no wrong try. Raises Denied, WrongCode, RateLimited, StorageError.
-    """
-    if step_up.is_fresh():
-        return
-    if isinstance(form, AskedLaterForm):
-        form.is_asking = True
-    if not form.password.data:
-        raise Denied(why)
-    step_up.require(form)
 
 
 def _fresh_forms(key: ActiveKey | None, mode: OrderMode | None) -> dict[str, PageForm]:

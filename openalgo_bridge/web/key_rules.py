@@ -27,7 +27,8 @@ from openalgo_bridge.web.key_forms import (
     PermissionsForm,
     RuleForm,
 )
-from openalgo_bridge.web.key_page import page, prove, refuse
+from openalgo_bridge.web.key_page import page, refuse
+from openalgo_bridge.web.step_up import prove
 
 blueprint = Blueprint("rules", __name__)
 _log = logging.getLogger(__name__)

@@ -1,89 +1,184 @@
-"""``/orders``: everything that was asked for, with what we did and what the broker says."""
+"""``/orders``: everything that was asked for on a day, what became of each, and the buttons that withdraw orders."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import date
+from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BrokerError
-from openalgo_bridge.model.books import BrokerOrder
-from openalgo_bridge.model.order import BrokerOrderId, OrderRequest
-from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Ticket, target_of
+from openalgo_bridge.errors import (
+    BrokerError,
+    Busy,
+    Invalid,
+    NotFound,
+    NotSent,
+    Rejected,
+    SessionExpired,
+)
+from openalgo_bridge.model.books import BrokerOrder, OrderStatus
+from openalgo_bridge.model.order import BrokerOrderId, CancelAllRequest, TradingMode
+from openalgo_bridge.model.outcome import Outcome
+from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading.books import connected
+from openalgo_bridge.store.outcomes import Tally
+from openalgo_bridge.trading import orders as deeds
+from openalgo_bridge.trading.closing import cancel_all as withdraw_all
+from openalgo_bridge.trading.sending import InDoubt
+from openalgo_bridge.trading.targets import Target
+from openalgo_bridge.web import legs, order_lines, words
+from openalgo_bridge.web.broker_orders import BrokerOrders, of_earlier, of_today
+from openalgo_bridge.web.closing import BY_HAND, account_in_form, account_in_url, door_of
 from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.day_filter import Asked, asked_in_url, day_of
 from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of
 
 blueprint = Blueprint("orders", __name__)
 
-Book = dict[BrokerOrderId, BrokerOrder]
+_LONGEST_ID = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One ticket. ``status`` is the broker's word where it has one, else ours; quantities in units."""
+class Listed:
+    """A page of tickets with their messages, what the brokers say of them, and the tally of the whole day."""
 
-    ticket: Ticket
-    status: str
-    broker_order_id: BrokerOrderId | None
-    filled: int | None
-    average_price: Decimal | None
-    message: str
+    tickets: Sequence[Ticket]
+    messages: Sequence[JournalOrder]
+    said: BrokerOrders
+    tally: Tally
 
 
 @blueprint.get("/orders")
 def orders() -> ResponseReturnValue:
     """Newest first."""
     desk = current_desk()
-    before = before_in_url()
-    page = page_of(desk.store.journal.tickets(before=before, limit=PAGE_SIZE + 1), before)
-    book, fault = book_or_fault(desk)
-    return render_template("orders.html", page=page, lines=lines_of(desk, page.rows, book), fault=fault)
+    asked, before = asked_in_url(desk.clock.now()), before_in_url()
+    listed = _listed(desk, asked, before)
+    page = page_of(listed.tickets, before)
+    return render_template(
+        "orders.html",
+        asked=asked,
+        page=page,
+        lines=order_lines.lines_of(page.rows, listed.messages, listed.said, desk.clock.now()),
+        tally=listed.tally,
+        outcomes=[each for each in Outcome if listed.tally.counts.get(each)],
+        faults=listed.said.faults,
+        strategies=desk.store.ticket_lists.strategies(),
+        newest=None if page.rows or asked.is_narrowed else _newest_day(desk),
+        account=desk.store.preferences.trading_mode(),
+        door=door_of(desk),
+    )
 
 
-def book_or_fault(desk: Desk) -> tuple[Book, str]:
-    """A broker that does not answer must not hide what we know ourselves."""
+@blueprint.post("/orders/cancel")
+def cancel() -> ResponseReturnValue:
+    """Withdraw one order at the account that the button named. Raises Invalid where the form names none."""
+    desk, mode = current_desk(), account_in_form()
+    number = BrokerOrderId(request.form.get("order_id", "").strip())
+    if not 0 < len(number) <= _LONGEST_ID:
+        raise Invalid("No order is named. Nothing was sent.")
+    flash(*_cancelled(desk, number, mode))
+    same_list: dict[str, Any] = {**asked_in_url(desk.clock.now()).query()}
+    return redirect(url_for("orders.orders", **same_list))
+
+
+@blueprint.get("/orders/cancel-all")
+def confirm_cancel_all() -> ResponseReturnValue:
+    """What would be withdrawn now, and the button that does it."""
+    desk, mode = current_desk(), account_in_url()
+    fault, working = "", []
     try:
-        return {order.id: order for order in connected(desk).broker.order_book()}, ""
+        working = [order for order in desk.broker(mode).order_book() if order.status.is_working]
     except BrokerError as error:
-        return {}, error.message
+        fault = error.message
+    return render_template("cancel_all.html", account=mode, working=working, fault=fault, door=door_of(desk))
 
 
-def lines_of(desk: Desk, tickets: Sequence[Ticket], book: Book) -> list[Line]:
-    """The tickets with what became of them, in their order. Raises StorageError."""
-    placed = {order.ticket_id: order for order in desk.store.journal.orders_of([ticket.id for ticket in tickets])}
-    return [_line(ticket, placed.get(ticket.id), book) for ticket in tickets]
+@blueprint.post("/orders/cancel-all")
+def cancel_all() -> ResponseReturnValue:
+    """Withdraw whatever works when it is pressed."""
+    mode = account_in_form()
+    try:
+        report = withdraw_all(current_desk(), CancelAllRequest(), BY_HAND, mode)
+    except (Busy, BrokerError) as fault:
+        flash(f"No order was cancelled, {words.account(mode)}: {fault.message}", "danger")
+        return redirect(url_for("orders.confirm_cancel_all", account=mode))
+    return redirect(url_for("closing.report", ticket_id=report.ticket.id))
 
 
-def _line(ticket: Ticket, order: JournalOrder | None, book: Book) -> Line:
-    if order is None:
-        return _own(ticket, ticket.state, None, ticket.reason)
-    there = None if order.broker_order_id is None else book.get(order.broker_order_id)
-    # A change or a cancel was itself only sent; the order it names has a line of its own.
-    if there is None or order.state is not OrderState.SENT or not isinstance(ticket.request, OrderRequest):
-        return _own(ticket, order.state, order.broker_order_id or target_of(ticket.request), order.message)
-    return Line(
-        ticket=ticket,
-        status=there.status,
-        broker_order_id=there.id,
-        filled=there.filled_quantity,
-        average_price=there.average_price if there.filled_quantity else None,
-        message=there.rejection_reason or order.message,
-    )
+def _newest_day(desk: Desk) -> date | None:
+    """The day of the last ticket there is."""
+    return next((day_of(ticket.created_at) for ticket in desk.store.journal.tickets(limit=1)), None)
 
 
-def _own(ticket: Ticket, status: str, broker_order_id: BrokerOrderId | None, message: str) -> Line:
-    return Line(
-        ticket=ticket,
-        status=status,
-        broker_order_id=broker_order_id,
-        filled=None,
-        average_price=None,
-        message=message,
-    )
+def _listed(desk: Desk, asked: Asked, before: int | None) -> Listed:
+    """Of today every order is known, from one read of each book; of an earlier day those of the page alone.
+
+    So what was sent on an earlier day is counted as sent, whatever its lines can tell.
+    """
+    outcomes, journal = desk.store.outcomes, desk.store.journal
+    accounts = outcomes.accounts(asked.wanted) if asked.is_today else set()
+    said = of_today(desk, accounts)
+    tally = outcomes.tally(asked.wanted, said.found)
+    if asked.outcome is None:
+        tickets = outcomes.page(asked.wanted, before=before, limit=PAGE_SIZE + 1)
+    else:
+        tickets = outcomes.page_of(asked.wanted, asked.outcome, tally, said.found, before=before, limit=PAGE_SIZE + 1)
+    messages = journal.orders_of([ticket.id for ticket in tickets[:PAGE_SIZE]])
+    if not asked.is_today:
+        said = of_earlier(desk, reversed(messages))
+    return Listed(tickets=tickets, messages=messages, said=said, tally=tally)
+
+
+def _cancelled(desk: Desk, number: BrokerOrderId, mode: TradingMode) -> tuple[str, str]:
+    """Withdraw it once; the sentence that is true afterwards, with its colour."""
+    where = words.account(mode)
+    gone = _why_gone(desk, number, mode)
+    if gone:
+        return f"Nothing was sent, {where}: {gone}", "warning"
+    try:
+        result = deeds.withdraw(desk, Target(broker_order_id=number, trading_mode=mode), BY_HAND)
+    except (Busy, NotSent, SessionExpired) as fault:
+        return f"Order {number} was not cancelled, {where}. {fault.message}", "danger"
+    except (Rejected, NotFound) as refusal:
+        return f"The broker did not cancel order {number}, {where}: {refusal.message}", "danger"
+    if isinstance(result, InDoubt):
+        return f"Whether order {number} is cancelled is in doubt, {where}. {result.message}", "warning"
+    return _as_it_stands(desk, number, mode)
+
+
+def _why_gone(desk: Desk, number: BrokerOrderId, mode: TradingMode) -> str:
+    """Why there is nothing to withdraw; empty where there is, or where nobody can tell: a cancel is tried then."""
+    try:
+        there = desk.broker(mode).order(number)
+    except BrokerError:
+        return ""
+    if there is None:
+        return f"there is no order {number} at the broker."
+    if there.status.is_working:
+        return ""
+    return f"order {number} is over already: {words.state(there.status).lower()}. {_filled(there)}"
+
+
+def _as_it_stands(desk: Desk, number: BrokerOrderId, mode: TradingMode) -> tuple[str, str]:
+    """After the broker took the cancel: it may have filled before that arrived."""
+    where = words.account(mode)
+    try:
+        there = desk.broker(mode).order(number)
+    except BrokerError:
+        there = None
+    if there is None:
+        return f"The broker took the cancel of order {number}, {where}. How it stands now could not be read.", "success"
+    what = f"order {number}, {words.sentence(there.request)}, {where}. {_filled(there)}"
+    if there.status.is_working:
+        return f"The broker took the cancel, but it is still {words.state(there.status).lower()}: {what}", "warning"
+    is_cancelled = there.status is OrderStatus.CANCELLED
+    return f"{words.state(there.status)}: {what}".strip(), "success" if is_cancelled else "warning"
+
+
+def _filled(there: BrokerOrder) -> str:
+    return f"{legs.filled(there)}." if there.filled_quantity else ""

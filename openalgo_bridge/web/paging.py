@@ -28,7 +28,12 @@ class Page(Generic[RowT]):
 
 def before_in_url() -> int | None:
     """The row id after which the page starts; None for the newest page and for anything that is no row id."""
-    text = request.args.get("before", "")
+    return row_id_in_url("before")
+
+
+def row_id_in_url(name: str) -> int | None:
+    """The row id of this parameter; None for anything that is no row id."""
+    text = request.args.get(name, "")
     return int(text) if _ROW_ID.fullmatch(text) and int(text) > 0 else None
 
 

@@ -20,7 +20,7 @@ from wtforms.validators import InputRequired, Length  # type: ignore[import-unty
 from openalgo_bridge.account import authenticator, login
 from openalgo_bridge.account.login import Proof
 from openalgo_bridge.clock import from_ms
-from openalgo_bridge.errors import BridgeError, RateLimited, WrongCode
+from openalgo_bridge.errors import BridgeError, Denied, RateLimited, WrongCode
 from openalgo_bridge.web import gate, sessions
 from openalgo_bridge.web.current import actor, current_desk
 from openalgo_bridge.web.forms import CodeField, PageForm
@@ -84,6 +84,15 @@ class PasswordForm(StepUpForm):
     password = PasswordField("Password", [InputRequired("Type your password."), Length(max=_LONGEST_PASSWORD)])
 
 
+class AskedLaterForm(StepUpForm):
+    """A form that asks for password and code only once it is known that it makes something less safe.
+
+    ``is_asking`` says that it is: the page then shows the fields, with everything else as it was chosen.
+    """
+
+    is_asking = False
+
+
 def is_fresh() -> bool:
     """Whether the window is open. One opened without a code closes when codes are switched on."""
     proved_at = session.get(_PROVED_AT)
@@ -133,3 +142,14 @@ def require(form: StepUpForm) -> None:
         return
     login.confirm(current_desk(), proof_of(form))
     note()
+
+
+def prove(form: StepUpForm, why: str) -> None:
+    """As :func:`require`, asked for with ``why`` where nothing was typed: what was not typed is no wrong try."""
+    if is_fresh():
+        return
+    if isinstance(form, AskedLaterForm):
+        form.is_asking = True
+    if not form.password.data:
+        raise Denied(why)
+    require(form)

@@ -15,6 +15,7 @@ from openalgo_bridge.model.order import (
     TicketRequest,
     TradingMode,
 )
+from openalgo_bridge.model.outcome import Outcome
 from openalgo_bridge.model.program import program_name
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.web.formats import count, money
@@ -63,6 +64,37 @@ _TONES = {
     "sent": "info",
 }
 
+_DOERS = {
+    "api": "the program, through the API",
+    "page": "you, on a page",
+    "broker": "the broker",
+    "clock": "the clock",
+    "restart": "the restart",
+    "look-up": "the bridge, which asked the broker",
+    "closing": "the bridge",
+}
+
+_OUTCOMES = {
+    Outcome.WAITING: ("Waiting for you", "warning"),
+    Outcome.DENIED: ("Denied by a guard", "danger"),
+    Outcome.TURNED_DOWN: ("Turned down", "secondary"),
+    Outcome.EXPIRED: ("Expired", "secondary"),
+    Outcome.SENDING: ("Sending", "warning"),
+    Outcome.DECIDE: ("In doubt: decide", "warning"),
+    Outcome.IN_DOUBT: ("In doubt", "warning"),
+    Outcome.REFUSED: ("Refused", "danger"),
+    Outcome.NOT_PLACED: ("Never reached the broker", "danger"),
+    Outcome.DROPPED: ("Not sent", "secondary"),
+    Outcome.SENT: ("Sent", "info"),
+    Outcome.WORKING: ("Working at the broker", "info"),
+    Outcome.PARTLY_FILLED: ("Partly filled", "success"),
+    Outcome.FILLED: ("Filled", "success"),
+    Outcome.CANCELLED: ("Cancelled", "secondary"),
+    Outcome.PARTLY_DONE: ("Partly done", "warning"),
+    Outcome.DONE: ("Done", "success"),
+    Outcome.NOTHING_TO_DO: ("Nothing to do", "secondary"),
+}
+
 
 def sentence(request: TicketRequest) -> str:
     """The whole request in one plain sentence, such as ``BUY 10 RELIANCE on NSE at market, intraday (MIS)``."""
@@ -99,6 +131,11 @@ def account(mode: TradingMode) -> str:
     return _ACCOUNTS[mode]
 
 
+def product(code: Product) -> str:
+    """How long a position may be held."""
+    return _PRODUCTS[code]
+
+
 def trading_mode(mode: TradingMode) -> str:
     """The name of the trading mode."""
     return _TRADING[mode]
@@ -114,6 +151,20 @@ def source(text: str) -> str:
     return {"api": "a program, through the API", "page": "this page"}.get(text, text)
 
 
+def doer(name: str) -> str:
+    """Who caused a move; there is one person, whatever he calls himself."""
+    if name.startswith("guard "):
+        return f"the guard {name.removeprefix('guard ').replace('_', ' ')}"
+    if name.startswith("webhook:"):
+        return name.replace(":", " ")
+    return _DOERS.get(name, f"you ({name})")
+
+
+def asker(source_name: str) -> str:
+    """Who asked, in as few words as fit into a list."""
+    return {"api": "a program", "page": "you"}.get(source_name, source_name.replace(":", " "))
+
+
 def state(word: str) -> str:
     """A state of a ticket, an order or the broker's book. Whether a person or a broker said no is not the same."""
     if isinstance(word, TicketState) and word is TicketState.REJECTED:
@@ -124,6 +175,16 @@ def state(word: str) -> str:
 def tone(word: str) -> str:
     """The colour of a state, which never says more than its word does."""
     return _TONES.get(word, "secondary")
+
+
+def outcome(of: Outcome) -> str:
+    """What became of a ticket, or of one message of it."""
+    return _OUTCOMES[of][0]
+
+
+def outcome_tone(of: Outcome) -> str:
+    """The colour of an outcome, which never says more than its word does."""
+    return _OUTCOMES[of][1]
 
 
 def _of(request: CancelAllRequest | CloseRequest) -> str:
@@ -160,8 +221,13 @@ FILTERS = {
     "trading_mode": trading_mode,
     "order_mode": order_mode,
     "source": source,
+    "asker": asker,
     "program": program_name,
     "state": state,
     "tone": tone,
+    "doer": doer,
+    "product": product,
+    "outcome": outcome,
+    "outcome_tone": outcome_tone,
 }
 """The Jinja filters, by name."""

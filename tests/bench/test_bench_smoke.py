@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import os
 import random
 import sqlite3
 import subprocess
@@ -147,6 +148,15 @@ def test_the_floor_serves_and_the_durable_one_writes_each_call(bench: ModuleType
             assert done.stdout.startswith("6 good, 0 failed"), done
     with closing(sqlite3.connect(folder / "floor.db")) as database:
         assert database.execute("SELECT count(*) FROM entry").fetchone()[0] == 6
+
+
+def test_the_tickets_of_the_action_center_are_what_they_are_called(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCH / "tickets.py"), str(tmp_path), "4", "2"]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(BENCH.parent)}, check=True)
+    with closing(sqlite3.connect(tmp_path / "bridge.db")) as database:
+        found = database.execute("SELECT state, count(*) FROM ticket GROUP BY state ORDER BY state").fetchall()
+        sent = database.execute("SELECT count(*) FROM orders WHERE state = 'sent'").fetchone()
+    assert (found, sent) == ([("denied", 2), ("held", 2), ("released", 2)], (2,))
 
 
 def test_the_command_knows_its_options() -> None:

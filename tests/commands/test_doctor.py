@@ -10,12 +10,15 @@ import pytest
 from openalgo_bridge.account import authenticator
 from openalgo_bridge.commands.doctor import Finding, examine
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.journal import Settlement
 from tests.bridge_rows import rows_of_every_table
-from tests.conftest import Account, free_port
+from tests.conftest import TRADER, Account, free_port
 from tests.phone import set_up
+from tests.store.test_journal import a_draft
 
 
 @pytest.fixture
@@ -115,3 +118,26 @@ def test_a_machine_key_of_another_account_is_told(desk: Desk, account: Account, 
     key.unlink()
     assert ["put back your copy" in finding.words for finding in told()] == [True]
     assert not key.exists()
+
+
+def test_orders_in_doubt_are_told_with_what_to_do(desk: Desk, account: Account, settings: Settings) -> None:
+    assert said(settings, "orders") is None
+    _, permit = desk.store.journal.release(a_draft())
+    desk.store.journal.settle(permit.order_id, Settlement(state=OrderState.UNKNOWN))
+    finding = said(settings, "orders")
+    assert finding is not None
+    assert not finding.ok
+    assert finding.words.startswith("1 in doubt")
+    assert "Do not send it again" in finding.words
+    desk.store.journal.settle(permit.order_id, Settlement(state=OrderState.PARKED), was=OrderState.UNKNOWN)
+    assert said(settings, "orders") == finding
+
+
+def test_a_kill_switch_that_is_on_is_told_and_is_no_fault(desk: Desk, account: Account, settings: Settings) -> None:
+    assert said(settings, "kill switch") is None
+    desk.store.kill_switch.engage("the feed is wrong", by=TRADER)
+    finding = said(settings, "kill switch")
+    assert finding is not None
+    assert finding.ok
+    assert "the feed is wrong" in finding.words
+    assert "/kill-switch" in finding.words

@@ -6,6 +6,7 @@ Nor does it undo what made the account safer since; where it must, it says so.
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,22 +20,27 @@ from openalgo_bridge.account.since_backup import Undone
 from openalgo_bridge.app import open_desk
 from openalgo_bridge.commands.restore import restore
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BadApiKey, NotFound, WrongCode
+from openalgo_bridge.errors import BadApiKey, Conflict, Denied, NotFound, OutcomeUnknown, WrongCode
 from openalgo_bridge.model.address import ANYWHERE, THIS_PC, AddressRule
 from openalgo_bridge.model.audit import AuditEvent
-from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, TradingMode
+from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderMode, OrderRequest, TradingMode
 from openalgo_bridge.model.permission import PRESETS, Grants, Preset
-from openalgo_bridge.model.states import TicketState
+from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.store import backup as copies
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.preferences import KeyCopy
-from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.trading import approvals, orders, parked
+from openalgo_bridge.trading.recovery import recover
 from tests.conftest import CHEAP, PASSWORD, TRADER, Account, FixedClock
+from tests.fakes import ScriptedBroker, with_broker
 from tests.phone import Phone, set_up
 
 ORDER = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=1)
+ORIGIN = Origin(source="api", strategy="", request_id="r")
 PROOF = Proof(password=PASSWORD, is_fresh=True)
 NEW = "four unrelated new words"
 ONE_OFFICE = AddressRule.of_networks("203.0.113.0/24")
@@ -174,7 +180,7 @@ def test_an_order_that_was_approved_since_cannot_be_approved_again(
     desk.store.files[0].write("UPDATE ticket SET expires_at = NULL")
     (held,) = desk.store.journal.held()
     back_up(desk, file)
-    approvals.approve(desk, held.id, held.shown)
+    approvals.approve(desk, held.id, held.shown, by=TRADER)
     assert len(desk.broker(TradingMode.ANALYZE).order_book()) == 1
     back, told = restored(desk, file)
     with closing(back):
@@ -365,3 +371,131 @@ def test_that_the_older_password_is_in_force_again_is_told(desk: Desk, account: 
     with closing(back):
         assert Undone.PASSWORD in told
         login.confirm(back, Proof(password=PASSWORD))
+
+
+# -- what stops orders -------------------------------------------------------------------------------------------
+
+
+def test_a_kill_switch_that_is_on_stays_on_with_its_reason_and_its_time(
+    desk: Desk, account: Account, file: Path, clock: FixedClock
+) -> None:
+    back_up(desk, file)
+    clock.move(minutes=5)
+    state = desk.store.kill_switch.engage("the feed is wrong", by=TRADER).state
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.KILL_SWITCH in told
+        assert back.store.kill_switch.state() == state
+        back.doors.open()
+        with pytest.raises(Denied):
+            orders.place(back, ORDER, ORIGIN)
+        assert back.store.audit.first_broken() is None
+
+
+def test_a_kill_switch_of_the_backup_comes_back_with_it(desk: Desk, account: Account, file: Path) -> None:
+    desk.store.kill_switch.engage("the feed is wrong", by=TRADER)
+    back_up(desk, file)
+    desk.store.kill_switch.release(by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.KILL_SWITCH not in told
+        assert back.store.kill_switch.state().is_on
+
+
+STRICT, LOOSE = GuardSettings(maximum_quantity=10), GuardSettings(maximum_quantity=100)
+OTHERWISE_STRICT = GuardSettings(orders_per_day=5)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "after"),
+    [
+        (LOOSE, STRICT, STRICT),
+        (GuardSettings(), STRICT, STRICT),
+        (STRICT, LOOSE, STRICT),
+        (STRICT, OTHERWISE_STRICT, OTHERWISE_STRICT),
+        (STRICT, STRICT, STRICT),
+    ],
+)
+def test_the_guards_never_stop_less_than_just_now(
+    desk: Desk, account: Account, file: Path, then: GuardSettings, now: GuardSettings, after: GuardSettings
+) -> None:
+    desk.store.guards.save(then, by=TRADER)
+    back_up(desk, file)
+    desk.store.guards.save(now, by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert back.store.guards.load() == after
+        assert (Undone.GUARDS in told) == (after != then)
+
+
+@pytest.mark.parametrize("broken", ["then", "now"])
+def test_guards_that_cannot_be_read_do_not_hide_the_rest(desk: Desk, account: Account, file: Path, broken: str) -> None:
+    desk.store.guards.save(STRICT, by=TRADER)
+    nonsense = "INSERT OR REPLACE INTO guard VALUES ('maximum_quantity', 'lots')"
+    if broken == "then":
+        desk.store.files[0].write(nonsense)
+    back_up(desk, file)
+    if broken == "then":
+        desk.store.guards.save(STRICT, by=TRADER)
+    else:
+        desk.store.files[0].write(nonsense)
+    keys.revoke(desk, PROOF, by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert back.store.guards.load() == STRICT
+        assert (Undone.GUARDS if broken == "then" else Undone.GUARDS_UNKNOWN) in told
+        assert Undone.KEY in told
+
+
+@pytest.fixture
+def broker(desk: Desk) -> ScriptedBroker:
+    """Nobody can tell what it took."""
+    return ScriptedBroker(desk, fault=lambda: OutcomeUnknown("timed out"), reread_after=None)
+
+
+def test_an_order_in_doubt_that_was_decided_since_is_not_offered_to_be_sent_again(
+    desk: Desk, account: Account, file: Path, broker: ScriptedBroker
+) -> None:
+    scripted = with_broker(desk, broker)
+    for symbol in ("RELIANCE", "TCS", "INFY"):
+        orders.place(scripted, replace(ORDER, symbol=symbol), ORIGIN)
+    recover(scripted)
+    there, handled, open_still = desk.store.journal.parked()
+    back_up(desk, file)
+    broker.fault = None
+    found = Settlement(state=OrderState.SENT, broker_order_id=BrokerOrderId("B7"))
+    desk.store.journal.settle(there.id, found, was=OrderState.PARKED, by=TRADER)
+    parked.send_again(scripted, handled.id, by=TRADER)
+    calls = len(broker.calls)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.DOUBTS in told
+        again = with_broker(back, broker)
+        recover(again)
+        states = {order.ref: order.state for order in back.store.journal.orders_of([1, 2, 3])}
+        assert states == {
+            there.ref: OrderState.SENT,
+            handled.ref: OrderState.NOT_PLACED,
+            open_still.ref: OrderState.PARKED,
+        }
+        assert [order.ref for order in back.store.journal.parked()] == [open_still.ref]
+        with pytest.raises(Conflict):
+            parked.send_again(again, handled.id, by=TRADER)
+        assert len(broker.calls) == calls
+
+
+def test_what_was_being_sent_when_the_backup_was_made_is_in_doubt_and_never_called_sent(
+    desk: Desk, account: Account, file: Path, clock: FixedClock
+) -> None:
+    draft = orders.draft_of(desk, ORDER, ORIGIN, TradingMode.ANALYZE, OrderMode.AUTO)
+    desk.store.journal.release(draft)
+    back_up(desk, file)
+    back, _ = restored(desk, file)
+    with closing(back):
+        (order,) = back.store.journal.orders_of([1])
+        assert order.state is OrderState.UNKNOWN
+        assert back.store.journal.in_doubt_count() == 1
+        recover(back)
+        recover(back)
+        assert back.store.journal.order(order.id).state is OrderState.NOT_PLACED, "the paper account has no such order"
+        assert back.broker(TradingMode.ANALYZE).order_book() == []

@@ -248,6 +248,9 @@ WIDER: list[dict[str, str]] = [
     {"price_drift": ""},
     {"let_exits_through": "yes"},
     {"held_for": "301"},
+    {"held_for_source": "webhook:tv 121"},
+    {"held_for_source": ""},
+    {"held_for_source": "webhook:tv 120\napi 301"},
 ]
 STRICT = {
     "maximum_quantity": "100",
@@ -264,6 +267,8 @@ STRICT = {
     "price_drift": "1",
     "let_exits_through": "",
     "held_for": "300",
+    "held_for_source": "webhook:tv 120",
+    "rehearse_rate": "",
 }
 
 
@@ -281,7 +286,15 @@ def test_a_narrower_list_within_a_wildcard_is_not_wider() -> None:
 
 
 def test_every_setting_can_be_widened_in_some_row() -> None:
-    assert {name for change in WIDER for name in change} == set(STRICT) == set(guard_form.texts(GuardSettings()))
+    assert set(STRICT) == set(guard_form.texts(GuardSettings()))
+    # A rehearsal of the broker's rate stops nothing, so its end lets nothing through.
+    assert {name for change in WIDER for name in change} == set(STRICT) - {"rehearse_rate"}
+
+
+def test_a_source_waits_its_own_time_and_the_others_wait_the_usual_one() -> None:
+    settings = guard_form.parse({"held_for": "90", "held_for_source": "webhook:tv 120\n\n  api   600 "})
+    assert [settings.held_for_of(source) for source in ("webhook:tv", "api", "page")] == [120, 600, 90]
+    assert guard_form.texts(settings)["held_for_source"] == "api 600\nwebhook:tv 120"
 
 
 def test_a_form_comes_back_as_it_was_typed() -> None:
@@ -309,6 +322,12 @@ def test_what_is_not_a_number_is_a_sentence(name: str, value: str) -> None:
         ({"allowed_symbols": "NSE:<b>"}, "allowed_symbols"),
         ({"price_band": "101"}, "price_band"),
         ({"held_for": "5"}, "held_for"),
+        ({"held_for_source": "webhook:tv"}, "held_for_source"),
+        ({"held_for_source": "webhook:tv 5"}, "held_for_source"),
+        ({"held_for_source": "mars 120"}, "held_for_source"),
+        ({"held_for_source": "api 60\napi 70"}, "held_for_source"),
+        ({"held_for_source": "webhook:<b> 60"}, "held_for_source"),
+        ({"held_for_source": "\n".join(f"webhook:s{number} 60" for number in range(101))}, "held_for_source"),
     ],
 )
 def test_a_field_at_fault_is_named(change: dict[str, str], field_at_fault: str) -> None:
@@ -325,5 +344,5 @@ def test_all_faults_are_told_at_once() -> None:
 
 def test_the_audit_list_is_told_only_what_differs() -> None:
     before, after = guard_form.changes(GuardSettings(), GuardSettings(maximum_quantity=10))
-    assert (before, after) == ("maximum_quantity: off", "maximum_quantity: 10")
+    assert (before, after) == ("maximum quantity: off", "maximum quantity: 10")
     assert guard_form.changes(GuardSettings(), GuardSettings()) == ("", "")

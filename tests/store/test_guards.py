@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from openalgo_bridge.errors import Invalid, StorageError
+from openalgo_bridge.errors import Conflict, Invalid, StorageError
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.model.guards import Guard, GuardSettings, TradingWindow
 from openalgo_bridge.model.order import Exchange, Product, TradingMode
@@ -36,6 +36,8 @@ STRICT = GuardSettings(
     price_drift=Decimal(1),
     let_exits_through=True,
     held_for=600,
+    held_for_source=(("webhook:tv", 120),),
+    rehearse_rate=True,
 )
 ORIGIN = Origin(source="api", strategy="s", request_id="r")
 
@@ -66,11 +68,13 @@ def test_a_fresh_file_has_the_sanity_limits_only(guards: Guards) -> None:
 def test_what_was_saved_is_loaded_and_audited(guards: Guards, db: Database, clock: FixedClock) -> None:
     guards.save(STRICT, by=TRADER)
     assert Guards(db, clock).load() == STRICT
-    assert guards.held_for() == timedelta(minutes=10)
+    assert (guards.held_for("api"), guards.held_for("webhook:tv")) == (timedelta(minutes=10), timedelta(minutes=2))
+    assert guards.rehearses_rate()
     (line,) = AuditLog(db, clock).page()
     assert (line.event, line.actor.name) == (AuditEvent.GUARDS, "trader")
-    assert "maximum_quantity: off" in line.before
-    assert "maximum_quantity: 100" in line.after
+    assert "maximum quantity: off" in line.before
+    assert "maximum quantity: 100" in line.after
+    assert "held for source: webhook:tv 120" in line.after
 
 
 def test_saving_what_stands_already_is_no_change(guards: Guards, db: Database, clock: FixedClock) -> None:
@@ -88,10 +92,26 @@ def test_limits_that_could_not_be_read_again_are_not_kept(guards: Guards, settin
     assert guards.load() == GuardSettings()
 
 
-def test_a_value_that_means_nothing_is_never_taken_for_off(guards: Guards, db: Database) -> None:
+def test_a_value_that_means_nothing_is_never_taken_for_off(guards: Guards, db: Database, clock: FixedClock) -> None:
     db.write("INSERT INTO guard VALUES ('maximum_quantity', 'lots')")
     with pytest.raises(StorageError):
         guards.load()
+    assert (guards.held_for("api"), guards.rehearses_rate()) == (timedelta(minutes=5), False)
+    guards.save(GuardSettings(), by=TRADER)
+    assert guards.load() == GuardSettings(), "the way back is open"
+    (line,) = AuditLog(db, clock).page()
+    assert (line.before, line.after) == ("not readable", "as after a fresh start")
+
+
+def test_limits_are_saved_only_over_those_they_were_decided_on(guards: Guards, db: Database, clock: FixedClock) -> None:
+    narrower = GuardSettings(maximum_quantity=10)
+    guards.save(narrower, by=TRADER)
+    with pytest.raises(Conflict):
+        guards.save(GuardSettings(maximum_quantity=50), by=TRADER, expected=GuardSettings())
+    assert guards.load() == narrower
+    guards.save(GuardSettings(maximum_quantity=5), by=TRADER, expected=narrower)
+    assert guards.load().maximum_quantity == 5
+    assert len(AuditLog(db, clock).page()) == 2
 
 
 def test_the_orders_of_a_day_are_counted_up_to_the_limit(guards: Guards, journal: Journal, clock: FixedClock) -> None:
@@ -182,7 +202,9 @@ def test_the_kill_switch_keeps_the_first_reason_and_is_audited_each_time(
     assert not kill_switch.state().is_on
     kill_switch.engage("feed is wrong", by=TRADER)
     clock.move(minutes=5)
-    state = kill_switch.engage("again", by=TRADER)
+    again = kill_switch.engage("again", by=TRADER)
+    state = again.state
+    assert again.is_recorded
     assert (state.is_on, state.reason, state.by) == (True, "feed is wrong", "trader")
     assert state.since == clock.now() - timedelta(minutes=5)
     assert "feed is wrong" in str(state)
@@ -191,6 +213,26 @@ def test_the_kill_switch_keeps_the_first_reason_and_is_audited_each_time(
     assert not KillSwitch(db, clock).state().is_on
     events = [line.event for line in AuditLog(db, clock).page()]
     assert events == [AuditEvent.KILL_SWITCH_OFF, AuditEvent.KILL_SWITCH_ON, AuditEvent.KILL_SWITCH_ON]
+
+
+def test_the_kill_switch_goes_on_although_its_line_cannot_be_written(kill_switch: KillSwitch, db: Database) -> None:
+    db.write("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
+    engaged = kill_switch.engage("feed is wrong", by=TRADER)
+    assert (engaged.state.is_on, engaged.is_recorded) == (True, False)
+    assert kill_switch.state() == engaged.state
+    with pytest.raises(StorageError):
+        kill_switch.release(by=TRADER)
+    assert kill_switch.state().is_on, "what makes things less safe is never unrecorded"
+
+
+def test_a_release_is_of_the_stop_it_was_decided_on(kill_switch: KillSwitch, clock: FixedClock) -> None:
+    first = kill_switch.engage("feed is wrong", by=TRADER).state.since
+    kill_switch.release(by=TRADER, since=first)
+    clock.move(minutes=1)
+    kill_switch.engage("another reason", by=TRADER)
+    with pytest.raises(Conflict):
+        kill_switch.release(by=TRADER, since=first)
+    assert kill_switch.state().reason == "another reason"
 
 
 def test_a_kill_switch_that_is_gone_is_not_off(kill_switch: KillSwitch, db: Database) -> None:

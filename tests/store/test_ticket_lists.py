@@ -15,7 +15,7 @@ from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft, new_ref
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal
-from openalgo_bridge.store.ticket_lists import TicketFilter, TicketLists
+from openalgo_bridge.store.ticket_lists import Queue, TicketFilter, TicketLists
 from tests.conftest import TRADER, FixedClock
 
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
@@ -102,6 +102,52 @@ def test_what_is_overdue_counts_as_expired_even_before_it_is_swept(
         journal.expire_held()
 
 
+def test_what_is_overdue_is_shown_as_expired_when_it_did(
+    journal: Journal, lists: TicketLists, clock: FixedClock
+) -> None:
+    until = clock.now() + timedelta(minutes=5)
+    held = journal.hold(a_draft(), expires_at=until, reason="")
+    assert lists.named([held.id])[0].state is TicketState.HELD
+    clock.move(minutes=5)
+    for found in (lists.page(TicketFilter()), lists.named([held.id])):
+        assert [(ticket.state, ticket.decided_at) for ticket in found] == [(TicketState.EXPIRED, until)]
+
+
+def test_every_ticket_waits_or_is_decided(journal: Journal, lists: TicketLists, clock: FixedClock) -> None:
+    journal.hold(a_draft(), expires_at=clock.now() + timedelta(minutes=5), reason="")
+    journal.hold(a_draft(), expires_at=None, reason="")
+    journal.release(a_draft())
+    clock.move(minutes=5)
+    assert [ticket.id for ticket in lists.page(TicketFilter(is_decided=True))] == [3, 1]
+    assert [ticket.id for ticket in lists.page(TicketFilter(is_decided=False))] == [2]
+    assert sum(lists.counts(TicketFilter(is_decided=True)).values()) == 3
+
+
+def test_the_queue_is_what_may_still_be_decided(journal: Journal, lists: TicketLists, clock: FixedClock) -> None:
+    assert lists.queue() == Queue(count=0, latest=0)
+    for minutes in (10, 5):
+        journal.hold(a_draft(), expires_at=clock.now() + timedelta(minutes=minutes), reason="")
+    journal.release(a_draft())
+    assert lists.queue() == Queue(count=2, latest=2)
+    clock.move(minutes=5)
+    assert lists.queue() == Queue(count=1, latest=1)
+
+
+def test_named_tickets_come_in_the_order_they_arrived(journal: Journal, lists: TicketLists) -> None:
+    for _ in range(3):
+        journal.release(a_draft())
+    assert [ticket.id for ticket in lists.named([3, 99, 1])] == [1, 3]
+    assert lists.named([]) == []
+
+
+def test_the_filter_offers_each_strategy_and_source_once(journal: Journal, lists: TicketLists) -> None:
+    assert (lists.strategies(), lists.sources()) == ([], [])
+    for strategy, source in (("two", "page"), ("one", "api"), ("two", "api"), ("", "api")):
+        journal.release(a_draft(strategy=strategy, source=source))
+    assert (lists.strategies(), lists.sources()) == (["", "one", "two"], ["api", "page"])
+    assert (lists.strategies(2), lists.sources(2)) == (["", "one"], ["api"])
+
+
 def test_a_revised_ticket_is_found_by_what_it_asks_for_now(journal: Journal, lists: TicketLists) -> None:
     held = journal.hold(a_draft(), expires_at=None, reason="")
     journal.revise(held.id, held.shown, replace(BUY, action=Action.SELL), by=TRADER)
@@ -140,6 +186,9 @@ def test_a_page_of_ten_thousand_reads_only_its_own_rows(db: Database, lists: Tic
     for wanted in (TicketFilter(), TicketFilter(state=TicketState.HELD), TicketFilter(symbol="RELIANCE")):
         lists.page(wanted)
         lists.held(wanted, limit=50)
+    lists.page(TicketFilter(is_decided=None), limit=50)
+    lists.strategies()
+    lists.sources()
     connection.set_progress_handler(None, 0)
-    # Six lists of 50 rows: a few thousand steps of SQLite's machine, where all rows would be hundreds of thousands.
+    # A few thousand steps of SQLite's machine for lists of 50 rows, where all rows would be hundreds of thousands.
     assert steps["step"] * 100 < 60_000

@@ -8,12 +8,15 @@ from decimal import Decimal
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotFound, Rejected
-from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType, Product
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotFound, NotSent, Rejected
+from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.order import Action, CloseRequest, Exchange, OrderMode, OrderRequest, PriceType, Product
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Origin, Ticket
-from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.trading import approvals, closing, orders
 from openalgo_bridge.trading.approvals import Revision
+from openalgo_bridge.trading.closing import Report
+from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import Sent
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
@@ -114,6 +117,96 @@ def test_a_refusal_stops_the_rest_where_that_is_wanted(scripted: Desk, broker: S
     states = [approvals.ticket(scripted, ticket.id).state for ticket in waiting]
     released, still = TicketState.RELEASED, TicketState.HELD
     assert states == [released, still, still if stop else released]
+
+
+def closing_held(desk: Desk) -> Ticket:
+    asked = closing.close(desk, CloseRequest(), ORIGIN)
+    assert isinstance(asked, Held)
+    return asked.ticket
+
+
+def test_a_held_closing_is_approved_like_any_other_and_among_others(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("INFY", 10)
+    order, closes = held(scripted), closing_held(scripted)
+    chosen = [(ticket.id, ticket.shown) for ticket in (closes, order)]
+    sent, closed = approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=True)
+    assert isinstance(sent.result, Sent)
+    assert isinstance(closed.result, Report)
+    assert (closed.result.is_done, len(broker.calls)) == (True, 2)
+    with pytest.raises(Conflict):
+        approvals.approve(scripted, closes.id, closes.shown, by=TRADER)
+    assert len(broker.calls) == 2
+
+
+def test_eight_approvals_of_a_closing_close_once(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("INFY", 10)
+    closes = closing_held(scripted)
+    outcomes = in_threads(8, lambda: approvals.approve(scripted, closes.id, closes.shown, by=TRADER))
+    assert sum(isinstance(each, Report) for each in outcomes) == 1
+    assert sum(isinstance(each, Conflict) for each in outcomes) == 7
+    assert len(broker.calls) == 1
+
+
+def test_a_closing_that_is_not_what_was_shown_closes_nothing(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("INFY", 10)
+    closes = closing_held(scripted)
+    with pytest.raises(Conflict):
+        approvals.approve(scripted, closes.id, "x", by=TRADER)
+    assert (approvals.ticket(scripted, closes.id), broker.calls) == (closes, [])
+
+
+@pytest.mark.parametrize(
+    ("limits", "field"),
+    [
+        (GuardSettings(maximum_quantity=4), "quantity"),
+        (GuardSettings(order_value=Decimal(4000)), "quantity"),
+        (GuardSettings(price_band=Decimal("0.05")), "price"),
+    ],
+)
+def test_a_limit_that_the_revision_could_keep_is_told_at_its_field(
+    scripted: Desk, broker: ScriptedBroker, limits: GuardSettings, field: str
+) -> None:
+    waiting = held(scripted)
+    scripted.store.guards.save(limits, by=TRADER)
+    with pytest.raises(Invalid) as refused:
+        approvals.revise(scripted, waiting.id, waiting.shown, WANTED, by=TRADER)
+    assert list(refused.value.faults) == [field]
+    assert (approvals.ticket(scripted, waiting.id), broker.calls) == (waiting, [])
+
+
+def test_what_a_revision_cannot_mend_is_left_to_the_approval(scripted: Desk, broker: ScriptedBroker) -> None:
+    waiting = held(scripted)
+    scripted.store.kill_switch.engage("lunch", by=TRADER)
+    revised = approvals.revise(scripted, waiting.id, waiting.shown, WANTED, by=TRADER)
+    broker.unreadable = NotSent("No line.")
+    again = replace(WANTED, quantity=4)
+    assert approvals.revise(scripted, waiting.id, revised.shown, again, by=TRADER).state is TicketState.HELD
+    assert broker.calls == []
+
+
+def test_a_revision_that_keeps_an_exit_needs_no_limit_of_entries(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", -50, Product.CNC)
+    waiting = held(scripted)
+    scripted.store.guards.save(GuardSettings(maximum_quantity=4), by=TRADER)
+    assert approvals.revise(scripted, waiting.id, waiting.shown, WANTED, by=TRADER).state is TicketState.HELD
+
+
+def test_two_threads_approve_and_revise_with_one_outcome(scripted: Desk, broker: ScriptedBroker) -> None:
+    for _ in range(10):
+        waiting = held(scripted)
+        deeds = iter(
+            [
+                lambda ticket=waiting: approvals.approve(scripted, ticket.id, ticket.shown, by=TRADER),
+                lambda ticket=waiting: approvals.revise(scripted, ticket.id, ticket.shown, WANTED, by=TRADER),
+            ]
+        )
+        outcomes = in_threads(2, lambda deeds=deeds: next(deeds)())
+        assert sum(isinstance(each, Conflict) for each in outcomes) == 1
+        was_sent = any(isinstance(each, Sent) for each in outcomes)
+        now = approvals.ticket(scripted, waiting.id)
+        assert now.state is (TicketState.RELEASED if was_sent else TicketState.HELD)
+        assert broker.calls.count(waiting.ref) == int(was_sent)
+        assert (now.order == waiting.order) is was_sent
 
 
 def test_what_the_kill_switch_refuses_stays_held(scripted: Desk, broker: ScriptedBroker) -> None:

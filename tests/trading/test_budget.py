@@ -12,12 +12,14 @@ import pytest
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Busy, NotAsked
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
-from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, TradingMode
+from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, PriceType, TradingMode
 from openalgo_bridge.model.ticket import Origin, new_ref
 from openalgo_bridge.trading import orders
 from openalgo_bridge.trading.budget import KEPT_FOR_CANCELS, Budget
 from openalgo_bridge.trading.sending import Sent
 from openalgo_bridge.trading.throttle import Throttle
+from tests.conftest import TRADER
 from tests.fakes import ScriptedBroker, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
@@ -175,6 +177,43 @@ def test_an_order_that_the_throttle_refuses_was_not_written(desk: Desk, wall: Wa
         orders.place(throttled, BUY, ORIGIN)
     assert (len(broker.calls), len(throttled.store.journal.tickets())) == (1, 1)
     assert isinstance(orders.cancel(throttled, placed.broker_order_id, ORIGIN), Sent)
+
+
+def rehearse(desk: Desk, *, is_on: bool) -> None:
+    desk.store.guards.save(GuardSettings(rehearse_rate=is_on), by=TRADER)
+
+
+def test_paper_takes_any_number_unless_the_brokers_rate_is_rehearsed(desk: Desk, wall: Wall) -> None:
+    assert list(desk.throttles) == ["paper"]
+    paced = replace(desk, throttles={"paper": Throttle(8, monotonic=wall.now, wait=wall.wait)})
+    for _ in range(20):
+        orders.place(paced, BUY, ORIGIN)
+    assert wall.seconds == 0
+    rehearse(desk, is_on=True)
+    for _ in range(20):
+        orders.place(paced, BUY, ORIGIN)
+    assert wall.seconds == pytest.approx((20 - 6) / 8)
+    rehearse(desk, is_on=False)
+    orders.place(paced, BUY, ORIGIN)
+    assert wall.seconds == pytest.approx((20 - 6) / 8), "the next order is asked of the disk again"
+
+
+def test_in_the_rehearsal_who_would_wait_too_long_is_not_sent_and_a_cancel_is(desk: Desk, wall: Wall) -> None:
+    slow = replace(desk, throttles={"paper": Throttle(0.1, monotonic=wall.now, wait=wall.wait)})
+    rehearse(desk, is_on=True)
+    resting = orders.place(slow, replace(BUY, price_type=PriceType.LIMIT, price=Decimal(1200)), ORIGIN)
+    assert isinstance(resting, Sent)
+    with pytest.raises(Busy, match="Not sent"):
+        orders.place(slow, BUY, ORIGIN)
+    assert len(desk.store.journal.tickets()) == 1
+    assert isinstance(orders.cancel(slow, resting.broker_order_id, ORIGIN), Sent)
+
+
+def test_a_rehearsal_that_cannot_be_read_keeps_no_cancel_from_going(desk: Desk, wall: Wall) -> None:
+    resting = orders.place(desk, replace(BUY, price_type=PriceType.LIMIT, price=Decimal(1200)), ORIGIN)
+    assert isinstance(resting, Sent)
+    desk.store.files[0].write("INSERT INTO guard VALUES ('price_band', 'x')")
+    assert isinstance(orders.cancel(desk, resting.broker_order_id, ORIGIN), Sent)
 
 
 def taken(budget: Budget, *, is_cancel: bool) -> threading.Event:

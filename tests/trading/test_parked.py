@@ -9,7 +9,8 @@ import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, Denied, Invalid, NotFound, OutcomeUnknown
-from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderMode, OrderRequest, PriceType
+from openalgo_bridge.model.books import BrokerOrder, OrderStatus
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderMode, OrderRequest, PriceType, Ref
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import books, orders, parked
@@ -40,7 +41,20 @@ def scripted(desk: Desk, broker: ScriptedBroker) -> Desk:
     return scripted
 
 
-def test_what_the_person_found_is_sent_under_the_brokers_number(scripted: Desk) -> None:
+def at_broker(scripted: Desk, broker: ScriptedBroker, number: str, request: OrderRequest = BUY) -> None:
+    broker.book[Ref(f"OTHER{number}")] = BrokerOrder(
+        id=BrokerOrderId(number),
+        tag=Ref(""),
+        request=request,
+        status=OrderStatus.OPEN,
+        filled_quantity=0,
+        average_price=Decimal(0),
+        placed_at=scripted.clock.now(),
+    )
+
+
+def test_what_the_person_found_is_sent_under_the_brokers_number(scripted: Desk, broker: ScriptedBroker) -> None:
+    at_broker(scripted, broker, "B77")
     parked.it_is_there(scripted, 1, BrokerOrderId(" B77 "), by=TRADER)
     order = scripted.store.journal.order(1)
     assert (order.state, order.broker_order_id) == (OrderState.SENT, "B77")
@@ -54,6 +68,30 @@ def test_a_number_is_needed_to_say_that_it_is_there(scripted: Desk) -> None:
     with pytest.raises(Invalid):
         parked.it_is_there(scripted, 1, BrokerOrderId("  "), by=TRADER)
     assert scripted.store.journal.order(1).state is OrderState.PARKED
+
+
+@pytest.mark.parametrize("number", ["B78", "B99", "S2"])
+def test_a_number_of_another_order_or_of_none_is_refused(scripted: Desk, broker: ScriptedBroker, number: str) -> None:
+    at_broker(scripted, broker, "B78", replace(BUY, action=Action.SELL))
+    orders.place(scripted, replace(BUY, symbol="SBIN"), ORIGIN)
+    with pytest.raises(Invalid):
+        parked.it_is_there(scripted, 1, BrokerOrderId(number), by=TRADER)
+    assert scripted.store.journal.order(1).state is OrderState.PARKED
+
+
+def test_the_persons_word_counts_where_the_broker_cannot_be_asked(scripted: Desk) -> None:
+    parked.it_is_there(replace(scripted, brokers={}), 1, BrokerOrderId("B77"), by=TRADER)
+    assert scripted.store.journal.order(1).broker_order_id == "B77"
+
+
+def test_what_a_guard_stops_when_it_is_sent_again_names_the_ticket_that_waits(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    scripted.store.kill_switch.engage("lunch", by=TRADER)
+    with pytest.raises(Denied) as stopped:
+        parked.send_again(scripted, 1, by=TRADER)
+    (again,) = scripted.store.journal.held()
+    assert (stopped.value.ticket_id, len(broker.calls)) == (again.id, 1)
 
 
 def test_what_the_person_handled_is_not_sent_again(scripted: Desk, broker: ScriptedBroker) -> None:

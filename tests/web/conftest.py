@@ -68,6 +68,13 @@ def a_browser(app: Flask) -> Person:
     return Person(client_of(app))
 
 
+def a_trader_at(desk: Desk) -> Person:
+    """The trader, signed in at another desk over the same files."""
+    person = a_browser(create_app(desk, SetupCode(announce=lambda code: None)))
+    person.sign_in()
+    return person
+
+
 def csrf_token(text: str) -> str:
     found = _TOKEN.search(text)
     assert found is not None, "the page has no form"

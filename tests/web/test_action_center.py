@@ -8,8 +8,6 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from openalgo_bridge.account.setup import SetupCode
-from openalgo_bridge.app import create_app
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotSent, Rejected
 from openalgo_bridge.model.books import Quote
@@ -17,9 +15,9 @@ from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading import approvals
-from tests.conftest import Account, FixedClock
+from tests.conftest import TRADER, Account, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
-from tests.web.conftest import Person, a_browser, an_order, csrf_token, hold, send
+from tests.web.conftest import Person, a_browser, a_trader_at, an_order, csrf_token, hold
 
 
 class WithoutPrices(ScriptedBroker):
@@ -126,7 +124,7 @@ def test_a_key_in_a_reason_is_not_kept_also_where_the_reason_is_cut(
 ) -> None:
     for words in ("wrong key ", "x " * 95):
         ticket = hold(desk)
-        approvals.reject(desk, ticket.id, ticket.shown, words + account.key)
+        approvals.reject(desk, ticket.id, ticket.shown, words + account.key, by=TRADER)
         moves = desk.store.journal.events(ticket.id)
         kept = [desk.store.journal.ticket(ticket.id).reason, *(move.reason for move in moves)]
         assert kept.count((words + "[key]")[:200]) == 2
@@ -182,25 +180,8 @@ def test_a_ticket_tells_its_whole_story(trader: Person, desk: Desk) -> None:
     assert ticket.ref in text
 
 
-def test_the_history_is_paged_by_key(trader: Person, desk: Desk) -> None:
-    for _ in range(51):
-        send(desk, an_order(quantity=1))
-    first = trader.get("/action-center").text
-    assert first.count("Details<span") == 50
-    assert "before=2" in first
-    older = trader.get("/action-center?before=2").text
-    assert older.count("Details<span") == 1
-
-
 @pytest.mark.parametrize("number", ["999", str(1 << 62), "9" * 400])
 def test_an_unknown_ticket_is_a_friendly_404(trader: Person, number: str) -> None:
     answer = trader.get(f"/action-center/{number}")
     assert answer.status_code == 404
     assert "<h1>" in answer.text
-
-
-def a_trader_at(desk: Desk) -> Person:
-    """Signed in at another desk over the same files."""
-    person = a_browser(create_app(desk, SetupCode(announce=lambda code: None)))
-    person.sign_in()
-    return person

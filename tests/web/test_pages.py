@@ -23,7 +23,18 @@ HOSTILE = [
     "javascript:alert(1)",
     "\u202egnp.exe",
 ]
-PAGES = ("/", "/apikey", "/action-center", "/orders", "/positions", "/traffic", "/security", "/security/audit")
+PAGES = (
+    "/",
+    "/apikey",
+    "/action-center",
+    "/orders",
+    "/positions",
+    "/guards",
+    "/kill-switch",
+    "/traffic",
+    "/security",
+    "/security/audit",
+)
 
 
 class Page(HTMLParser):
@@ -173,7 +184,7 @@ def test_orders_tell_our_state_and_the_brokers(trader: Person, desk: Desk) -> No
     assert "10 of 10" in text
     assert "0 of 7" in text
     assert text.index("BUY 3 TCS") < text.index("BUY 7 INFY") < text.index("BUY 10 RELIANCE"), "newest first"
-    for word in ("Filled", "Open", "Waiting for you"):
+    for word in ("Filled", "Working at the broker", "Waiting for you"):
         assert f">{word}</span>" in text
 
 

@@ -1,0 +1,223 @@
+"""Many decisions at once: a page that counts and sums what was chosen, and a page that tells each outcome.
+
+What is sent is what the confirming page named, ticket by ticket with its fingerprint: whatever arrived or changed
+since then is not in it. The same form sent twice sends each order once, because a ticket is claimed once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, Invalid
+from openalgo_bridge.model.order import Action, TradingMode
+from openalgo_bridge.model.states import TicketState
+from openalgo_bridge.model.ticket import Operation, Ticket
+from openalgo_bridge.trading import approvals
+from openalgo_bridge.trading.approvals import Verdict
+from openalgo_bridge.web.bulk_result import Told, result_of, told_of_approvals, told_of_rejections
+from openalgo_bridge.web.current import actor, current_desk
+from openalgo_bridge.web.ticket_filter import asked_in_url
+from openalgo_bridge.web.waiting import Waiting, rows_of
+from openalgo_bridge.web.words import account
+
+blueprint = Blueprint("bulk", __name__)
+
+MOST = 200
+"""Decided by one click: what a person can still read through, and a throttled broker takes in half a minute."""
+
+_NAMED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
+_NOT_NAMED = "This form names no orders as the page does. Nothing was sent. Open the Action Center again."
+
+_LAST_RESULT = "bulk_result"
+
+Chosen = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """The buying or the selling half: how many orders, what they are worth in rupees, and how many have no price."""
+
+    count: int
+    value: Decimal
+    without_price: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSum:
+    """What goes to one account. ``others`` change an order or close positions, and have no value of their own."""
+
+    mode: TradingMode
+    count: int
+    buys: Side
+    sells: Side
+    others: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is to be decided. ``left_out`` says of what else was chosen why not; ``more`` wait beyond :data:`MOST`."""
+
+    rows: list[Waiting]
+    left_out: list[str]
+    more: int
+
+    @property
+    def sums(self) -> list[AccountSum]:
+        """One for each account that is in it, real money first."""
+        rows_of_mode = {mode: [row for row in self.rows if row.ticket.trading_mode is mode] for mode in _REAL_FIRST}
+        return [_sum(mode, rows) for mode, rows in rows_of_mode.items() if rows]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether any of it is about real money."""
+        return any(row.ticket.trading_mode is TradingMode.LIVE for row in self.rows)
+
+    @property
+    def deed(self) -> str:
+        """What approving it does, for the button."""
+        parts = [f"{each.count} to the {account(each.mode)}" for each in self.sums]
+        return f"send {', and '.join(parts)}"
+
+
+_REAL_FIRST = (TradingMode.LIVE, TradingMode.ANALYZE)
+
+
+@blueprint.get("/approve-all")
+def confirm_approval() -> ResponseReturnValue:
+    """What would be sent: the tickets that are named, or all that wait and match the filter. Sends nothing."""
+    return _confirmation("approve_all.html")
+
+
+@blueprint.get("/reject-all")
+def confirm_rejection() -> ResponseReturnValue:
+    """The same, for turning them down."""
+    return _confirmation("reject_all.html")
+
+
+@blueprint.post("/approve-all")
+def approve_all() -> ResponseReturnValue:
+    """Let each go in the order it arrived, and note what became of each. Raises Invalid: then nothing was sent."""
+    desk, chosen = current_desk(), _chosen_in_form()
+    stops = request.form.get("stop") == "yes"
+    verdicts = list(approvals.approve_many(desk, chosen, by=actor(), stop_at_refusal=stops))
+    return _told(told_of_approvals(desk, _ids(chosen), verdicts))
+
+
+@blueprint.post("/reject-all")
+def reject_all() -> ResponseReturnValue:
+    """Turn each down for good, with one reason. Raises Invalid: then nothing was decided."""
+    desk, chosen = current_desk(), _chosen_in_form()
+    reason = request.form.get("reason", "")
+    verdicts = [_rejected(desk, each, reason) for each in sorted(chosen)]
+    return _told(told_of_rejections(desk, verdicts))
+
+
+@blueprint.get("/result")
+def result() -> ResponseReturnValue:
+    """What became of the last form with many decisions that this session sent."""
+    told = session.get(_LAST_RESULT)
+    if told is None:
+        return redirect(url_for("action_center.action_center"))
+    return render_template("bulk_result.html", result=result_of(current_desk(), told))
+
+
+def _told(told: list[Told]) -> ResponseReturnValue:
+    """Kept in the session and shown at an address of its own: to load that page again must not send what was refused
+    or not tried the first time.
+    """
+    session[_LAST_RESULT] = told
+    return redirect(url_for("action_center.bulk.result"))
+
+
+def _rejected(desk: Desk, chosen: Chosen, reason: str) -> Verdict:
+    """One refusal does not keep the others from being turned down."""
+    ticket_id, shown = chosen
+    try:
+        approvals.reject(desk, ticket_id, shown, reason, by=actor())
+    except BridgeError as refusal:
+        return Verdict(ticket_id=ticket_id, refusal=refusal)
+    return Verdict(ticket_id=ticket_id)
+
+
+def _confirmation(template: str) -> ResponseReturnValue:
+    desk = current_desk()
+    choice = _matching(desk) if request.args.get("which") == "matching" else _ticked(desk)
+    if not choice.rows:
+        for reason in choice.left_out or ["No order is ticked or matches, so there is nothing to decide."]:
+            flash(reason, "warning")
+        return redirect(url_for("action_center.action_center"))
+    return render_template(template, choice=choice, most=MOST, now=desk.clock.now())
+
+
+def _matching(desk: Desk) -> Choice:
+    """All that waits and matches, oldest first. A filter that means nothing must not become one that means all."""
+    asked = asked_in_url()
+    if asked.senseless:
+        raise Invalid(f"The filter means nothing: {', '.join(asked.senseless)}. Nothing was sent.")
+    lists = desk.store.ticket_lists
+    found = lists.held(asked.wanted, limit=MOST)
+    more = lists.counts(asked.wanted)[TicketState.HELD] - len(found)
+    return Choice(rows=rows_of(desk, found), left_out=[], more=max(0, more))
+
+
+def _ticked(desk: Desk) -> Choice:
+    chosen = dict(_chosen(request.args.getlist("ticket")))
+    found = {ticket.id: ticket for ticket in desk.store.ticket_lists.named(list(chosen))}
+    why_not = {number: _why_not(found.get(number), number, shown) for number, shown in sorted(chosen.items())}
+    rows = rows_of(desk, [ticket for number, ticket in found.items() if not why_not[number]])
+    return Choice(rows=rows, left_out=[reason for reason in why_not.values() if reason], more=0)
+
+
+def _why_not(ticket: Ticket | None, number: int, shown: str) -> str:
+    """Why what was ticked cannot be decided any more; empty when it can."""
+    if ticket is None:
+        return f"There is no ticket {number}."
+    if ticket.state is not TicketState.HELD:
+        return f"Ticket {number} is left out: it is already {ticket.state}."
+    return "" if ticket.shown == shown else f"Ticket {number} is left out: it was changed meanwhile. Look at it again."
+
+
+def _chosen_in_form() -> list[Chosen]:
+    chosen = _chosen(request.form.getlist("ticket"))
+    if not chosen:
+        raise Invalid(_NOT_NAMED)
+    return chosen
+
+
+def _chosen(texts: Sequence[str]) -> list[Chosen]:
+    """``<id>:<shown>`` each. Raises Invalid for anything else, so that of a damaged form nothing is sent."""
+    found = [_NAMED.fullmatch(text) for text in dict.fromkeys(texts)]
+    chosen = [(int(each[1]), each[2]) for each in found if each is not None]
+    if len(chosen) != len(found) or len(_ids(chosen)) != len(chosen):
+        raise Invalid(_NOT_NAMED)
+    if len(chosen) > MOST:
+        raise Invalid(f"These are {len(chosen)} orders; one click decides about {MOST} at most. Nothing was sent.")
+    return chosen
+
+
+def _ids(chosen: Iterable[Chosen]) -> list[int]:
+    return sorted({number for number, _ in chosen})
+
+
+def _sum(mode: TradingMode, rows: Sequence[Waiting]) -> AccountSum:
+    placed = [row for row in rows if row.ticket.operation is Operation.PLACE]
+    return AccountSum(
+        mode=mode,
+        count=len(rows),
+        buys=_side(placed, Action.BUY),
+        sells=_side(placed, Action.SELL),
+        others=len(rows) - len(placed),
+    )
+
+
+def _side(rows: Iterable[Waiting], action: Action) -> Side:
+    values = [row.value for row in rows if row.ticket.order is not None and row.ticket.order.action is action]
+    known = [value for value in values if value is not None]
+    return Side(count=len(values), value=sum(known, Decimal(0)), without_price=len(values) - len(known))

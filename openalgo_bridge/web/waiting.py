@@ -1,0 +1,103 @@
+"""What waits for the person, with what is needed to decide: prices, value, an order in doubt in the same symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, Invalid
+from openalgo_bridge.model.order import Exchange, OrderRequest, PriceType, Ref, TradingMode
+from openalgo_bridge.model.ticket import Operation, Ticket
+from openalgo_bridge.trading import market
+
+_PATIENCE_S = 1.0
+"""How long a page may ask for prices altogether: a person who cannot see the list cannot reject either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A ticket with what is known about it now. Prices and value in rupees, ``drift`` in percent since it arrived.
+
+    ``doubt`` is the reference of an order in the same symbol of which nobody knows whether the broker has it.
+    """
+
+    ticket: Ticket
+    price: Decimal | None = None
+    value: Decimal | None = None
+    drift: Decimal | None = None
+    doubt: Ref | None = None
+
+
+def rows_of(desk: Desk, tickets: Iterable[Ticket]) -> list[Waiting]:
+    """The tickets in their order. What cannot be read is left out: the person can decide without it."""
+    prices, doubts = _Prices(desk), _Doubts(desk)
+    return [_row(ticket, prices, doubts) for ticket in tickets]
+
+
+def value_of(order: OrderRequest, price: Decimal | None) -> Decimal | None:
+    """About what the order is worth, at its own price where it has one, else at ``price``."""
+    at = order.price if order.price_type in {PriceType.LIMIT, PriceType.SL} else price
+    return None if at is None else at * order.quantity
+
+
+def _row(ticket: Ticket, prices: _Prices, doubts: _Doubts) -> Waiting:
+    order = ticket.order
+    if order is None:
+        return Waiting(ticket=ticket)
+    price = prices.of(order)
+    return Waiting(
+        ticket=ticket,
+        price=price,
+        value=value_of(order, price),
+        drift=_drift(ticket.price_then, price),
+        # A change is of an order that is known to be there.
+        doubt=doubts.of(order, ticket.trading_mode) if ticket.operation is Operation.PLACE else None,
+    )
+
+
+def _drift(then: Decimal | None, now: Decimal | None) -> Decimal | None:
+    return round((now - then) * 100 / then, 2) if then and now is not None else None
+
+
+class _Prices:
+    """The last prices of one page. Each instrument is asked for once, and no other after the broker failed to answer
+    or all of them took too long: fifty waits for a time-out would make a page that nobody sees.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._known: dict[tuple[Exchange, str], Decimal | None] = {}
+        self._until = desk.clock.monotonic() + _PATIENCE_S
+
+    def of(self, order: OrderRequest) -> Decimal | None:
+        key = (order.exchange, order.symbol)
+        if key not in self._known:
+            self._known[key] = self._asked(*key)
+        return self._known[key]
+
+    def _asked(self, exchange: Exchange, symbol: str) -> Decimal | None:
+        if self._desk.clock.monotonic() > self._until:
+            return None
+        try:
+            return market.quote(self._desk, exchange, symbol).ltp
+        except Invalid:
+            return None
+        except BridgeError:
+            self._until = 0.0
+            return None
+
+
+class _Doubts:
+    """The orders in doubt, each symbol looked up once."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._guards = desk.store.guards
+        self._known: dict[tuple[Exchange, str, TradingMode], Ref | None] = {}
+
+    def of(self, order: OrderRequest, mode: TradingMode) -> Ref | None:
+        key = (order.exchange, order.symbol, mode)
+        if key not in self._known:
+            self._known[key] = self._guards.in_doubt(order, mode)
+        return self._known[key]

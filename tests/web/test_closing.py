@@ -1,0 +1,464 @@
+"""Cancel all, close one, close all from a page: said before, done once, reported as it is."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import NotSent, OutcomeUnknown, Rejected
+from openalgo_bridge.model.books import OrderStatus
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    CancelRequest,
+    CloseRequest,
+    OrderMode,
+    OrderRequest,
+    Product,
+    TradingMode,
+)
+from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.model.states import OrderState
+from openalgo_bridge.trading import closing, orders
+from openalgo_bridge.trading.doors import Doors
+from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.web.closing import BY_HAND
+from tests.conftest import TRADER, Account, FixedClock
+from tests.fakes import ScriptedBroker, in_threads, with_broker
+from tests.web.conftest import Person, a_trader_at, an_order, csrf_token, send
+from tests.web.test_pages import Page
+
+RESTING = an_order(quantity=3, price="990")
+STOP = replace(an_order(quantity=10, price="1010"), action=Action.SELL)
+ONE = {"account": "analyze", "exchange": "NSE", "symbol": "RELIANCE", "product": "MIS"}
+ALL = {"account": "analyze", "which": "all"}
+LEG = re.compile(r'<li class="list-group-item">\s*<span class="badge[^>]*>([^<]+)</span> <span[^>]*>([^<]+)</span>')
+
+
+@dataclass
+class Fills(ScriptedBroker):
+    """Fills what is sent at market; raises ``faults`` of its symbol, or of the order that is to be withdrawn."""
+
+    faults: dict[str, Exception] | None = None
+
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        self._raise(permit.request.symbol)
+        number = super().place(permit)
+        placed = self.book[permit.ref]
+        if permit.request.price == 0:
+            quantity = permit.request.quantity
+            self.book[permit.ref] = replace(
+                placed, status=OrderStatus.COMPLETE, filled_quantity=quantity, average_price=self.ltp
+            )
+            self.held = [
+                replace(each, quantity=each.quantity + permit.request.action.sign * quantity)
+                if each.symbol == permit.request.symbol and each.product is permit.request.product
+                else each
+                for each in self.held
+            ]
+        return number
+
+    def cancel(self, permit: SendPermit[CancelRequest]) -> None:
+        self._raise(permit.request.broker_order_id)
+        super().cancel(permit)
+
+    def _raise(self, name: str) -> None:
+        fault = (self.faults or {}).get(name)
+        if fault is not None:
+            raise fault
+
+
+@pytest.fixture
+def broker(desk: Desk) -> Fills:
+    return Fills(desk, faults={})
+
+
+@pytest.fixture
+def scripted(desk: Desk, account: Account, broker: Fills) -> Desk:
+    return with_broker(desk, broker)
+
+
+@pytest.fixture
+def person(scripted: Desk) -> Person:
+    return a_trader_at(scripted)
+
+
+def press(person: Person, path: str, **fields: str) -> str:
+    """The text of the page that the form leads to."""
+    answer = person.post(path, page="/orders/cancel-all", **fields)
+    assert answer.status_code == 302, answer.text
+    return html.unescape(person.get(answer.location).text)
+
+
+def heading(text: str) -> str:
+    found = re.search(r"<h1>([^<]*)</h1>", text)
+    assert found is not None
+    return found[1]
+
+
+def net(broker: ScriptedBroker) -> list[int]:
+    return [position.quantity for position in broker.positions()]
+
+
+# -- close -------------------------------------------------------------------------------------------------------
+
+
+def test_close_all_says_first_what_it_will_send_and_sends_nothing_yet(
+    person: Person, scripted: Desk, broker: Fills
+) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.hold("TCS", -5)
+    orders.place(scripted, STOP, BY_HAND)
+    text = html.unescape(person.get("/positions/close").text)
+    steps = re.findall(r'<li class="list-group-item text-break">([^<]*)</li>', text)
+    assert steps == [
+        "Cancel order S1: SELL 10 RELIANCE on NSE at limit 1,010.00, intraday (MIS)",
+        "BUY 5 TCS on NSE at market, intraday (MIS)",
+        "SELL 10 RELIANCE on NSE at market, intraday (MIS)",
+    ]
+    assert "Close every position at market: paper account" in text
+    assert len(broker.calls) == 1, "the stop alone"
+
+
+def test_close_all_closes_each_and_reports_each(person: Person, scripted: Desk, broker: Fills) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.hold("TCS", -5)
+    orders.place(scripted, STOP, BY_HAND)
+    text = press(person, "/positions/close", **ALL)
+    assert heading(text) == "2 of 2 positions closed"
+    assert [word for word, _ in LEG.findall(text)] == ["Cancelled", "Closed", "Closed"]
+    assert "filled 10 at 1,000.00" in text
+    assert "Not everything was done" not in text
+    assert net(broker) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "word", "why"),
+    [
+        (Rejected("Margin exceeds available funds."), "Refused", "Margin exceeds available funds."),
+        (OutcomeUnknown("timed out."), "In doubt", "Do not send it again"),
+        (NotSent("The connection never opened."), "Refused", "The connection never opened."),
+    ],
+)
+def test_one_that_is_not_closed_is_never_counted_as_closed(
+    person: Person, broker: Fills, fault: Exception, word: str, why: str
+) -> None:
+    for symbol in ("RELIANCE", "TCS", "INFY", "SBIN"):
+        broker.hold(symbol, 10)
+    broker.faults = {"TCS": fault}
+    text = press(person, "/positions/close", **ALL)
+    assert heading(text) == "3 of 4 positions closed"
+    assert "Not everything was done" in text
+    told = {what.split()[2]: word for word, what in LEG.findall(text)}
+    assert told == {"RELIANCE": "Closed", "TCS": word, "INFY": "Closed", "SBIN": "Closed"}
+    assert why in text
+
+
+def test_a_stop_that_cannot_be_withdrawn_is_told_with_the_position_that_stays(
+    person: Person, scripted: Desk, broker: Fills
+) -> None:
+    broker.hold("RELIANCE", 10)
+    orders.place(scripted, STOP, BY_HAND)
+    broker.faults = {"S1": Rejected("Too late.")}
+    text = press(person, "/positions/close", **ALL)
+    assert heading(text) == "0 of 1 position closed"
+    assert [word for word, _ in LEG.findall(text)] == ["Refused", "Not sent"]
+    assert "other orders already close this position" in text
+
+
+def test_a_closing_order_that_only_waits_is_not_called_closed(desk: Desk, account: Account) -> None:
+    broker = ScriptedBroker(desk)
+    broker.hold("RELIANCE", 10)
+    text = press(a_trader_at(with_broker(desk, broker)), "/positions/close", **ONE)
+    assert heading(text) == "0 of 1 position closed"
+    assert "0 of 10 filled so far" in text
+    (placed,) = broker.book.values()
+    broker.book[placed.tag] = replace(placed, status=OrderStatus.COMPLETE, filled_quantity=10, average_price=broker.ltp)
+    later = a_trader_at(with_broker(desk, broker)).get("/orders/report/1").text
+    assert heading(later) == "1 of 1 position closed", "the report tells how it stands now"
+
+
+def test_one_position_is_closed_alone(person: Person, broker: Fills) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.hold("RELIANCE", 7, Product.CNC)
+    broker.hold("TCS", 5)
+    text = press(person, "/positions/close", **ONE)
+    assert heading(text) == "1 of 1 position closed"
+    assert net(broker) == [0, 7, 5]
+
+
+def test_a_second_click_finds_nothing_to_close_and_says_so(person: Person, broker: Fills) -> None:
+    broker.hold("RELIANCE", 10)
+    press(person, "/positions/close", **ONE)
+    text = press(person, "/positions/close", **ONE)
+    assert heading(text) == "No position was open"
+    assert "nothing was sent" in text
+    assert (net(broker), len(broker.calls)) == ([0], 1)
+
+
+def test_eight_clicks_at_once_close_once(scripted: Desk, broker: Fills) -> None:
+    broker.hold("RELIANCE", 10)
+    first = a_trader_at(scripted)
+    token, cookie = csrf_token(first.get("/positions").text), first.cookie()
+
+    def click() -> int:
+        tab = Person(first.client.application.test_client())
+        tab.client.set_cookie("bridge_5000", cookie, domain="127.0.0.1")
+        return tab.post_raw("/positions/close", csrf_token=token, **ONE).status_code
+
+    assert set(in_threads(8, click)) == {302}
+    sold = sum(order.filled_quantity + order.pending_quantity for order in broker.order_book())
+    assert sold == 10
+
+
+def test_loading_the_report_again_sends_nothing(person: Person, broker: Fills) -> None:
+    broker.hold("RELIANCE", 10)
+    press(person, "/positions/close", **ONE)
+    broker.hold("RELIANCE", 5)
+    for _ in range(3):
+        assert person.get("/orders/report/1").status_code == 200
+    assert len(broker.calls) == 1
+
+
+def test_neither_semi_auto_nor_the_kill_switch_nor_live_holds_the_traders_own_click(
+    desk: Desk, account: Account, broker: Fills
+) -> None:
+    live = Fills(desk)
+    both = with_broker(with_broker(desk, broker), live, TradingMode.LIVE)
+    desk.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    desk.store.kill_switch.engage("now", by=TRADER)
+    live.hold("RELIANCE", 10)
+    person = a_trader_at(both)
+    shown = person.get("/positions/close").text
+    assert '<strong class="badge text-bg-danger">LIVE account, real money</strong>' in shown
+    text = press(person, "/positions/close", **(ALL | {"account": "live"}))
+    assert heading(text) == "1 of 1 position closed"
+    assert (net(live), broker.calls) == ([0], [])
+
+
+def test_it_is_closed_at_the_account_that_the_button_named(desk: Desk, account: Account, broker: Fills) -> None:
+    live = Fills(desk)
+    both = with_broker(with_broker(desk, broker), live, TradingMode.LIVE)
+    broker.hold("RELIANCE", 10)
+    live.hold("RELIANCE", 10)
+    desk.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    press(a_trader_at(both), "/positions/close", **ONE)
+    assert (net(broker), net(live)) == ([0], [10])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"account": "analyze"},
+        {"account": "nobody", "which": "all"},
+        {"which": "all"},
+        ONE | {"symbol": ""},
+        ONE | {"symbol": "X" * 101},
+        ONE | {"product": "XYZ"},
+        ONE | {"exchange": ""},
+        {"account": "analyze", "which": "all", "symbol": "RELIANCE"},
+        {"account": "analyze", "which": "everything"},
+    ],
+)
+def test_a_form_that_names_no_position_closes_nothing(
+    person: Person, desk: Desk, broker: Fills, fields: dict[str, str]
+) -> None:
+    """Least of all everything, because a field is missing."""
+    broker.hold("RELIANCE", 10)
+    answer = person.post("/positions/close", page="/positions", **fields)
+    assert answer.status_code == 400
+    assert "Nothing was sent" in answer.text
+    assert (broker.calls, desk.store.journal.newest_ticket()) == ([], 0)
+
+
+def test_a_position_that_never_was_is_a_sentence(person: Person, broker: Fills) -> None:
+    broker.hold("RELIANCE", 10)
+    text = press(person, "/positions/close", **(ONE | {"symbol": "NOSUCH"}))
+    assert heading(text) == "No position was open"
+    assert broker.calls == []
+
+
+def test_positions_that_cannot_be_read_are_not_closed_and_the_page_says_so(person: Person, broker: Fills) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.unreadable = NotSent("The connection never opened.")
+    assert "cannot be read: The connection never opened." in person.get("/positions/close").text
+    text = press(person, "/positions/close", **ALL)
+    assert "Nothing was closed, paper account: The connection never opened." in text
+    assert broker.calls == []
+
+
+def test_a_closing_that_a_program_asked_for_and_that_waits_has_no_report_yet(
+    person: Person, scripted: Desk, broker: Fills
+) -> None:
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    held = closing.close(scripted, CloseRequest(), replace(BY_HAND, source="api"))
+    assert isinstance(held, Held)
+    assert person.get(f"/orders/report/{held.ticket.id}").location == f"/action-center/{held.ticket.id}"
+
+
+@pytest.mark.parametrize("number", ["999", str(1 << 62), "9" * 400])
+def test_a_report_of_no_ticket_is_not_found(person: Person, number: str) -> None:
+    assert person.get(f"/orders/report/{number}").status_code == 404
+
+
+def test_the_report_of_one_order_is_its_ticket(person: Person, scripted: Desk) -> None:
+    send(scripted, RESTING)
+    assert person.get("/orders/report/1").location == "/action-center/1"
+
+
+def test_a_report_of_an_earlier_day_still_tells_what_became_of_each(
+    trader: Person, desk: Desk, clock: FixedClock
+) -> None:
+    send(desk, an_order(quantity=10))
+    press(trader, "/positions/close", **ONE)
+    clock.move(days=1)
+    trader.sign_in()
+    assert heading(trader.get("/orders/report/2").text) == "1 of 1 position closed"
+
+
+# -- cancel all --------------------------------------------------------------------------------------------------
+
+
+def test_cancel_all_lists_first_what_works_in_which_account(person: Person, scripted: Desk, broker: Fills) -> None:
+    send(scripted, RESTING)
+    send(scripted, an_order("TCS", 2, price="990"))
+    (ours, other) = broker.book.values()
+    broker.book[ours.tag] = replace(ours, tag=type(ours.tag)(""))
+    text = html.unescape(person.get("/orders/cancel-all").text)
+    assert "2 orders work now" in text
+    assert "BUY 2 TCS on NSE at limit 990.00" in text
+    assert text.count("placed elsewhere, not through this bridge") == 1
+    assert "Cancel the 2 open orders: paper account" in text
+    assert other.status is OrderStatus.OPEN
+    assert len(broker.calls) == 2
+
+
+def test_cancel_all_reports_each_and_never_more_than_was_done(person: Person, scripted: Desk, broker: Fills) -> None:
+    for quantity in (1, 2, 3, 4):
+        send(scripted, replace(RESTING, quantity=quantity))
+    broker.faults = {"S2": Rejected("Too late."), "S3": OutcomeUnknown("timed out")}
+    text = press(person, "/orders/cancel-all", account="analyze")
+    assert heading(text) == "2 of 4 orders cancelled"
+    assert [word for word, _ in LEG.findall(text)] == ["Cancelled", "Refused", "In doubt", "Cancelled"]
+    assert "Not everything was done" in text
+
+
+def test_an_order_that_filled_before_the_cancel_is_not_called_cancelled(
+    person: Person, scripted: Desk, broker: Fills
+) -> None:
+    send(scripted, RESTING)
+    press(person, "/orders/cancel-all", account="analyze")
+    (there,) = broker.book.values()
+    broker.book[there.tag] = replace(there, status=OrderStatus.COMPLETE, filled_quantity=3, average_price=broker.ltp)
+    text = person.get("/orders/report/2").text
+    assert heading(text) == "0 of 1 order cancelled"
+    assert "Filled before the cancel" in text
+
+
+def test_nothing_to_cancel_says_so_and_sends_nothing(person: Person, broker: Fills) -> None:
+    text = person.get("/orders/cancel-all").text
+    assert "nothing to cancel" in text
+    assert "<button" not in text[text.index("<main") :]
+    assert heading(press(person, "/orders/cancel-all", account="analyze")) == "No order was working"
+    assert broker.calls == []
+
+
+def test_a_book_that_cannot_be_read_is_said_before_and_after(person: Person, broker: Fills) -> None:
+    broker.unreadable = NotSent("The connection never opened.")
+    assert "cannot be read: The connection never opened." in person.get("/orders/cancel-all").text
+    assert "No order was cancelled, paper account" in press(person, "/orders/cancel-all", account="analyze")
+
+
+def test_the_report_says_when_the_broker_stopped_answering(person: Person, scripted: Desk, broker: Fills) -> None:
+    send(scripted, RESTING)
+    press(person, "/orders/cancel-all", account="analyze")
+    broker.unreadable = NotSent("The connection never opened.")
+    text = person.get("/orders/report/2").text
+    assert "cannot be read: The connection never opened." in text
+    assert heading(text) == "1 of 1 order cancelled", "the broker took it"
+
+
+def test_what_the_pages_show_keeps_the_rules_of_every_page(person: Person, scripted: Desk, broker: Fills) -> None:
+    for symbol in ("RELIANCE", "TCS"):
+        broker.hold(symbol, 10)
+    orders.place(scripted, STOP, BY_HAND)
+    broker.faults = {"TCS": Rejected("<script>alert(1)</script>")}
+    texts = [person.get(path).text for path in ("/orders", "/orders/cancel-all", "/positions", "/positions/close")]
+    press(person, "/positions/close", **ALL)
+    texts += [person.get(path).text for path in ("/orders/report/2", "/orders")]
+    for page in map(Page, texts):
+        assert not page.faults
+        assert page.headings == 1
+        assert len(page.ids) == len(set(page.ids))
+        assert set(page.fields) <= page.labels
+    assert "&lt;script&gt;" in texts[-1]
+
+
+# -- the order doors ---------------------------------------------------------------------------------------------
+
+
+def opening() -> Doors:
+    return Doors()
+
+
+def safe() -> Doors:
+    doors = Doors()
+    doors.keep_safe("The broker could not be read.")
+    return doors
+
+
+def shut() -> Doors:
+    doors = Doors()
+    doors.shut("bridge.db is damaged.")
+    return doors
+
+
+@pytest.mark.parametrize(
+    ("doors", "told", "may_close", "may_cancel"),
+    [
+        (opening, "what became of the last orders", False, True),
+        (safe, "The broker could not be read.", True, True),
+        (shut, "Nothing can be sent. bridge.db is damaged.", False, False),
+    ],
+)
+def test_buttons_say_why_they_cannot_be_pressed(
+    scripted: Desk, broker: Fills, doors: Callable[[], Doors], told: str, may_close: bool, may_cancel: bool
+) -> None:
+    broker.hold("RELIANCE", 10)
+    send(scripted, RESTING)
+    person = a_trader_at(replace(scripted, doors=doors()))
+    for path, may in (
+        ("/positions", may_close),
+        ("/positions/close", may_close),
+        ("/orders", may_cancel),
+        ("/orders/cancel-all", may_cancel),
+    ):
+        text = person.get(path).text
+        main = text[text.index("<main") :]
+        assert told in main
+        assert ("disabled" not in main) is may, path
+
+
+def test_a_bridge_that_is_starting_says_so_and_closes_nothing(scripted: Desk, broker: Fills) -> None:
+    broker.hold("RELIANCE", 10)
+    person = a_trader_at(replace(scripted, doors=Doors()))
+    assert "Nothing was closed, paper account: The bridge is starting" in press(person, "/positions/close", **ONE)
+    assert broker.calls == []
+
+
+def test_what_was_planned_and_never_tried_is_told(person: Person, scripted: Desk, broker: Fills) -> None:
+    draft = orders.draft_of(scripted, CloseRequest(), BY_HAND, TradingMode.ANALYZE, OrderMode.AUTO)
+    ticket, _ = scripted.store.journal.plan(draft, [STOP, replace(STOP, symbol="TCS")])
+    scripted.store.journal.interrupt()
+    text = person.get(f"/orders/report/{ticket.id}").text
+    assert heading(text) == "0 of 2 positions closed"
+    assert "The bridge stopped before it was sent." in text
+    states = [order.state for order in scripted.store.journal.orders_of([ticket.id])]
+    assert states == [OrderState.DROPPED] * 2
