@@ -21,8 +21,6 @@ from openalgo_bridge.web import errors, sessions
 from openalgo_bridge.web.current import current_desk
 
 _OPEN = {"static", "bootstrap.static", "health.health", "login.login", "login.totp", "setup.setup"}
-# The kill switch works whatever else this session is doing.
-_NEVER_SLOWED = {"kill_switch.kill_switch", "kill_switch.engage"}
 _PAGES_LIMIT = "50 per second"
 _POLLED = {"action_center.pending"}
 
@@ -78,7 +76,7 @@ def _slow_down_floods(app: Flask) -> None:
         swallow_errors=False,
     )
     # Counted after the gate, so only who is signed in: nobody's flood may keep the trader from signing in.
-    limiter.request_filter(lambda: request.endpoint in _OPEN | _NEVER_SLOWED)
+    limiter.request_filter(lambda: request.endpoint in _OPEN)
 
 
 def _visitor() -> str:
