@@ -16,7 +16,6 @@ from openalgo_bridge.account.login import Factor
 from openalgo_bridge.errors import BridgeError, Denied, RateLimited
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.store.users import User
-from openalgo_bridge.trading import approvals
 from openalgo_bridge.web import gate
 from openalgo_bridge.web.current import current_desk, order_mode
 from openalgo_bridge.web.forms import CodeForm, LoginForm, PageForm
@@ -142,7 +141,7 @@ def _code_page(form: CodeForm, status: int) -> tuple[str, int]:
 
 def _page(template: str, form: PageForm, status: int, *, unreadable: str = "") -> tuple[str, int]:
     desk = current_desk()
-    waiting = len(approvals.waiting(desk))
+    waiting = desk.store.ticket_lists.queue().count
     text = render_template(template, form=form, waiting=waiting, mode=order_mode(desk), unreadable=unreadable)
     return text, status
 

@@ -164,6 +164,7 @@ def live(settings: Settings, arrivals: list[Arrival]) -> Iterator[Live]:
     """The bridge on a real socket, with a look at what arrives before anything else sees it."""
     port = free_port()
     opened = open_desk(replace(settings, flask_port=port), Clock(), CHEAP)
+    opened.doors.open()
     app = create_app(opened, SetupCode(announce=lambda code: None))
 
     def watched(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -118,7 +118,7 @@ def test_two_tabs_and_a_sign_out_in_between_lose_nothing(page: Page, script: Scr
     other.goto("/orders")
     other.get_by_role("button", name="Sign out").click()
     sign_in(other)
-    page.get_by_role("button", name="Reject").click()
+    page.get_by_role("button", name="Reject: send nothing").click()
     expect(page.get_by_text("not today")).to_be_visible()
     page.get_by_role("button", name="Yes, reject an order").click()
     expect(page.get_by_text("Nothing was sent.")).to_be_visible()
