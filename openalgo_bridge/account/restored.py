@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from openalgo_bridge.account import keys, vault
 from openalgo_bridge.account.password import matches
-from openalgo_bridge.account.since_backup import Undone
+from openalgo_bridge.account.undone import Undone
 from openalgo_bridge.errors import Denied
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.order import OrderMode

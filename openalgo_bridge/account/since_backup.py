@@ -8,67 +8,22 @@ was in doubt and was sent again since, could be sent once more. The file that th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
-from openalgo_bridge.account import authenticator
-from openalgo_bridge.errors import NotFound, StorageError
+from openalgo_bridge.account import authenticator, orders_since
+from openalgo_bridge.account.orders_since import OrdersSince, Reading
+from openalgo_bridge.account.undone import Undone
 from openalgo_bridge.model.address import NOWHERE, THIS_PC, AddressRule
 from openalgo_bridge.model.audit import Actor, AuditEntry, AuditEvent
-from openalgo_bridge.model.guards import GuardSettings, widens
 from openalgo_bridge.model.permission import Grants
-from openalgo_bridge.model.states import MAY_BE_THERE, OrderState
 from openalgo_bridge.store.api_keys import ActiveKey, KeyRules
-from openalgo_bridge.store.journal import Settlement
-from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.store.kill_switch import SwitchState
 from openalgo_bridge.store.preferences import KeyCopy
 from openalgo_bridge.store.store import Store
 from openalgo_bridge.store.two_factor import RecoveryCode, TwoFactor
 
-_NO_MORE = "It waited when a backup was made that has been restored since. Send it again if it is still wanted."
 _MOST_LINES = 10_000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-class Undone(StrEnum):
-    """What a restore did not bring back, or made less safe. The value is a sentence for the person."""
-
-    KEY = (
-        "The API key of the backup was regenerated or revoked after the backup was made, so it stays refused. "
-        "Generate a new one on the API key page, and put it into your programs."
-    )
-    COPY = "No copy of the API key is kept, as you chose after the backup was made, so it cannot be shown."
-    PERMISSIONS = "The API key may do only what it might do then and still might do now: look at its permissions."
-    ADDRESSES = "The API key is taken only from the addresses that were chosen after the backup was made."
-    RECOVERY_CODES = (
-        "Recovery codes that were used or replaced after the backup was made stay worthless. Make new ones on the "
-        "Security page."
-    )
-    TWO_FACTOR = (
-        "The authenticator app that was set up after the backup was made stays in force, with its recovery codes; the "
-        "former ones are worthless."
-    )
-    TWO_FACTOR_OFF = (
-        "The authenticator app that was set up after the backup was made could not be kept, and no former one counts: "
-        "the password alone is asked until you set the app up again on the Security page."
-    )
-    SWITCHES = "Codes of the authenticator app are asked wherever they were asked then or just now."
-    PASSWORD = "The password was changed or reset after the backup was made: the older one is in force again."  # noqa: S105 - a sentence
-    ORDERS = "Orders that waited in the Action Center when the backup was made were turned down."
-    DOUBTS = "Orders that were in doubt when the backup was made, and of which it was found out since, stay decided."
-    KILL_SWITCH = "The kill switch is on, as it was just now: new orders are refused until you release it."
-    GUARDS = "The guards are those of just now: those of the day of the backup would stop less."
-    GUARDS_UNKNOWN = (
-        "The guards of just now could not be read: those of the day of the backup are in force. Look at them."
-    )
-    UNKNOWN = (
-        "What was here before could not be read, so what you ended or made safer after the backup was made is as it "
-        "was then. If you regenerated the API key, do it again: the key of the backup works. Look at its permissions "
-        "and addresses, at the guards and the kill switch, at the password and at the Security page."
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +37,11 @@ class NewTwoFactor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """An order that may be at the broker for all that the backup knows, and what was found out since."""
-
-    order_id: int
-    outcome: Settlement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """What the present file says of a backup of the same account. ``last_step`` is of the last code of the app.
 
-    ``permissions``, ``addresses`` and ``guards`` are None where those of the backup are no wider, ``kill_switch`` where
-    it is off. ``doubts`` are the orders in doubt there whose outcome is known here.
+    ``permissions`` and ``addresses`` are None where those of the backup are no wider. ``is_known`` is False where a
+    part of that file could not be read: what that part would say is then as it was when the backup was made.
     """
 
     key: bool = False
@@ -106,59 +53,62 @@ class Ended:
     two_factor: NewTwoFactor | None = None
     switched_on: tuple[AuditEvent, ...] = ()
     password: bool = False
-    kill_switch: SwitchState | None = None
-    guards: GuardSettings | None = None
-    guards_unknown: bool = False
-    doubts: tuple[Decided, ...] = ()
+    orders: OrdersSince = field(default_factory=OrdersSince)
+    is_known: bool = True
 
 
-def ended_since(backup: Store, present: Store) -> Ended:
-    """What of ``backup`` is no longer good in ``present``; nothing where that is another account.
+def ended_since(backup: Store, present: Store, *, is_of_another_pc: bool = False) -> Ended:
+    """What of ``backup`` is no longer good in ``present``. Of another account only the orders in doubt count.
 
-    What was sending in ``backup`` is in doubt by now: its journal was interrupted. Raises StorageError.
+    A key and an authenticator of another PC work here no more. Raises StorageError for the backup alone.
     """
-    then, now = backup.users.get(), present.users.get()
+    reading = Reading()
+    then = backup.users.get()
+    now = reading.part(present.users.get, then)
     if then is None or now is None or then.created_at != now.created_at:
-        return Ended()
-    new_two_factor = _new_two_factor(backup, present)
-    guards = _guards_of(present)
-    return Ended(
-        key=_has_key_ended(backup, present),
-        copy=present.preferences.key_copy() is KeyCopy.NEVER and backup.preferences.key_copy() is KeyCopy.KEPT,
-        permissions=_narrower_permissions(backup, present),
-        addresses=_narrower_addresses(backup, present),
-        recovery_codes=() if new_two_factor else _ended_codes(backup, present),
-        last_step=present.two_factor.get().last_step,
-        two_factor=new_two_factor,
-        switched_on=_switched_on(backup.two_factor.get(), present.two_factor.get()),
-        password=then.password_hash != now.password_hash,
-        kill_switch=_stopped_since(backup, present),
-        guards=_narrower_guards(backup, guards),
-        guards_unknown=guards is None,
-        doubts=tuple(_decided(backup, present)),
-    )
+        ended = Ended(orders=orders_since.doubts_alone(present, reading))
+    else:
+        ended = Ended() if is_of_another_pc else _account_since(backup, present, reading)
+        ended = replace(
+            ended,
+            password=then.password_hash != now.password_hash,
+            orders=orders_since.orders_since(backup, present, reading),
+        )
+    return replace(ended, is_known=reading.is_whole)
+
+
+def unknown_since(backup: Store) -> Ended:
+    """Where the present file says nothing."""
+    return Ended(orders=orders_since.nothing_readable(backup), is_known=False)
 
 
 def keep_ended(backup: Store, ended: Ended, *, by: Actor) -> list[Undone]:
-    """Let it be so in ``backup`` too. Raises StorageError."""
+    """Let it be so in ``backup`` too, whose journal is interrupted on the way; where not all is known entries stop.
+
+    Raises StorageError.
+    """
     undone = [
         *_keep_key(backup, ended, by),
         *_keep_two_factor(backup, ended, by),
-        *_keep_guards(backup, ended, by),
-        *_keep_decided(backup, ended, by),
+        *orders_since.keep_orders_since(backup, ended.orders, by=by),
     ]
-    return [*undone, Undone.PASSWORD] if ended.password else undone
+    if ended.password:
+        undone.append(Undone.PASSWORD)
+    return undone if ended.is_known else [*undone, Undone.UNKNOWN, *orders_since.stop(backup, by=by)]
 
 
-def turn_down_waiting(backup: Store, *, by: Actor) -> list[Undone]:
-    """Nobody can tell whether what waited then was sent since, so it is not offered again. Raises StorageError."""
-    backup.journal.expire_held()
-    had_some = False
-    while waiting := backup.journal.held():
-        had_some = True
-        for ticket in waiting:
-            backup.journal.reject(ticket.id, ticket.shown, _NO_MORE, by=by)
-    return [Undone.ORDERS] if had_some else []
+def _account_since(backup: Store, present: Store, reading: Reading) -> Ended:
+    new = reading.part(lambda: _new_two_factor(backup, present), None)
+    return Ended(
+        key=reading.part(lambda: _has_key_ended(backup, present), otherwise=False),
+        copy=reading.part(lambda: _keeps_no_copy(backup, present), otherwise=False),
+        permissions=reading.part(lambda: _narrower_permissions(backup, present), None),
+        addresses=reading.part(lambda: _narrower_addresses(backup, present), None),
+        recovery_codes=() if new else reading.part(lambda: _ended_codes(backup, present), ()),
+        last_step=reading.part(lambda: present.two_factor.get().last_step, 0),
+        two_factor=new,
+        switched_on=reading.part(lambda: _switched_on(backup.two_factor.get(), present.two_factor.get()), ()),
+    )
 
 
 def _keep_key(backup: Store, ended: Ended, by: Actor) -> list[Undone]:
@@ -195,24 +145,6 @@ def _keep_two_factor(backup: Store, ended: Ended, by: Actor) -> list[Undone]:
     return undone
 
 
-def _keep_guards(backup: Store, ended: Ended, by: Actor) -> list[Undone]:
-    undone: list[Undone] = []
-    if ended.kill_switch is not None:
-        backup.kill_switch.keep(ended.kill_switch, by=by)
-        undone.append(Undone.KILL_SWITCH)
-    if ended.guards is not None:
-        backup.guards.save(ended.guards, by=by)
-        undone.append(Undone.GUARDS)
-    return [*undone, Undone.GUARDS_UNKNOWN] if ended.guards_unknown else undone
-
-
-def _keep_decided(backup: Store, ended: Ended, by: Actor) -> list[Undone]:
-    for decided in ended.doubts:
-        was = backup.journal.order(decided.order_id).state
-        backup.journal.settle(decided.order_id, decided.outcome, was=was, by=by)
-    return [Undone.DOUBTS] if ended.doubts else []
-
-
 def _keep_new_two_factor(backup: Store, new: NewTwoFactor, by: Actor) -> Undone:
     """The former authenticator is off either way: the phone with it may be why there is a new one."""
     if new.fits:
@@ -229,6 +161,10 @@ def _has_key_ended(backup: Store, present: Store) -> bool:
         return False
     match = present.api_keys.find(active.key.lookup)
     return match is not None and match.ending is not None
+
+
+def _keeps_no_copy(backup: Store, present: Store) -> bool:
+    return present.preferences.key_copy() is KeyCopy.NEVER and backup.preferences.key_copy() is KeyCopy.KEPT
 
 
 def _narrower_permissions(backup: Store, present: Store) -> Grants | None:
@@ -260,47 +196,6 @@ def _rules_now(present: Store, of_backup: ActiveKey) -> KeyRules | None:
     return None if match is None else match.rules
 
 
-def _stopped_since(backup: Store, present: Store) -> SwitchState | None:
-    now = present.kill_switch.state()
-    return now if now.is_on and not backup.kill_switch.state().is_on else None
-
-
-def _guards_of(store: Store) -> GuardSettings | None:
-    """None where they cannot be read: the rest is worth looking at all the same."""
-    try:
-        return store.guards.load()
-    except StorageError:
-        return None
-
-
-def _narrower_guards(backup: Store, now: GuardSettings | None) -> GuardSettings | None:
-    """Those of the present as a whole: which of two mixed sets the trader wants, he decided last."""
-    if now is None:
-        return None
-    then = _guards_of(backup)
-    return now if then is None or widens(now, then) else None
-
-
-def _decided(backup: Store, present: Store) -> Iterator[Decided]:
-    """The same number names another order where the present file was restored itself, so the reference must fit."""
-    for order in (*backup.journal.unresolved(), *backup.journal.parked()):
-        found = _order_now(present, order)
-        if found is None or found.state in MAY_BE_THERE:
-            continue
-        # A refusal that was parsed since proves as much, and from in doubt there is only one way to say so.
-        state = OrderState.SENT if found.state is OrderState.SENT else OrderState.NOT_PLACED
-        outcome = Settlement(state=state, broker_order_id=found.broker_order_id, message=found.message)
-        yield Decided(order_id=order.id, outcome=outcome)
-
-
-def _order_now(present: Store, of_backup: JournalOrder) -> JournalOrder | None:
-    try:
-        found = present.journal.order(of_backup.id)
-    except NotFound:
-        return None
-    return found if found.ref == of_backup.ref else None
-
-
 def _new_two_factor(backup: Store, present: Store) -> NewTwoFactor | None:
     then, now = backup.two_factor.get(), present.two_factor.get()
     if now.secret is None or now.set_up_at is None:
@@ -317,11 +212,11 @@ def _have_one_vault_key(backup: Store, present: Store) -> bool:
     then, now = backup.vault.get(), present.vault.get()
     if then is None or now is None:
         return False
+    if then == now:
+        return True
     first, first_now = backup.audit.page(before=2, limit=1), present.audit.page(before=2, limit=1)
     both_tell = bool(first) and first == first_now
-    return then == now or (
-        both_tell and _lines(backup, AuditEvent.PASSWORD_RESET) == _lines(present, AuditEvent.PASSWORD_RESET)
-    )
+    return both_tell and _lines(backup, AuditEvent.PASSWORD_RESET) == _lines(present, AuditEvent.PASSWORD_RESET)
 
 
 def _switched_on(then: TwoFactor, now: TwoFactor) -> tuple[AuditEvent, ...]:

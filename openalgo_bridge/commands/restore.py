@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from openalgo_bridge import folder, lock
-from openalgo_bridge.account import restored, since_backup
+from openalgo_bridge.account import orders_since, restored, since_backup
 from openalgo_bridge.account.restored import Settled
-from openalgo_bridge.account.since_backup import Undone
+from openalgo_bridge.account.since_backup import Ended
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.commands.password import ask_password
 from openalgo_bridge.errors import Conflict, StorageError
@@ -60,10 +60,9 @@ def _settle(draft: Path, file: Path, clock: Clock, *, password_stdin: bool) -> S
         vault_key = _open_vault(draft, clock, password_stdin=password_stdin)
     store = Store.of_bridge(draft.parent, clock, bridge=draft.name)
     try:
-        # What was on its way when the backup was made is in doubt: a restart would find it so.
-        store.journal.interrupt()
-        undone = [] if is_of_another_pc else _keep_ended(store, draft.with_name("bridge.db"), clock)
-        undone += since_backup.turn_down_waiting(store, by=_BY)
+        ended = _ended_since(store, draft.with_name("bridge.db"), clock, is_of_another_pc=is_of_another_pc)
+        undone = since_backup.keep_ended(store, ended, by=_BY)
+        undone += orders_since.turn_down_waiting(store, by=_BY)
         restored.settle(store, told=file.name, by=_BY)
         settled = restored.settle_on_another_pc(store, vault_key, by=_BY) if is_of_another_pc else Settled()
         return replace(settled, losses=(*undone, *settled.losses))
@@ -71,17 +70,18 @@ def _settle(draft: Path, file: Path, clock: Clock, *, password_stdin: bool) -> S
         store.close()
 
 
-def _keep_ended(store: Store, live: Path, clock: Clock) -> list[Undone]:
-    """What ended or was made safer since the backup was made stays so."""
+def _ended_since(store: Store, live: Path, clock: Clock, *, is_of_another_pc: bool) -> Ended:
+    """What ended or was made safer since the backup was made, as far as what was here before can be read."""
     if not live.exists():
-        return []
+        return Ended()
     try:
         with backup.snapshot(live) as copy, closing(Store.of_bridge(copy.parent, clock, bridge=copy.name)) as present:
-            present.files[0].migrate(schema.bridge)
-            ended = since_backup.ended_since(store, present)
+            # Where a damaged page stops it, the parts that are up to date can still be read.
+            with suppress(StorageError):
+                present.files[0].migrate(schema.bridge)
+            return since_backup.ended_since(store, present, is_of_another_pc=is_of_another_pc)
     except StorageError:
-        return [Undone.UNKNOWN]
-    return since_backup.keep_ended(store, ended, by=_BY)
+        return since_backup.unknown_since(store)
 
 
 def _migrate(draft: Path, clock: Clock) -> bool:

@@ -5,8 +5,11 @@ Nor does it undo what made the account safer since; where it must, it says so.
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,8 +18,9 @@ from click.testing import CliRunner
 from openalgo_bridge.account import keys, login, recovery, two_factor
 from openalgo_bridge.account.change_password import change_password
 from openalgo_bridge.account.login import Proof
+from openalgo_bridge.account.orders_since import STOPPED_BECAUSE
 from openalgo_bridge.account.reset_password import reset_password
-from openalgo_bridge.account.since_backup import Undone
+from openalgo_bridge.account.undone import Undone
 from openalgo_bridge.app import open_desk
 from openalgo_bridge.commands.restore import restore
 from openalgo_bridge.desk import Desk
@@ -24,17 +28,29 @@ from openalgo_bridge.errors import BadApiKey, Conflict, Denied, NotFound, Outcom
 from openalgo_bridge.model.address import ANYWHERE, THIS_PC, AddressRule
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderMode, OrderRequest, TradingMode
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    CancelAllRequest,
+    CancelRequest,
+    Exchange,
+    OrderMode,
+    OrderRequest,
+    TradingMode,
+)
 from openalgo_bridge.model.permission import PRESETS, Grants, Preset
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.model.ticket import Origin, Ticket
 from openalgo_bridge.store import backup as copies
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.preferences import KeyCopy
 from openalgo_bridge.trading import approvals, orders, parked
+from openalgo_bridge.trading.approvals import Revision
+from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.recovery import recover
+from openalgo_bridge.trading.sending import InDoubt, Sent
 from tests.conftest import CHEAP, PASSWORD, TRADER, Account, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
 from tests.phone import Phone, set_up
@@ -499,3 +515,273 @@ def test_what_was_being_sent_when_the_backup_was_made_is_in_doubt_and_never_call
         recover(back)
         assert back.store.journal.order(order.id).state is OrderState.NOT_PLACED, "the paper account has no such order"
         assert back.broker(TradingMode.ANALYZE).order_book() == []
+
+
+# -- what came in doubt since ------------------------------------------------------------------------------------
+
+
+def waiting_since_the_backup(desk: Desk, file: Path, order: OrderRequest = ORDER) -> Ticket:
+    """A held ticket, and the backup that has it as held."""
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    held = orders.place(desk, order, ORIGIN).ticket
+    back_up(desk, file)
+    return held
+
+
+def test_an_order_that_was_approved_since_and_is_in_doubt_stays_so_and_its_symbol_waits(
+    desk: Desk, account: Account, file: Path, broker: ScriptedBroker
+) -> None:
+    scripted = with_broker(desk, broker)
+    held = waiting_since_the_backup(scripted, file)
+    three = Revision(quantity=3, price=Decimal(0), trigger_price=Decimal(0), product=ORDER.product)
+    changed = approvals.revise(scripted, held.id, held.shown, three, by=TRADER)
+    approvals.approve(scripted, held.id, changed.shown, by=TRADER)
+    recover(scripted)
+    (before,) = desk.store.journal.parked()
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.DOUBTS_KEPT in told
+        (after,) = back.store.journal.parked()
+        assert (after.ref, after.request, after.created_at) == (before.ref, before.request, before.created_at)
+        ticket = back.store.journal.ticket(after.ticket_id)
+        assert (ticket.ref, ticket.state, ticket.request) == (held.ref, TicketState.RELEASED, before.request)
+        assert "restore" in ticket.reason
+        assert back.store.journal.events(ticket.id)[-1].by == "run.py restore"
+        again = with_broker(back, broker)
+        recover(again)
+        back.doors.open()
+        back.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+        calls = len(broker.calls)
+        assert isinstance(orders.place(again, ORDER, ORIGIN), Held)
+        assert len(broker.calls) == calls, "the same entry is not sent a second time"
+        broker.fault = None
+        parked.handled(again, after.id, by=TRADER)
+        assert isinstance(orders.place(again, ORDER, ORIGIN), Sent), "the way on is open"
+
+
+def test_an_order_that_came_after_the_backup_and_is_in_doubt_is_taken_over_with_its_ticket(
+    desk: Desk, account: Account, file: Path, broker: ScriptedBroker
+) -> None:
+    back_up(desk, file)
+    doubtful = orders.place(with_broker(desk, broker), ORDER, ORIGIN)
+    assert isinstance(doubtful, InDoubt)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.DOUBTS_KEPT in told
+        (order,) = back.store.journal.unresolved()
+        assert order.ref == doubtful.ticket.ref, "the broker knows it by this tag"
+        assert back.store.journal.ticket(order.ticket_id).origin.source == ORIGIN.source
+        assert back.store.journal.order_by_ref(order.ref) == order
+        recover(with_broker(back, broker))
+        assert [each.ref for each in back.store.journal.parked()] == [order.ref]
+
+
+def test_what_was_being_sent_when_the_bridge_was_killed_is_taken_over(desk: Desk, account: Account, file: Path) -> None:
+    desk.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    back_up(desk, file)
+    desk.store.journal.release(orders.draft_of(desk, ORDER, ORIGIN, TradingMode.LIVE, OrderMode.AUTO))
+    back, _ = restored(desk, file)
+    with closing(back):
+        (order,) = back.store.journal.unresolved()
+        assert (order.trading_mode, order.request) == (TradingMode.LIVE, ORDER)
+
+
+def test_a_leg_that_was_planned_then_and_is_in_doubt_now_is_not_called_dropped(
+    desk: Desk, account: Account, file: Path
+) -> None:
+    legs = [CancelRequest(broker_order_id=BrokerOrderId(name)) for name in ("B1", "B2", "B3")]
+    draft = orders.draft_of(desk, CancelAllRequest(), ORIGIN, TradingMode.ANALYZE, OrderMode.AUTO)
+    _, planned = desk.store.journal.plan(draft, legs)
+    desk.store.journal.claim(planned[0].id)
+    back_up(desk, file)
+    for leg in planned[1:]:
+        desk.store.journal.claim(leg.id)
+    for leg in planned[:2]:
+        desk.store.journal.settle(leg.id, Settlement(state=OrderState.UNKNOWN))
+    back, _ = restored(desk, file)
+    with closing(back):
+        states = [order.state for order in back.store.journal.orders_of([1])]
+        assert states == [OrderState.PARKED] * 3, "no later message is here that could hide one of these"
+        assert len(back.store.journal.tickets()) == 1
+
+
+def test_a_doubt_of_a_ticket_that_was_turned_down_here_gets_a_ticket_of_its_own_and_keeps_its_tag(
+    desk: Desk, account: Account, file: Path, broker: ScriptedBroker
+) -> None:
+    scripted = with_broker(desk, broker)
+    held = waiting_since_the_backup(scripted, file)
+    approvals.approve(scripted, held.id, held.shown, by=TRADER)
+    with closing(sqlite3.connect(file)) as copy:
+        copy.execute("UPDATE ticket SET state = 'rejected'")
+        copy.commit()
+    back, _ = restored(desk, file)
+    with closing(back):
+        (order,) = back.store.journal.unresolved()
+        new, old = back.store.journal.tickets()
+        assert (order.ticket_id, order.ref, old.state) == (new.id, held.ref, TicketState.REJECTED)
+        assert new.ref != held.ref
+
+
+def test_a_doubt_that_the_backup_knows_better_stays_found_out(
+    desk: Desk, account: Account, file: Path, broker: ScriptedBroker, tmp_path: Path
+) -> None:
+    scripted = with_broker(desk, broker)
+    orders.place(scripted, ORDER, ORIGIN)
+    back_up(desk, tmp_path / "doubtful.backup")
+    desk.store.journal.settle(1, Settlement(state=OrderState.NOT_PLACED), was=OrderState.UNKNOWN)
+    back_up(desk, file)
+    desk.close()
+    (desk.settings.db_dir / "bridge.db").unlink()
+    for left in desk.settings.db_dir.glob("bridge.db-*"):
+        left.unlink()
+    shutil.copy(tmp_path / "doubtful.backup", desk.settings.db_dir / "bridge.db")
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.DOUBTS_KEPT not in told
+        assert back.store.journal.order(1).state is OrderState.NOT_PLACED
+
+
+def test_orders_in_doubt_of_another_account_on_this_pc_are_taken_over_too(
+    desk: Desk, account: Account, file: Path, broker: ScriptedBroker
+) -> None:
+    back_up(desk, file)
+    orders.place(with_broker(desk, broker), ORDER, ORIGIN)
+    desk.store.kill_switch.engage("theirs", by=TRADER)
+    desk.store.files[0].write("UPDATE user SET created_at = created_at + 1")
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.DOUBTS_KEPT in told
+        assert len(back.store.journal.unresolved()) == 1
+        assert not back.store.kill_switch.state().is_on
+
+
+# -- where the file that is replaced is damaged ------------------------------------------------------------------
+
+
+def damage(desk: Desk, *tables: str) -> None:
+    """One page of each of these tables is lost, as on a worn disk."""
+    path = desk.settings.db_dir / "bridge.db"
+    desk.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+        names = ", ".join("?" * len(tables))
+        pages = db.execute(f"SELECT rootpage FROM sqlite_master WHERE name IN ({names})", tables).fetchall()
+    with path.open("r+b") as file:
+        for (page,) in pages:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+
+
+@pytest.mark.parametrize("table", ["audit", "recovery_code", "session", "api_key", "two_factor", "user"])
+def test_a_damaged_page_hides_its_own_part_alone(desk: Desk, phone: Phone, file: Path, table: str) -> None:
+    back_up(desk, file)
+    desk.store.kill_switch.engage("the feed is wrong", by=TRADER)
+    desk.store.guards.save(STRICT, by=TRADER)
+    damage(desk, table)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert back.store.kill_switch.state().reason == "the feed is wrong"
+        assert back.store.guards.load() == STRICT
+        assert (Undone.STOPPED in told) == (table != "session"), "nobody asks for the sessions"
+
+
+@pytest.mark.parametrize("table", ["kill_switch", "guard", "orders", "ticket", "preference", "user", None])
+def test_where_a_part_cannot_be_read_entries_stop(desk: Desk, account: Account, file: Path, table: str | None) -> None:
+    desk.store.journal.release(orders.draft_of(desk, ORDER, ORIGIN, TradingMode.ANALYZE, OrderMode.AUTO))
+    back_up(desk, file)
+    if table is None:
+        desk.close()
+        (desk.settings.db_dir / "bridge.db").write_bytes(b"no database any more " * 1000)
+    else:
+        damage(desk, table)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.UNKNOWN in told
+        assert Undone.STOPPED in told
+        assert back.store.kill_switch.state().reason == STOPPED_BECAUSE
+        assert (Undone.GUARDS_UNKNOWN in told) == (table in {"guard", None})
+        assert (Undone.DOUBTS_UNKNOWN in told) == (table in {"orders", "ticket", None})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE ticket SET price_then = 'many'",
+        "UPDATE orders SET request = '[]'",
+        "UPDATE orders SET request = '{}'",
+        "UPDATE orders SET request = 'not JSON'",
+        "UPDATE orders SET operation = 'paint'",
+    ],
+)
+def test_a_doubt_that_makes_no_sense_stops_entries_and_not_the_restore(
+    desk: Desk, account: Account, file: Path, damage: str
+) -> None:
+    back_up(desk, file)
+    desk.store.journal.release(orders.draft_of(desk, ORDER, ORIGIN, TradingMode.ANALYZE, OrderMode.AUTO))
+    desk.store.files[0].write("DROP TRIGGER orders_kept")
+    desk.store.files[0].write(damage)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.DOUBTS_UNKNOWN in told
+        assert back.store.kill_switch.state().reason == STOPPED_BECAUSE
+
+
+def test_a_damaged_page_that_stops_the_new_tables_hides_nothing_else(desk: Desk, account: Account, file: Path) -> None:
+    back_up(desk, file)
+    desk.store.kill_switch.engage("the feed is wrong", by=TRADER)
+    # As a former release left it: this table is still to be rebuilt.
+    desk.store.files[0].write("DELETE FROM _sqlite_migrations WHERE name = 'm016_idempotency_by_key'")
+    damage(desk, "idempotency")
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.KILL_SWITCH in told
+        assert Undone.UNKNOWN not in told
+
+
+# -- which account -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("now", ["analyze", "nonsense", "no database"])
+def test_orders_never_go_live_because_of_a_restore(desk: Desk, account: Account, file: Path, now: str) -> None:
+    desk.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    back_up(desk, file)
+    if now == "no database":
+        desk.close()
+        (desk.settings.db_dir / "bridge.db").write_bytes(b"no database any more " * 1000)
+    else:
+        desk.store.files[0].write("UPDATE preference SET value = ? WHERE name = 'trading_mode'", (now,))
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.ANALYZE in told
+        assert back.store.preferences.trading_mode() is TradingMode.ANALYZE
+
+
+@pytest.mark.parametrize("then", [TradingMode.LIVE, TradingMode.ANALYZE])
+def test_while_it_is_live_the_mode_is_that_of_the_backup(
+    desk: Desk, account: Account, file: Path, then: TradingMode
+) -> None:
+    desk.store.preferences.set_trading_mode(then, by=TRADER)
+    back_up(desk, file)
+    desk.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert Undone.ANALYZE not in told
+        assert back.store.preferences.trading_mode() is then
+
+
+def test_what_stops_orders_stays_although_the_machine_key_was_replaced(
+    desk: Desk, account: Account, file: Path
+) -> None:
+    back_up(desk, file)
+    desk.store.kill_switch.engage("the feed is wrong", by=TRADER)
+    keys.revoke(desk, PROOF, by=TRADER)
+    desk.close()
+    (desk.settings.db_dir / "machine.key").unlink()
+    done = CliRunner().invoke(restore, [str(file), "--password-stdin"], obj=desk.settings, input=f"{PASSWORD}\n")
+    assert done.exit_code == 0, done.output
+    with closing(open_desk(desk.settings, desk.clock, CHEAP)) as back:
+        assert back.store.kill_switch.state().reason == "the feed is wrong"
+        assert Undone.KILL_SWITCH in done.stderr
+        assert Undone.KEY not in done.stderr
+        assert keys.verify(back, done.stdout.strip()), "under another machine.key a new key is made anyway"
