@@ -11,26 +11,30 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from openalgo_bridge.api import answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
+from openalgo_bridge.api.orders import CANCELLED, MODIFIED
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, StillRunning, StorageError
-from openalgo_bridge.model.order import CancelAllRequest, CloseRequest
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.idempotency import Asked, Former
-from openalgo_bridge.trading.orders import Held, Submitted
+from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.trading.closing import Leg, Report
+from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import InDoubt, Sent
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
-_NEVER_HAPPENED = {OrderState.REJECTED, OrderState.NOT_PLACED, OrderState.DROPPED}
+_NEVER_HAPPENED = {OrderState.PLANNED, OrderState.REJECTED, OrderState.NOT_PLACED, OrderState.DROPPED}
+_NEVER_REFUSED = {f"/{operation}" for operation in Operation if operation.is_cancel or operation is Operation.CLOSE}
+_UNRECORDED = f"Done, but the {HEADER} could not be kept."
 _log = logging.getLogger(__name__)
 
 
@@ -52,24 +56,34 @@ class Once:
         self._lock = threading.Lock()
 
     def answer(self, call: Call, endpoint: str, key: str, act: Callable[[], Json]) -> Answered:
-        """The answer of ``act``, which is done once for each ``key`` of a caller at an endpoint.
+        """The answer of ``act``, which is done once for each ``key`` at an endpoint.
 
-        Raises what ``act`` raises; Invalid for a key that is none; StillRunning while the first call is being done;
-        Conflict when the key was used for another body.
+        A cancel or a closing is done although its key cannot be written down: neither is ever refused for want of a
+        record, and doing it twice leaves nothing open. Raises what ``act`` raises; Invalid for a key that is none;
+        StillRunning while the first call is being done; Conflict when the key was used for another body.
         """
         asked = _asked(call, endpoint, key)
         with self._lock:
             # Before the row is there, so that nobody takes a running call for one that was cut off.
             self._running.add(asked.request_id)
         try:
-            before = self._desk.store.journal.newest_ticket()
-            former = self._desk.store.idempotency.claim(asked, after_ticket=before)
-            if former is not None and not self._takes_over(asked, former):
-                return self._again(call, asked, former)
-            return self._first(asked, before, act)
+            return self._answered(call, asked, act)
         finally:
             with self._lock:
                 self._running.discard(asked.request_id)
+
+    def _answered(self, call: Call, asked: Asked, act: Callable[[], Json]) -> Answered:
+        try:
+            before = self._desk.store.journal.newest_ticket()
+            former = self._desk.store.idempotency.claim(asked, after_ticket=before)
+        except StorageError as fault:
+            if asked.endpoint not in _NEVER_REFUSED:
+                raise
+            call.note.add(f"{_UNRECORDED} {fault.message}")
+            return Answered(status=200, text=answers.encoded(act()))
+        if former is not None and not self._takes_over(asked, former):
+            return self._again(call, asked, former)
+        return self._first(asked, before, act)
 
     def _first(self, asked: Asked, before: int, act: Callable[[], Json]) -> Answered:
         try:
@@ -118,7 +132,7 @@ class Once:
         if ticket is None:
             raise StillRunning(f"Another request with this {HEADER} is being done.")
         call.note.outcome, call.note.ticket_id = "replayed", ticket.id
-        return Answered(status=200, text=answers.encoded(answers.submitted(self._fate(ticket))), is_replay=True)
+        return Answered(status=200, text=answers.encoded(_told(self._desk, ticket)), is_replay=True)
 
     def _ticket_of(self, former: Former) -> Ticket | None:
         return self._desk.store.journal.ticket_by_request(former.request_id, after=former.after_ticket)
@@ -127,20 +141,54 @@ class Once:
         with self._lock:
             return former.request_id in self._running
 
-    def _fate(self, ticket: Ticket) -> Submitted:
-        """What the journal says of a call whose answer was cut off. Raises what became of it, where it was refused."""
-        if isinstance(ticket.request, CancelAllRequest | CloseRequest):
-            raise Conflict(f"The first request was cut off. See ticket {ticket.ref} on the Orders page.")
-        if ticket.state is TicketState.HELD:
-            return Held(ticket=ticket, reason=ticket.reason)
-        order = next(iter(self._desk.store.journal.orders_of([ticket.id])), None)
-        if order is None:
-            raise Denied(f"Not sent: {ticket.ref} is {ticket.state}. {ticket.reason}".strip())
-        if order.state in _NEVER_HAPPENED:
-            raise Denied(f"Not at the broker: {ticket.ref} is {order.state}. {order.message}".strip())
-        if order.state is OrderState.SENT and order.broker_order_id is not None:
-            return Sent(ticket=ticket, broker_order_id=order.broker_order_id)
-        return InDoubt(ticket=ticket, message=f"The first request was cut off. Ask orderstatus about {ticket.ref}.")
+
+def _told(desk: Desk, ticket: Ticket) -> Json:
+    """The answer to a call that was cut off, in its endpoint's own shape, from the journal.
+
+    Raises what became of it, where it was refused.
+    """
+    if ticket.state is TicketState.HELD:
+        return answers.submitted(Held(ticket=ticket, reason=ticket.reason))
+    if ticket.state is not TicketState.RELEASED:
+        raise _refused(ticket, f"Not sent: {ticket.ref} is {ticket.state}. {ticket.reason}")
+    orders = desk.store.journal.orders_of([ticket.id])
+    match ticket.operation:
+        case Operation.CANCEL_ALL:
+            return answers.cancelled_all(_report(ticket, orders))
+        case Operation.CLOSE:
+            return answers.closed_positions(_report(ticket, orders))
+        case Operation.MODIFY:
+            return answers.changed(_fate(ticket, orders), MODIFIED)
+        case Operation.CANCEL:
+            return answers.changed(_fate(ticket, orders), CANCELLED)
+        case Operation.PLACE:
+            return answers.submitted(_fate(ticket, orders))
+
+
+def _fate(ticket: Ticket, orders: Sequence[JournalOrder]) -> Sent | InDoubt:
+    leg = _leg(ticket, orders[0])
+    if leg.result is None:
+        raise _refused(ticket, f"Not at the broker: {ticket.ref} is {orders[0].state}. {leg.refusal}")
+    return leg.result
+
+
+def _report(ticket: Ticket, orders: Sequence[JournalOrder]) -> Report:
+    return Report(ticket=ticket, legs=tuple(_leg(ticket, order) for order in orders))
+
+
+def _leg(ticket: Ticket, order: JournalOrder) -> Leg:
+    if order.state is OrderState.SENT and order.broker_order_id is not None:
+        return Leg(request=order.request, result=Sent(ticket=ticket, broker_order_id=order.broker_order_id))
+    if order.state in _NEVER_HAPPENED:
+        return Leg(request=order.request, refusal=order.message or f"Not sent so far: {order.ref} is {order.state}.")
+    message = f"The first request was cut off. Ask orderstatus about {order.ref}."
+    return Leg(request=order.request, result=InDoubt(ticket=ticket, message=message))
+
+
+def _refused(ticket: Ticket, why: str) -> Denied:
+    refusal = Denied(why.strip())
+    refusal.ticket_id, refusal.trading_mode = ticket.id, ticket.trading_mode
+    return refusal
 
 
 def _asked(call: Call, endpoint: str, key: str) -> Asked:
@@ -148,7 +196,6 @@ def _asked(call: Call, endpoint: str, key: str) -> Asked:
         raise Invalid(f"{HEADER} must be 1 to 255 printable ASCII characters.")
     canonical = json.dumps(call.fields, sort_keys=True, default=str, separators=(",", ":"))
     return Asked(
-        fingerprint=call.caller.fingerprint,
         endpoint=endpoint,
         key=key,
         body_digest=hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest(),

@@ -10,6 +10,9 @@ from openalgo_bridge.model.order import CancelAllRequest
 from openalgo_bridge.trading import books, closing, orders
 from openalgo_bridge.trading.orders import Held, Withdrawn
 
+MODIFIED = "Order modified successfully"
+CANCELLED = "Order cancelled successfully"
+
 
 def place_order(call: Call) -> Json:
     """``POST /placeorder``"""
@@ -22,7 +25,7 @@ def modify_order(call: Call) -> Json:
     """``POST /modifyorder``"""
     asked = call.parsed(ModifyOrder)
     result = orders.modify(call.desk, asked.orderid, asked.order(), call.origin(asked.strategy))
-    return answers.changed(call.noted(result), "Order modified successfully")
+    return answers.changed(call.noted(result), MODIFIED)
 
 
 def cancel_order(call: Call) -> Json:
@@ -32,7 +35,7 @@ def cancel_order(call: Call) -> Json:
     if isinstance(result, Withdrawn):
         call.note.ticket_id, call.note.outcome = result.ticket.id, "withdrawn"
         return answers.withdrawn(result.ticket)
-    return answers.changed(call.noted(result), "Order cancelled successfully")
+    return answers.changed(call.noted(result), CANCELLED)
 
 
 def cancel_all_orders(call: Call) -> Json:

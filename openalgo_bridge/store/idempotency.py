@@ -17,9 +17,12 @@ KEPT_FOR = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One call with a key. ``body_digest`` is the SHA-256 of its canonical body."""
+    """One call with a key. ``body_digest`` is the SHA-256 of its canonical body.
 
-    fingerprint: str
+    Whose API key it came with does not count: there is one account, and a key that was regenerated in between must
+    not make the same call another one.
+    """
+
     endpoint: str
     key: str
     body_digest: bytes
@@ -28,7 +31,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Former:
-    """What the same caller asked there before under the same key. ``answer`` is None while it is running, or was
+    """What was asked there before under the same key. ``answer`` is None while it is running, or was
     cut off. ``request_id`` leads to its ticket, which came after ``after_ticket``.
     """
 
@@ -51,11 +54,11 @@ class Idempotency:
 
         ``after_ticket`` is the newest ticket there is before the call makes its own.
         """
-        place = (asked.fingerprint, asked.endpoint, asked.key)
+        place = (asked.endpoint, asked.key)
         with self._db.transaction() as db:
             row = db.execute(
                 "SELECT body_digest, request_id, after_ticket, status, answer FROM idempotency"
-                " WHERE fingerprint = ? AND endpoint = ? AND key = ?",
+                " WHERE endpoint = ? AND key = ?",
                 place,
             ).fetchone()
             if row is not None:
@@ -67,8 +70,8 @@ class Idempotency:
                     answer=row["answer"],
                 )
             db.execute(
-                "INSERT INTO idempotency (fingerprint, endpoint, key, body_digest, request_id, after_ticket,"
-                " state, created_at) VALUES (?, ?, ?, ?, ?, ?, 'running', ?)",
+                "INSERT INTO idempotency (endpoint, key, body_digest, request_id, after_ticket,"
+                " state, created_at) VALUES (?, ?, ?, ?, ?, 'running', ?)",
                 (*place, asked.body_digest, asked.request_id, after_ticket, self._clock.now_ms()),
             )
         return None
@@ -76,9 +79,9 @@ class Idempotency:
     def take_over(self, asked: Asked, former: Former) -> bool:
         """Go on where a call was cut off before it did anything; False when somebody else did."""
         changed = self._db.write(
-            "UPDATE idempotency SET request_id = ? WHERE fingerprint = ? AND endpoint = ? AND key = ?"
+            "UPDATE idempotency SET request_id = ? WHERE endpoint = ? AND key = ?"
             " AND request_id = ? AND state = 'running'",
-            (asked.request_id, asked.fingerprint, asked.endpoint, asked.key, former.request_id),
+            (asked.request_id, asked.endpoint, asked.key, former.request_id),
         )
         return changed == 1
 
@@ -86,16 +89,15 @@ class Idempotency:
         """What was answered, so that the same call gets it again."""
         self._db.write(
             "UPDATE idempotency SET state = 'done', status = ?, answer = ?"
-            " WHERE fingerprint = ? AND endpoint = ? AND key = ? AND request_id = ?",
-            (status, answer, asked.fingerprint, asked.endpoint, asked.key, asked.request_id),
+            " WHERE endpoint = ? AND key = ? AND request_id = ?",
+            (status, answer, asked.endpoint, asked.key, asked.request_id),
         )
 
     def give_back(self, asked: Asked) -> None:
         """Nothing was done: the key may be used again."""
         self._db.write(
-            "DELETE FROM idempotency WHERE fingerprint = ? AND endpoint = ? AND key = ? AND request_id = ?"
-            " AND state = 'running'",
-            (asked.fingerprint, asked.endpoint, asked.key, asked.request_id),
+            "DELETE FROM idempotency WHERE endpoint = ? AND key = ? AND request_id = ? AND state = 'running'",
+            (asked.endpoint, asked.key, asked.request_id),
         )
 
     def prune(self) -> int:
