@@ -16,8 +16,8 @@ from openalgo_bridge.model.ticket import Operation
 
 class Outcome(StrEnum):
     """``SENT``: the broker took an order, and its own word about it is not known here. ``DONE``: a change or a
-    withdrawal that the broker took, or all of many messages. ``PARTLY_FILLED`` is final; what still works is
-    ``WORKING``.
+    withdrawal that the broker took; of many messages, that every one did what was asked. ``PARTLY_FILLED`` is final;
+    what still works is ``WORKING``.
     """
 
     WAITING = "waiting"
@@ -67,18 +67,17 @@ def outcome_of_ticket(state: TicketState, messages: Collection[Outcome] = ()) ->
 
 
 def _together(messages: set[Outcome]) -> Outcome:
-    """What needs the person comes first, then what is not over; then it is all, a part, or nothing."""
+    """What needs the person comes first, then what is not over; then all did what was asked, none, or a part."""
     if len(messages) == 1:
         return next(iter(messages))
-    unsettled = next((each for each in _UNSETTLED if each in messages), None)
-    if unsettled is not None:
-        return unsettled
-    failed = messages & _FAILED
-    if failed == messages:
-        return next(each for each in _FAILED_FIRST if each in failed)
-    if failed:
-        return Outcome.PARTLY_DONE
-    return Outcome.WORKING if Outcome.WORKING in messages else Outcome.DONE
+    not_over = next((each for each in _NOT_OVER if each in messages), None)
+    if not_over is not None:
+        return not_over
+    if messages <= _AS_ASKED:
+        return Outcome.DONE
+    if messages <= _NOTHING:
+        return next(each for each in _WORST_FIRST if each in messages)
+    return Outcome.PARTLY_DONE
 
 
 _MAY_HAVE_ORDERS = {TicketState.ACCEPTED, TicketState.APPROVED, TicketState.RELEASED}
@@ -108,6 +107,7 @@ _OF_STATUS = {
     OrderStatus.CANCELLED: Outcome.CANCELLED,
 }
 
-_UNSETTLED = (Outcome.DECIDE, Outcome.IN_DOUBT, Outcome.SENDING)
-_FAILED_FIRST = (Outcome.REFUSED, Outcome.NOT_PLACED, Outcome.DROPPED)
-_FAILED = set(_FAILED_FIRST)
+_NOT_OVER = (Outcome.DECIDE, Outcome.IN_DOUBT, Outcome.SENDING, Outcome.WORKING, Outcome.SENT)
+_AS_ASKED = {Outcome.FILLED, Outcome.DONE}
+_WORST_FIRST = (Outcome.REFUSED, Outcome.NOT_PLACED, Outcome.DROPPED, Outcome.CANCELLED)
+_NOTHING = set(_WORST_FIRST)

@@ -95,3 +95,40 @@ def test_all_that_failed_is_never_called_done() -> None:
 def test_a_ticket_that_nobody_let_go_is_named_by_itself() -> None:
     told = [outcome_of_ticket(state) for state in TicketState]
     assert len(set(told) - {Outcome.SENDING}) == len(TicketState) - 2, "accepted and approved are on their way"
+
+
+NOT_OVER = (Outcome.DECIDE, Outcome.IN_DOUBT, Outcome.SENDING, Outcome.WORKING, Outcome.SENT)
+AS_ASKED = {Outcome.FILLED, Outcome.DONE}
+NOTHING_CAME_OF_IT = {Outcome.REFUSED, Outcome.NOT_PLACED, Outcome.DROPPED, Outcome.CANCELLED}
+
+
+def test_of_every_combination_of_messages_nothing_is_said_that_one_of_them_belies() -> None:
+    for number in range(2, len(OF_ONE) + 1):
+        for messages in itertools.combinations(sorted(OF_ONE), number):
+            together, of_each = outcome_of_ticket(TicketState.RELEASED, messages), set(messages)
+            still_open = [each for each in NOT_OVER if each in of_each]
+            if still_open:
+                assert together is still_open[0], messages
+            elif of_each <= AS_ASKED:
+                assert together is Outcome.DONE, messages
+            elif of_each <= NOTHING_CAME_OF_IT:
+                assert together in of_each, messages
+                assert together is not Outcome.CANCELLED, "a refusal is not hidden by a cancellation"
+            else:
+                assert together is Outcome.PARTLY_DONE, messages
+    assert {*NOT_OVER, *AS_ASKED, *NOTHING_CAME_OF_IT, Outcome.PARTLY_FILLED} == OF_ONE
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (OrderStatus.COMPLETE, Outcome.FILLED),
+        (OrderStatus.CANCELLED, Outcome.PARTLY_DONE),
+        (OrderStatus.REJECTED, Outcome.PARTLY_DONE),
+        (OrderStatus.OPEN, Outcome.WORKING),
+        (None, Outcome.SENT),
+    ],
+)
+def test_a_closing_is_over_when_its_last_leg_is(second: OrderStatus | None, told: Outcome) -> None:
+    legs = [outcome_of_order(Operation.PLACE, OrderState.SENT, status) for status in (OrderStatus.COMPLETE, second)]
+    assert outcome_of_ticket(TicketState.RELEASED, legs) is told

@@ -17,6 +17,7 @@ from openalgo_bridge.model.order import (
     BrokerOrderId,
     CancelAllRequest,
     CancelRequest,
+    CloseRequest,
     Exchange,
     OrderMode,
     OrderRequest,
@@ -199,11 +200,44 @@ def test_symbol_and_strategy_narrow_list_and_sum_alike(desk: Desk) -> None:
         assert desk.store.outcomes.tally(wanted, {}).received == len(ids)
 
 
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (OrderStatus.COMPLETE, Outcome.FILLED),
+        (OrderStatus.CANCELLED, Outcome.PARTLY_DONE),
+        (OrderStatus.OPEN, Outcome.WORKING),
+        (None, Outcome.SENT),
+    ],
+)
+def test_a_closing_counts_under_what_all_its_legs_came_to(
+    desk: Desk, second: OrderStatus | None, told: Outcome
+) -> None:
+    legs = [replace(BUY, symbol=symbol) for symbol in ("RELIANCE", "TCS")]
+    _, planned = desk.store.journal.plan(draft(desk, CloseRequest()), legs)
+    seen: dict[tuple[TradingMode, BrokerOrderId], BrokerOrder] = {}
+    for order, leg, status in zip(planned, legs, (OrderStatus.COMPLETE, second), strict=True):
+        number = BrokerOrderId(f"B{order.id}")
+        desk.store.journal.claim(order.id)
+        desk.store.journal.settle(order.id, Settlement(state=OrderState.SENT, broker_order_id=number))
+        if status is not None:
+            seen[PAPER, number] = BrokerOrder(
+                id=number,
+                tag=order.ref,
+                request=leg,
+                status=status,
+                filled_quantity=leg.quantity if status is OrderStatus.COMPLETE else 0,
+                average_price=Decimal(100),
+                placed_at=desk.clock.now(),
+            )
+    assert desk.store.outcomes.tally(today(desk), seen).counts == {told: 1}
+
+
 def test_each_ticket_is_of_one_day(desk: Desk, clock: FixedClock) -> None:
     first = clock.now()
     for _ in range(5):
         for _ in range(3):
-            desk.store.journal.release(draft(desk))
+            _, permit = desk.store.journal.release(draft(desk))
+            desk.store.journal.settle(permit.order_id, Settlement(state=OrderState.SENT))
             clock.move(hours=1)
         clock.move(hours=21)
     days = [
