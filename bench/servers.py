@@ -27,7 +27,17 @@ else:
 
 USERNAME = "bench"
 PASSWORD = "bench only, never a real account"
-_MOST_ORDERS = "1000000"
+_LIMITS = {
+    "maximum_quantity": "1000000",
+    "order_value": "1000000000",
+    "open_positions": "10000",
+    "orders_per_day": "1000000",
+    "loss_of_day": "1000000000",
+    "price_band": "100",
+}
+"""Every limit that costs an order something, each too wide to refuse one. The duplicate window is not among them: a
+bench repeats itself, and so does each of its clients at the same time.
+"""
 _START_S, _STOP_S, _POLL_S = 30.0, 15.0, 0.005
 
 
@@ -54,7 +64,7 @@ class Running:
 
 
 def make_bridge(folder: Path, *, semi_auto: bool = False) -> Bridge:
-    """Set up a bridge as a user would without a browser, and raise the limit of orders a day beyond any bench."""
+    """Set up a bridge as a user would without a browser, with its limits on and beyond any bench."""
     folder.mkdir(mode=0o700)
     environment = _environment(folder, free_port())
     setup = ["setup", "--username", USERNAME, "--password-stdin", "--accept-risk"]
@@ -63,7 +73,7 @@ def make_bridge(folder: Path, *, semi_auto: bool = False) -> Bridge:
         _command(["mode", "semi_auto"], environment)
     bridge = Bridge(folder=folder, key=key)
     with closing(sqlite3.connect(bridge.database)) as db, db:
-        db.execute("INSERT INTO guard VALUES ('orders_per_day', ?)", (_MOST_ORDERS,))
+        db.executemany("INSERT INTO guard VALUES (?, ?)", _LIMITS.items())
     return bridge
 
 

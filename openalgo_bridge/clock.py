@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
 from zoneinfo import ZoneInfo
 
 IST = ZoneInfo("Asia/Kolkata")
@@ -35,6 +36,16 @@ def to_ms(moment: datetime) -> int:
 def from_ms(milliseconds: int) -> datetime:
     """The aware UTC moment of epoch milliseconds."""
     return _EPOCH + milliseconds * _MS
+
+
+def day_in_india(moment: datetime) -> date:
+    """The day that it is in India at an aware moment."""
+    return moment.astimezone(IST).date()
+
+
+def midnight(day: date) -> datetime:
+    """The aware moment at which a day begins in India."""
+    return datetime.combine(day, time_of_day.min, tzinfo=IST)
 
 
 def ist_text(moment: datetime) -> str:

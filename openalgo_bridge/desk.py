@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openalgo_bridge.account.password import Argon2Cost
 from openalgo_bridge.brokers.base import Broker
@@ -14,7 +14,9 @@ from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.store import Store
 from openalgo_bridge.trading.budget import BoundedBroker, Budget
 from openalgo_bridge.trading.doors import Doors
+from openalgo_bridge.trading.readings import Readings
 from openalgo_bridge.trading.throttle import Throttle
+from openalgo_bridge.trading.unwritten import Unwritten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,8 @@ class Desk:
     """One bridge. ``brokers`` has an entry per trading mode that is connected; paper always is.
 
     ``doors`` are closed until somebody has found out what became of the last orders. ``throttles`` has an entry for
-    each broker, by its name, that limits how fast it takes orders.
+    each broker, by its name, that limits how fast it takes orders. ``unwritten`` is what brokers said and could not be
+    written down yet, ``readings`` what the last proofs of exits read.
     """
 
     settings: Settings
@@ -33,6 +36,8 @@ class Desk:
     doors: Doors
     budget: Budget
     throttles: Mapping[str, Throttle]
+    unwritten: Unwritten = field(default_factory=Unwritten)
+    readings: Readings = field(default_factory=Readings)
 
     @classmethod
     def of_account(cls, settings: Settings, clock: Clock, store: Store) -> Desk:

@@ -115,12 +115,16 @@ class StillRunning(Conflict):
 
 
 class Denied(BridgeError):
-    """A guard or the person said no. Nothing left this machine. ``guard`` names the guard, where it was one."""
+    """A guard or the person said no. Nothing left this machine.
+
+    ``guard`` names the guard, where it was one, and so does the message then; ``reason`` is the sentence without it.
+    """
 
     status = 403
 
-    def __init__(self, message: str, guard: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, guard: str = "") -> None:
+        super().__init__(f"Not sent ({guard}). {reason}" if guard else reason)
+        self.reason = reason
         self.guard = guard
 
 

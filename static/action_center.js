@@ -1,23 +1,13 @@
 // The list of what waits keeps itself up to date, and never moves what may be under a hand: rows keep their place and
 // their tick, new ones are added at the end, and what was decided elsewhere turns grey where it stands.
 
+import { load } from "./load.js";
+
 const REFRESH_MS = 3000;
 
 const list = document.querySelector("[data-list]");
 const bulk = document.getElementById("bulk");
-
-// As a document, not as text that is put into the page: nothing in it can run.
-function load(address) {
-  return new Promise((done) => {
-    const request = new XMLHttpRequest();
-    request.responseType = "document";
-    request.addEventListener("load", () => done(request.status === 200 ? request.response : null));
-    // live.js says that the connection is lost.
-    request.addEventListener("error", () => done(null));
-    request.open("GET", address);
-    request.send();
-  });
-}
+const old = document.querySelector("[data-old]");
 
 function rowsIn(root) {
   return new Map([...root.querySelectorAll("[data-ticket]")].map((row) => [row.dataset.ticket, row]));
@@ -89,13 +79,16 @@ function end(row, words) {
 
 async function keepFresh() {
   // What nobody looks at costs nothing; live.js goes on counting.
-  const page = document.hidden ? null : await load(list.dataset.list);
-  const fresh = page?.querySelector("[data-rows]");
-  // Without it, it is the page that asks for a sign-in.
-  if (fresh) {
-    refresh(rowsIn(fresh));
-    document.querySelector("[data-waiting-count]").textContent = fresh.dataset.waiting;
-    settle();
+  if (!document.hidden) {
+    const page = await load(list.dataset.list);
+    // Without it, it is the page that asks for a sign-in.
+    const fresh = page?.querySelector("[data-rows]");
+    old.hidden = Boolean(fresh);
+    if (fresh) {
+      refresh(rowsIn(fresh));
+      document.querySelector("[data-waiting-count]").textContent = fresh.dataset.waiting;
+      settle();
+    }
   }
   setTimeout(keepFresh, REFRESH_MS);
 }

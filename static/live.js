@@ -1,32 +1,37 @@
 // What moves by itself: the number of waiting orders, the connection, the time an order has left. And the call to a
 // trader who looks elsewhere, when he switched it on.
 
+import { PATIENCE_MS, load } from "./load.js";
+
 const POLL_MS = 3000;
 const SOUND = "bridge.sound";
 const NOTIFICATION = "bridge.notification";
 const CALLED = "bridge.called";
 const SEEN = "bridge.seen";
+const CHIMED = "bridge.chimed";
+const AGAIN_MS = 30000;
 
 const badge = document.querySelector("[data-pending]");
 const lost = document.getElementById("connection-lost");
 const signedOut = document.getElementById("signed-out");
 const listChanged = document.getElementById("list-changed");
 const title = document.title;
+const EXIT_WAITS = "An exit waits";
 
-function show(count, latest) {
+function show(count, latest, exits) {
   badge.hidden = count === 0;
   badge.querySelector("[data-pending-count]").textContent = String(count);
-  document.title = count ? `(${count}) ${title}` : title;
+  document.title = `${count ? `(${count}) ` : ""}${exits ? `${EXIT_WAITS} · ` : ""}${title}`;
   if (listChanged) {
     // Said, not done: a list that moves by itself makes a hand click the wrong order.
     listChanged.hidden = count === Number(badge.dataset.count) && latest === Number(badge.dataset.latest);
   }
-  notice(count, latest);
+  notice(count, latest, exits);
 }
 
 async function poll() {
   try {
-    const answer = await fetch(badge.dataset.pending, { cache: "no-store" });
+    const answer = await fetch(badge.dataset.pending, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
     if (answer.status === 401) {
       signedOut.hidden = false;
       return;
@@ -34,13 +39,26 @@ async function poll() {
     if (!answer.ok) {
       throw new Error(String(answer.status));
     }
-    const { count, latest } = await answer.json();
-    show(count, latest);
+    const { count, latest, exits, stopped, doors } = await answer.json();
+    show(count, latest, exits);
     lost.hidden = true;
+    await keepStanding(stopped, doors);
   } catch {
     lost.hidden = false;
   }
   setTimeout(poll, POLL_MS);
+}
+
+// The kill switch may be pulled, or the order doors shut, while this page is open.
+async function keepStanding(stopped, doors) {
+  const shown = document.querySelector('[data-standing="banners"]').dataset;
+  if (shown.stopped === String(stopped) && shown.doors === doors) {
+    return;
+  }
+  const fresh = await load(shown.fresh);
+  for (const part of fresh?.querySelectorAll("[data-standing]") ?? []) {
+    document.querySelector(`[data-standing="${part.dataset.standing}"]`).replaceWith(document.adoptNode(part));
+  }
 }
 
 // -- the call ---------------------------------------------------------------------------------------------------
@@ -55,7 +73,7 @@ function canKeep() {
 }
 
 // What this tab has seen outlives its page: an order that arrived between two pages is called too.
-function notice(count, latest) {
+function notice(count, latest, exits) {
   if (!canKeep()) {
     return;
   }
@@ -66,18 +84,29 @@ function notice(count, latest) {
     navigator.locks.request(CALLED, () => {
       if (localStorage.getItem(CALLED) !== String(latest)) {
         localStorage.setItem(CALLED, String(latest));
-        call(count, latest);
+        call(count, latest, exits);
       }
     });
   }
+  if (exits) {
+    navigator.locks.request(CALLED, remind);
+  }
 }
 
-function call(count, latest) {
+// A position stays open for as long as its exit waits, so its sound comes again and again, from one of the open tabs.
+function remind() {
+  if (localStorage.getItem(SOUND) && Date.now() - Number(localStorage.getItem(CHIMED)) >= AGAIN_MS) {
+    chime();
+  }
+}
+
+function call(count, latest, exits) {
   if (localStorage.getItem(SOUND)) {
     chime();
   }
   if (localStorage.getItem(NOTIFICATION) && window.Notification?.permission === "granted") {
-    const words = count === 1 ? "1 order waits for you." : `${count} orders wait for you.`;
+    const orders = count === 1 ? "1 order waits for you." : `${count} orders wait for you.`;
+    const words = exits ? `${orders} ${EXIT_WAITS}: your position stays open until you decide.` : orders;
     const notification = new Notification("OpenAlgo Bridge", { body: words, tag: `waiting-${latest}` });
     notification.addEventListener("click", () => {
       window.focus();
@@ -91,6 +120,7 @@ function chime() {
   if (navigator.userActivation && !navigator.userActivation.hasBeenActive) {
     return;
   }
+  localStorage.setItem(CHIMED, String(Date.now()));
   const audio = new AudioContext();
   [660, 880].forEach((pitch, index) => {
     const tone = audio.createOscillator();
@@ -157,7 +187,7 @@ function countDown() {
 }
 
 if (badge) {
-  show(Number(badge.dataset.count), Number(badge.dataset.latest));
+  show(Number(badge.dataset.count), Number(badge.dataset.latest), Number(badge.dataset.exits));
   setTimeout(poll, POLL_MS);
 }
 const alarm = document.querySelector("[data-alarm]");

@@ -51,19 +51,30 @@ class _Watched:
 
 
 class NthFails:
-    """Counts statements; while armed, the one with the number ``n`` fails, before or after it was carried out."""
+    """Counts statements; while armed, the one with the number ``n`` fails, before or after it was carried out.
+
+    ``was_claimed``: by then an order had been committed as one that is being sent.
+    """
 
     def __init__(self) -> None:
         self.n: int | None = None
         self.is_late = False
         self.count = 0
+        self.was_claimed = False
+        self._is_claiming = False
 
     def arm(self, n: int, *, is_late: bool) -> None:
         self.n, self.is_late, self.count = n, is_late, 0
+        self.was_claimed = self._is_claiming = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Since it was armed."""
+        return self.n is not None and self.count >= self.n
 
     def disarm(self) -> bool:
         """Whether it had failed."""
-        had_failed = self.n is not None and self.count >= self.n
+        had_failed = self.has_failed
         self.n = None
         return had_failed
 
@@ -72,9 +83,12 @@ class NthFails:
         if self.count == self.n and not self.is_late:
             raise sqlite3.OperationalError("disk I/O error")
 
-    def after(self, _: str) -> None:
+    def after(self, sql: str) -> None:
         if self.count == self.n and self.is_late:
             raise sqlite3.OperationalError("disk I/O error")
+        if not self.has_failed:
+            self.was_claimed = self.was_claimed or (self._is_claiming and sql == "COMMIT")
+            self._is_claiming = self._is_claiming or sql.startswith("INSERT INTO orders")
 
 
 def with_database(desk: Desk, database: Database, journal: type[Journal] = Journal) -> Desk:

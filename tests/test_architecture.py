@@ -34,13 +34,15 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "brokers": (set(), STANDARD_ONLY),
     "desk": (
         {"account", "brokers.base", "clock", "errors", "model", "settings", "store"}
-        # What a whole desk shares; these three know no desk.
-        | {"trading.budget", "trading.doors", "trading.throttle"},
+        # What a whole desk shares; these know no desk.
+        | {"trading.budget", "trading.doors", "trading.readings", "trading.throttle", "trading.unwritten"},
         STANDARD_ONLY,
     ),
     "trading.budget": ({"brokers.base", "errors", "model"}, STANDARD_ONLY),
     "trading.doors": ({"errors", "model"}, STANDARD_ONLY),
+    "trading.readings": ({"model"}, STANDARD_ONLY),
     "trading.throttle": ({"errors"}, STANDARD_ONLY),
+    "trading.unwritten": ({"store"}, STANDARD_ONLY),
     "account": (
         {"account", "model", "store", "errors", "clock", "desk", "settings"},
         {"cryptography", "limits", "pyotp"},
@@ -63,7 +65,7 @@ EVERYTHING = {"app", "commands", "__main__", "__init__"}
 # Where a catch-all may stand, and why it must (design 11: at most five).
 BROAD_EXCEPTS = {
     "trading/sending.py": "whatever an adapter raises after the claim, the order may be at the broker",
-    "trading/recovery.py": "an adapter's exception must not keep the bridge from starting",
+    "trading/budget.py": "what an adapter raises while it reads must neither stop a closing nor keep the doors shut",
     "trading/watch.py": "a timer that died would leave tickets open and orders in doubt, unseen",
 }
 

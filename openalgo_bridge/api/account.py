@@ -6,7 +6,7 @@ from openalgo_bridge.api import answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.account import Nothing, OpenPosition, ToggleAnalyzer
-from openalgo_bridge.clock import IST
+from openalgo_bridge.clock import day_in_india, midnight
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.trading import books
@@ -75,5 +75,4 @@ def toggle_analyzer(call: Call) -> Json:
 
 
 def _tickets_today(call: Call, mode: TradingMode) -> int:
-    midnight = call.desk.clock.now().astimezone(IST).replace(hour=0, minute=0, second=0, microsecond=0)
-    return call.desk.store.journal.count_since(midnight, mode)
+    return call.desk.store.journal.count_since(midnight(day_in_india(call.desk.clock.now())), mode)

@@ -29,11 +29,14 @@ class Capabilities:
     prove an order absent: 0 where a read is always fresh and complete; None where absence cannot be proven.
     ``orders_per_second`` is how many messages that change something it takes; None where it does not count.
     ``rehearsed_per_second`` is the rate that one that does not count keeps while the trader rehearses (design 4).
+    ``positions_lag`` is for how many seconds at most the positions may not show a fill that the order book shows; 0
+    where both are of one moment.
     """
 
     reread_after: float | None
     orders_per_second: float | None = None
     rehearsed_per_second: float | None = None
+    positions_lag: float = 30.0
 
 
 class Broker(Protocol):

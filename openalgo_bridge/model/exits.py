@@ -25,14 +25,15 @@ def room(
 
     ``positions`` must have been read after ``working``: what fills in between is then counted twice, never not at
     all. ``counted`` are the tags of orders that somebody else takes off, ``replaces`` the order that ``order`` is
-    the new form of.
+    the new form of: what that has filled is a part of its quantity, and of no position any more.
     """
-    taken = sum(
-        other.pending_quantity
-        for other in working
-        if is_on_same_side(other.request, order) and other.tag not in counted and other.id != replaces
-    )
-    return max(0, reducible(net(positions, order), order.action) - taken)
+    taken = filled = 0
+    for other in working:
+        if other.id == replaces:
+            filled = other.filled_quantity
+        elif is_on_same_side(other.request, order) and other.tag not in counted:
+            taken += other.pending_quantity
+    return max(0, reducible(net(positions, order), order.action) - taken) + filled
 
 
 def reducible(position: int, action: Action) -> int:
@@ -53,9 +54,9 @@ def closing_action(position: int) -> Action:
 
 def is_on_same_side(one: OrderRequest, other: OrderRequest) -> bool:
     """Whether both add to, or take from, the same position."""
-    return (one.exchange, one.symbol, one.product, one.action) == (
-        other.exchange,
-        other.symbol,
-        other.product,
-        other.action,
-    )
+    return one.action is other.action and is_same_position(one, other)
+
+
+def is_same_position(one: OrderRequest, other: OrderRequest) -> bool:
+    """Whether both change the same position."""
+    return (one.exchange, one.symbol, one.product) == (other.exchange, other.symbol, other.product)

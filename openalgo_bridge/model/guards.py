@@ -22,8 +22,8 @@ FREEZE_MULTIPLE = 10
 LARGEST_QUANTITY = 1_000_000
 """The same where the exchange publishes no freeze quantity."""
 
-MOST_LEGS, MOST_SLICES = 50, 100
-"""The legs of a basket, and the slices of one order."""
+CLOCKS_APART = 5
+"""So many seconds the clock of a sender may be ahead; what comes from further ahead has no age that is known."""
 
 PositionKey = tuple[Exchange, str, Product]
 
@@ -95,13 +95,15 @@ class GuardSettings:
 class Asked:
     """What is to be judged. ``signal_at`` is when the signal arose, where its sender says so.
 
-    ``is_change`` is a change of an order that is at the broker already: it is no further order.
+    ``arrived_at`` is set where that was before ``now``, because it waited. ``is_change`` is a change of an order that
+    is at the broker already: it is no further order.
     """
 
     order: OrderRequest
     instrument: Instrument
     now: datetime
     time_of_day: time
+    arrived_at: datetime | None = None
     signal_at: datetime | None = None
     is_change: bool = False
 
@@ -122,7 +124,7 @@ class Facts(Protocol):
         """Whether at least ``number`` orders of today were sent or wait for the person."""
 
     def has_equal_signal(self, since: datetime) -> bool:
-        """Whether the same source asked for exactly the same since then."""
+        """Whether the same source asked for exactly the same since then. What a person clicks is no signal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +138,8 @@ class Refusal:
 _Rule = Callable[[Asked, GuardSettings, Facts], Refusal | None]
 
 
-def refusal(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
-    """The first rule that refuses an entry, or None."""
-    return refusal_of_exit(asked, settings, facts) or refusal_of_entry(asked, settings, facts)
-
-
 def refusal_of_exit(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
-    """The first of the rules that hold for exits too: they guard against a slip of the finger."""
+    """The first of the rules that hold for exits too: they guard against a slip of the finger, and a repeat."""
     return _first(_FOR_EXITS_TOO, asked, settings, facts)
 
 
@@ -265,6 +262,9 @@ def _stale_signal(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusa
     if settings.stale_after is None or asked.signal_at is None:
         return None
     age = (asked.now - asked.signal_at).total_seconds()
+    if age < -CLOCKS_APART:
+        sentence = f"The signal is of {-age:.0f} s from now: the clock of its sender is ahead, so its age is unknown."
+        return Refusal(guard=Guard.STALE_SIGNAL, sentence=sentence)
     if age <= settings.stale_after:
         return None
     sentence = f"The signal is {age:.0f} s old; you allow {settings.stale_after} s."
@@ -279,8 +279,11 @@ def _orders_per_day(asked: Asked, settings: GuardSettings, facts: Facts) -> Refu
 
 
 def _duplicate_signal(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    """For exits too: it stops a repeat, and an exit that is sent twice closes twice as much."""
     window = settings.duplicate_window
-    if window is None or asked.is_change or not facts.has_equal_signal(asked.now - timedelta(seconds=window)):
+    if window is None or asked.is_change:
+        return None
+    if not facts.has_equal_signal((asked.arrived_at or asked.now) - timedelta(seconds=window)):
         return None
     sentence = f"The same source asked for exactly the same less than {window} s ago."
     return Refusal(guard=Guard.DUPLICATE_SIGNAL, sentence=sentence)
@@ -297,6 +300,7 @@ def _order_value(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal
 
 
 def _loss_of_day(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:  # noqa: ARG001
+    """Of two orders at once both may see the figure of before: the broker's, which no claim can look at again."""
     limit = settings.loss_of_day
     if limit is None:
         return None
@@ -317,14 +321,13 @@ def _open_positions(asked: Asked, settings: GuardSettings, facts: Facts) -> Refu
     return Refusal(guard=Guard.OPEN_POSITIONS, sentence=f"You allow {limit} open positions; {others} others are open.")
 
 
-_FOR_EXITS_TOO: tuple[_Rule, ...] = (_sane_quantity, _price_band)
+_FOR_EXITS_TOO: tuple[_Rule, ...] = (_sane_quantity, _duplicate_signal, _price_band)
 _FOR_ENTRIES: tuple[_Rule, ...] = (
     _maximum_quantity,
     _allowed_symbols,
     _trading_window,
     _stale_signal,
     _orders_per_day,
-    _duplicate_signal,
     _order_value,
     _loss_of_day,
     _open_positions,

@@ -15,6 +15,7 @@ from openalgo_bridge.model.apikey import LENGTH, SHAPE, is_well_formed
 
 PLACEHOLDER = "[key]"
 LONG_RUN_PLACEHOLDER = "[redacted]"
+_LONGEST_NOTE = 200
 
 # The look-behind lets a search skip the inside of a word that is too short, so ordinary text costs one pass.
 _LONG_RUN = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32,}")
@@ -36,6 +37,14 @@ def redact(text: str) -> str:
     if _LONG_RUN.search(text) is None:
         return text
     return _LONG_RUN.sub(lambda run: _name_of_run(run[0]), text)
+
+
+def noted(typed: str) -> str:
+    """A reason that a person typed, as it is kept: short, and without a key.
+
+    A key is taken out before the text is cut: a part of a key is no key to see.
+    """
+    return redact(typed.strip())[:_LONGEST_NOTE]
 
 
 def _name_of_run(run: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -29,6 +29,9 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.states import TicketState
+
+PAGE = "page"
+"""The source of what the trader himself asks for at this PC: his click is the approval."""
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _REF_LENGTH = 13
@@ -66,12 +69,18 @@ class Origin:
     may_trade_live: bool = field(default=False, compare=False)
     signal_at: datetime | None = None
 
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether the trader himself asked for it, at this PC."""
+        return self.source == PAGE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketDraft:
     """A ticket before it has an id. The modes are stamped here and never change again (behaviour X20).
 
-    ``price_then`` is the last price when it arrived, None where none was known.
+    ``price_then`` is the last price when it arrived, None where none was known. ``is_exit``: it is held, and when it
+    arrived it went against a position and not past it, so that it must never open one.
     """
 
     ref: Ref
@@ -81,6 +90,12 @@ class TicketDraft:
     trading_mode: TradingMode
     origin: Origin
     price_then: Decimal | None = None
+    is_exit: bool = False
+
+    @property
+    def signal(self) -> str:
+        """See :func:`signal_of`."""
+        return signal_of(self.request)
 
     @property
     def order(self) -> OrderRequest | None:
@@ -90,7 +105,10 @@ class TicketDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """One row of the journal. ``reason`` says why it is in its state, where that needs saying."""
+    """One row of the journal. ``reason`` says why it is in its state, where that needs saying.
+
+    ``is_exit`` and ``signal`` are as it arrived (:class:`TicketDraft`), whatever the person changed since.
+    """
 
     id: int
     ref: Ref
@@ -105,6 +123,8 @@ class Ticket:
     expires_at: datetime | None
     decided_at: datetime | None
     price_then: Decimal | None = None
+    is_exit: bool = False
+    signal: str = ""
 
     @property
     def order(self) -> OrderRequest | None:
@@ -116,6 +136,12 @@ class Ticket:
         """SHA-256 of what an approval page shows of this ticket; an approval must carry it (design 3)."""
         significant = (self.id, self.ref, self.operation, self.trading_mode, to_json(self.request))
         return hashlib.sha256("|".join(map(str, significant)).encode()).hexdigest()
+
+    def as_of(self, now: datetime) -> Ticket:
+        """The ticket as it counts at ``now``: what was held for too long waits for nobody, swept or not."""
+        if self.state is not TicketState.HELD or self.expires_at is None or self.expires_at > now:
+            return self
+        return replace(self, state=TicketState.EXPIRED, decided_at=self.expires_at)
 
 
 def operation_of(request: TicketRequest) -> Operation:
@@ -132,6 +158,22 @@ def order_of(request: TicketRequest) -> OrderRequest | None:
             return request.order
         case _:
             return None
+
+
+def signal_of(request: TicketRequest) -> str:
+    """What a new order asks for, as a digest: two that ask for the same have the same, however they spell it.
+
+    Empty for everything that is no new order. A price counts only where the price type uses it.
+    """
+    if not isinstance(request, OrderRequest):
+        return ""
+    prices = (
+        request.price if request.price_type in {PriceType.LIMIT, PriceType.SL} else Decimal(0),
+        request.trigger_price if request.price_type in {PriceType.SL, PriceType.SL_M} else Decimal(0),
+    )
+    plain = replace(request, price=Decimal(0), trigger_price=Decimal(0))
+    asked = (to_json(plain), *(f"{price.normalize():f}" for price in prices))
+    return hashlib.sha256("|".join(asked).encode()).hexdigest()
 
 
 def target_of(request: TicketRequest) -> BrokerOrderId | None:
@@ -203,9 +245,10 @@ def message_from_json(operation: Operation, text: str) -> BrokerRequest:
 
 
 def difference(before: OrderRequest, after: OrderRequest) -> str:
-    """What a person changed, such as ``quantity 10 -> 5, price 100 -> 101``; empty when nothing."""
+    """What a person changed, for :func:`changes_in`; empty when nothing."""
     names = [name for name in OrderRequest.__slots__ if getattr(before, name) != getattr(after, name)]
-    return ", ".join(f"{name.replace('_', ' ')} {getattr(before, name)} -> {getattr(after, name)}" for name in names)
+    told = [(name.replace("_", " "), str(getattr(before, name)), str(getattr(after, name))) for name in names]
+    return json.dumps(told) if told else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,10 +262,8 @@ class Change:
 
 def changes_in(told: str) -> tuple[Change, ...]:
     """The inverse of :func:`difference`."""
-    parts = (part.rpartition(" -> ") for part in told.split(", ") if part)
-    return tuple(
-        Change(name=named.rpartition(" ")[0], before=named.rpartition(" ")[2], after=after) for named, _, after in parts
-    )
+    parts = json.loads(told) if told else []
+    return tuple(Change(name=name, before=before, after=after) for name, before, after in parts)
 
 
 def _exchange(fields: dict[str, Any]) -> Exchange | None:

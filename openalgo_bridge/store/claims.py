@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from openalgo_bridge.clock import from_ms, ist_text
+from openalgo_bridge.clock import from_ms, ist_text, to_ms
 from openalgo_bridge.errors import Conflict, Denied, StorageError
 from openalgo_bridge.model.guards import Guard
 from openalgo_bridge.model.order import OrderMode, OrderRequest, Ref, TradingMode
@@ -17,6 +18,22 @@ from openalgo_bridge.model.ticket import Operation, Ticket, TicketDraft
 
 OPEN_ORDERS = "orders.state IN ('planned', 'sending', 'unknown', 'parked')"
 """As the partial index spells it: SQLite uses the index only for a query that says exactly this."""
+
+_LONGEST_SENDING = timedelta(minutes=2)
+"""A call of a broker ends long before. What is still ``sending`` then was cut off, or its end could not be written."""
+
+IN_DOUBT = (
+    f"{OPEN_ORDERS} AND (orders.state IN ('unknown', 'parked')"
+    " OR (orders.state = 'sending' AND orders.changed_at < :overdue))"
+)
+"""Orders of which nobody knows whether the broker has them; ``overdue`` is that of :func:`overdue`."""
+
+DOUBT_IN_SYMBOL = (
+    "SELECT orders.ref FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+    f" WHERE {IN_DOUBT} AND orders.symbol = :symbol AND orders.exchange = :exchange AND ticket.trading_mode = :mode"
+    " LIMIT 1"
+)
+"""The reference of one that keeps new entries of its symbol waiting; takes :func:`symbol_of`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +79,10 @@ def check_modes(db: sqlite3.Connection, draft: TicketDraft) -> None:
     """From the moment the person has saved another mode, nothing is released under the old one. Raises Conflict.
 
     A change or a cancel belongs to the account of the order that it names, a closing to that of its positions,
-    whichever is current.
+    whichever is current. The trader's own closing goes under either order mode: to save another one is no reason to
+    leave a position open that he wants closed.
     """
-    if draft.operation.is_cancel:
+    if draft.operation.is_cancel or _is_closing_by_hand(draft):
         return
     if _preference(db, "order_mode") != draft.order_mode:
         raise Conflict("Held because the order mode was changed meanwhile.")
@@ -75,22 +93,29 @@ def check_modes(db: sqlite3.Connection, draft: TicketDraft) -> None:
 
 def check_still_auto(db: sqlite3.Connection, ticket: Ticket) -> None:
     """A further order of a ticket that nobody approved goes only while the mode is still Auto. Raises Conflict."""
-    is_bound = ticket.order_mode is OrderMode.AUTO and not ticket.operation.is_cancel
-    if is_bound and _preference(db, "order_mode") != OrderMode.AUTO:
+    is_free = ticket.operation.is_cancel or _is_closing_by_hand(ticket)
+    if ticket.order_mode is OrderMode.AUTO and not is_free and _preference(db, "order_mode") != OrderMode.AUTO:
         raise Conflict("Not sent because the order mode was changed meanwhile.")
 
 
-def check_doubts(db: sqlite3.Connection, draft: TicketDraft, reserve: Reservation | None) -> None:
+def overdue(now: datetime) -> int:
+    """In epoch milliseconds: an order that began to be sent before is in doubt."""
+    return to_ms(now - _LONGEST_SENDING)
+
+
+def symbol_of(order: OrderRequest, mode: TradingMode, now: datetime) -> dict[str, str | int]:
+    """The parameters of :data:`DOUBT_IN_SYMBOL`."""
+    return {"symbol": order.symbol, "exchange": order.exchange, "mode": mode, "overdue": overdue(now)}
+
+
+def check_doubts(
+    db: sqlite3.Connection, ticket: TicketDraft | Ticket, reserve: Reservation | None, now: datetime
+) -> None:
     """A new entry waits while an order of its symbol may or may not be at the broker (design 4). Raises Conflict."""
-    order = draft.order
-    if draft.operation is not Operation.PLACE or order is None or reserve is not None:
+    order = ticket.order
+    if ticket.operation is not Operation.PLACE or order is None or reserve is not None:
         return
-    doubt = db.execute(
-        "SELECT orders.ref FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
-        f" WHERE {OPEN_ORDERS} AND orders.state IN ('unknown', 'parked')"
-        " AND orders.symbol = ? AND orders.exchange = ? AND ticket.trading_mode = ? LIMIT 1",
-        (order.symbol, order.exchange, draft.trading_mode),
-    ).fetchone()
+    doubt = db.execute(DOUBT_IN_SYMBOL, symbol_of(order, ticket.trading_mode, now)).fetchone()
     if doubt is not None:
         raise Conflict(f"Held because order {doubt['ref']} in {order.symbol} is in doubt. See the Orders page.")
 
@@ -132,6 +157,10 @@ _SAME_SIDE = (
     "orders.operation IN ('placeorder', 'modifyorder') AND orders.symbol = ? AND orders.exchange = ?"
     " AND orders.product = ? AND orders.action = ? AND ticket.trading_mode = ?"
 )
+
+
+def _is_closing_by_hand(ticket: TicketDraft | Ticket) -> bool:
+    return ticket.operation is Operation.CLOSE and ticket.origin.is_by_hand
 
 
 def _side_of(order: OrderRequest, trading_mode: TradingMode) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,16 +82,17 @@ class Database:
                 self._roll_back(connection)
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, wait_ms: int | None = None) -> Iterator[sqlite3.Connection]:
         """``BEGIN IMMEDIATE`` under the write lock; commits at the end, rolls back on any error.
 
         Raises StorageError when the database cannot be written. Not re-entrant: a nested call is a mistake
-        and raises RuntimeError rather than waiting for itself.
+        and raises RuntimeError rather than waiting for itself. ``wait_ms`` is for what may be left undone: how long
+        to wait for this program's other threads, and then for other programs, before it is a StorageError.
         """
         connection = self._connection()
         if connection.in_transaction:
             raise RuntimeError("a transaction of this thread is already open")
-        with self._write_lock, _translated(self.path):
+        with self._alone(connection, wait_ms), _translated(self.path):
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
@@ -116,6 +117,25 @@ class Database:
                 connection.close()
             self._opened.clear()
         self._local = threading.local()
+
+    @contextmanager
+    def _alone(self, connection: sqlite3.Connection, wait_ms: int | None) -> Iterator[None]:
+        """Under the write lock; for ``wait_ms`` see :meth:`transaction`."""
+        if wait_ms is None:
+            with self._write_lock:
+                yield
+            return
+        if not self._write_lock.acquire(timeout=wait_ms / 1000):
+            raise StorageError(f"The database {self.path.name} is being written by another request.")
+        try:
+            with _translated(self.path):
+                connection.execute(f"PRAGMA busy_timeout = {wait_ms:d}")
+            yield
+        finally:
+            self._write_lock.release()
+            # One that was given up after an error is closed by now.
+            with suppress(sqlite3.ProgrammingError):
+                connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS:d}")
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

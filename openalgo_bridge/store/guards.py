@@ -11,14 +11,13 @@ from itertools import takewhile
 
 from openalgo_bridge.clock import Clock, to_ms
 from openalgo_bridge.errors import CHANGED_MEANWHILE, Conflict, Invalid, StorageError
-from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.guard_form import changes, parse, texts
 from openalgo_bridge.model.guards import GuardSettings, PositionKey
 from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref, TradingMode
-from openalgo_bridge.model.ticket import Origin, TicketDraft
+from openalgo_bridge.model.ticket import Ticket, TicketDraft
 from openalgo_bridge.store import audit
-from openalgo_bridge.store.claims import OPEN_ORDERS
+from openalgo_bridge.store.claims import DOUBT_IN_SYMBOL, OPEN_ORDERS, Reservation, symbol_of
 from openalgo_bridge.store.database import Database, Parameters, Row
 
 _UNREADABLE, _DEFAULTS = "not readable", "as after a fresh start"
@@ -28,9 +27,14 @@ _COUNTED = "operation = 'placeorder' AND trading_mode = :mode AND state IN ('hel
 
 # NOT INDEXED: by the index of states SQLite would first sort every ticket there ever was.
 _NEWEST_FIRST = (
-    "SELECT id, created_at, source, strategy, request FROM ticket NOT INDEXED"
+    "SELECT id, created_at, state, source, strategy, signal FROM ticket NOT INDEXED"
     f" WHERE {_COUNTED} AND NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
     " AND orders.state IN ('rejected', 'not_placed', 'dropped')) ORDER BY id DESC"
+)
+
+_PLACED = (
+    "SELECT orders.exchange, orders.symbol, orders.product FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+    " WHERE orders.operation = 'placeorder' AND ticket.trading_mode = :mode"
 )
 
 
@@ -80,74 +84,157 @@ class Guards:
             before = before if former is not None else _UNREADABLE
             audit.append(db, self._clock.now_ms(), by, AuditEvent.GUARDS, before=before, after=after or _DEFAULTS)
 
-    def has_orders_since(self, moment: datetime, mode: TradingMode, number: int, *, but: int | None = None) -> bool:
-        """Whether at least ``number`` orders arrived since ``moment``, the ticket ``but`` not counted."""
-        return _has_orders_since(self._db.read_one, moment, mode, number, but)
-
-    def has_equal_signal(
-        self, order: OrderRequest, origin: Origin, mode: TradingMode, since: datetime, *, but: int | None = None
+    def has_orders_since(
+        self, moment: datetime, mode: TradingMode, number: int, *, approved: int | None = None
     ) -> bool:
-        """Whether the same source and strategy asked for the same order since then, the ticket ``but`` not counted.
+        """Whether at least ``number`` orders since ``moment`` were sent or wait for the trader.
+
+        Where the ticket ``approved`` is to go now: whether so many others were sent. What waits has used up nothing.
+        """
+        return _has_orders_since(self._db.read_one, moment, mode, number, approved)
+
+    def has_equal_signal(self, signal: Signal, window: timedelta) -> bool:
+        """Whether the same source and strategy asked for the same within ``window``.
 
         What was turned down, or provably never reached the broker, may be asked for again. Costs as much as there
         are tickets since then.
         """
-        return _has_equal_signal(self._db.stream(_NEWEST_FIRST, {"mode": mode}), order, origin, since, but)
+        return _has_equal_signal(self._db.stream(_NEWEST_FIRST, {"mode": signal.mode}), signal, window)
 
     def exposures(self, mode: TradingMode) -> set[PositionKey]:
         """The positions that messages in flight may open."""
-        rows = self._db.read(
-            "SELECT orders.exchange, orders.symbol, orders.product FROM orders"
-            f" JOIN ticket ON ticket.id = orders.ticket_id WHERE {OPEN_ORDERS} AND orders.state <> 'planned'"
-            " AND orders.operation = 'placeorder' AND ticket.trading_mode = ?",
-            (mode,),
-        )
-        return {(Exchange(row["exchange"]), row["symbol"], Product(row["product"])) for row in rows}
+        rows = self._db.read(f"{_PLACED} AND {OPEN_ORDERS} AND orders.state <> 'planned'", {"mode": mode})
+        return _keys(rows)
+
+    def newest_order(self) -> int:
+        """The id of the order that was made last; 0 where there is none."""
+        row = self._db.read_one("SELECT max(id) AS id FROM orders")
+        return 0 if row is None or row["id"] is None else int(row["id"])
 
     def in_doubt(self, order: OrderRequest, mode: TradingMode) -> Ref | None:
         """The reference of an order in the same symbol of which nobody knows whether the broker has it, or None."""
-        row = self._db.read_one(
-            "SELECT orders.ref FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
-            f" WHERE {OPEN_ORDERS} AND orders.state IN ('unknown', 'parked')"
-            " AND orders.symbol = ? AND orders.exchange = ? AND ticket.trading_mode = ? LIMIT 1",
-            (order.symbol, order.exchange, mode),
-        )
+        row = self._db.read_one(DOUBT_IN_SYMBOL, symbol_of(order, mode, self._clock.now()))
         return None if row is None else Ref(row["ref"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unspent:
-    """What the journal must still allow at the moment of the claim: between the look and the claim others may have
-    been sent. ``most`` orders since ``day_begin``, and none that is equal since ``equal_since``, if that is a limit.
+class Premises:
+    """What an order was judged on, and the claim must find true still: between the look and the claim others may have
+    been sent, and the trader may have set other limits.
+
+    ``known`` positions were open or on their way when the newest order was ``last_order_id``; they are read where
+    there is a limit of them.
+
+    The loss of the day is not here: it is the broker's figure, and no order in flight has a loss yet. Of two orders
+    that meet just above that limit both go.
     """
 
+    limits: GuardSettings
     day_begin: datetime
-    most: int
-    equal_since: datetime | None
+    known: frozenset[PositionKey] = frozenset()
+    last_order_id: int = 0
 
 
-def check_unspent(db: sqlite3.Connection, draft: TicketDraft, unspent: Unspent | None) -> None:
-    """Inside the claiming transaction. Raises Conflict: it is then to be decided again."""
-    order = draft.request
-    if unspent is None or not isinstance(order, OrderRequest):
+def check_premises(
+    db: sqlite3.Connection,
+    ticket: TicketDraft | Ticket,
+    premises: Premises | None,
+    reserve: Reservation | None,
+    now: datetime,
+) -> None:
+    """Inside the claiming transaction. Raises Conflict: it is then to be decided again. Exits use nothing up."""
+    if premises is None:
         return
-    mode, since = draft.trading_mode, unspent.equal_since
+    if _settings(db.execute("SELECT name, value FROM guard").fetchall()) != premises.limits:
+        raise Conflict("The limits were changed meanwhile. Decide again.")
+    check_signal(db, ticket, premises.limits, now)
+    order, mode, limits = ticket.request, ticket.trading_mode, premises.limits
+    if reserve is not None or not isinstance(order, OrderRequest):
+        return
+    approved = ticket.id if isinstance(ticket, Ticket) else None
+    if _has_orders_since(_reader(db), premises.day_begin, mode, limits.orders_per_day, approved):
+        raise Conflict("The orders of the day were used up meanwhile.")
+    if limits.open_positions is not None:
+        _check_positions(db, order, mode, premises, limits.open_positions)
 
+
+def check_signal(
+    db: sqlite3.Connection, ticket: TicketDraft | Ticket, limits: GuardSettings | None, now: datetime
+) -> None:
+    """Inside the transaction that accepts or claims ``ticket``. Raises Conflict when its signal came a second time."""
+    window = None if limits is None else limits.duplicate_window
+    if window is None or ticket.origin.is_by_hand or not ticket.signal:
+        return
+    signal = Signal.of(ticket, now)
+    newest_first = db.execute(_NEWEST_FIRST, {"mode": signal.mode})
+    if _has_equal_signal(newest_first, signal, timedelta(seconds=window)):
+        raise Conflict("The same signal came a second time meanwhile.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """What one source and strategy asked for ``at`` a time, to be looked for among others.
+
+    ``ticket_id`` is set once it is to be approved: what waits beside it does not count against it then, or of two that
+    wait neither could go.
+    """
+
+    source: str
+    strategy: str
+    digest: str
+    mode: TradingMode
+    at: datetime
+    ticket_id: int | None = None
+
+    @classmethod
+    def of(cls, ticket: TicketDraft | Ticket, now: datetime) -> Signal:
+        """That of what arrives now, or of a ticket that waited."""
+        return cls(
+            source=ticket.origin.source,
+            strategy=ticket.origin.strategy,
+            digest=ticket.signal,
+            mode=ticket.trading_mode,
+            at=ticket.created_at if isinstance(ticket, Ticket) else now,
+            ticket_id=ticket.id if isinstance(ticket, Ticket) else None,
+        )
+
+    def is_in(self, row: Row) -> bool:
+        """Whether another ticket is of the same signal."""
+        if row["id"] == self.ticket_id or (self.ticket_id is not None and row["state"] == "held"):
+            return False
+        return (row["source"], row["strategy"], row["signal"]) == (self.source, self.strategy, self.digest)
+
+
+def _check_positions(
+    db: sqlite3.Connection, order: OrderRequest, mode: TradingMode, premises: Premises, limit: int
+) -> None:
+    sent = db.execute(
+        f"{_PLACED} AND orders.id > :since AND orders.state IN ('sending', 'sent', 'unknown', 'parked')",
+        {"mode": mode, "since": premises.last_order_id},
+    ).fetchall()
+    others = (premises.known | _keys(sent)) - {(order.exchange, order.symbol, order.product)}
+    if len(others) >= limit:
+        raise Conflict("The positions you allow were opened meanwhile.")
+
+
+def _keys(rows: Iterable[Row]) -> set[PositionKey]:
+    return {(Exchange(row["exchange"]), row["symbol"], Product(row["product"])) for row in rows}
+
+
+def _reader(db: sqlite3.Connection) -> Callable[[str, Parameters], Row | None]:
     def read_one(sql: str, parameters: Parameters) -> Row | None:
         row: Row | None = db.execute(sql, parameters).fetchone()
         return row
 
-    if _has_orders_since(read_one, unspent.day_begin, mode, unspent.most, None):
-        raise Conflict("The orders of the day were used up meanwhile.")
-    if since is None:
-        return
-    newest_first = db.execute(_NEWEST_FIRST, {"mode": mode})
-    if _has_equal_signal(newest_first, order, draft.origin, since, None):
-        raise Conflict("The same signal came a second time meanwhile.")
+    return read_one
 
 
 def _has_orders_since(
-    read_one: Callable[[str, Parameters], Row | None], moment: datetime, mode: TradingMode, number: int, but: int | None
+    read_one: Callable[[str, Parameters], Row | None],
+    moment: datetime,
+    mode: TradingMode,
+    number: int,
+    approved: int | None,
 ) -> bool:
     """As a rule one look at one row decides: tickets are in the order they arrived, so when the ticket ``number``
     places back is older, there cannot be as many. Counting all of them would cost more with every order.
@@ -155,21 +242,18 @@ def _has_orders_since(
     row = read_one("SELECT created_at FROM ticket WHERE id = (SELECT max(id) FROM ticket) - ?", (number - 1,))
     if row is None or row["created_at"] < to_ms(moment):
         return False
+    which = _COUNTED if approved is None else f"{_COUNTED} AND state <> 'held' AND id <> :approved"
     counted = read_one(
-        f"SELECT count(*) AS n FROM ticket WHERE {_COUNTED} AND created_at >= :since AND id IS NOT :but",
-        {"mode": mode, "since": to_ms(moment), "but": but},
+        f"SELECT count(*) AS n FROM ticket WHERE {which} AND created_at >= :since",
+        {"mode": mode, "since": to_ms(moment), "approved": approved},
     )
     return counted is not None and counted["n"] >= number
 
 
-def _has_equal_signal(
-    newest_first: Iterable[Row], order: OrderRequest, origin: Origin, since: datetime, but: int | None
-) -> bool:
-    wanted = (origin.source, origin.strategy, tickets.to_json(order))
-    return any(
-        row["id"] != but and (row["source"], row["strategy"], row["request"]) == wanted
-        for row in takewhile(lambda row: row["created_at"] >= to_ms(since), newest_first)
-    )
+def _has_equal_signal(newest_first: Iterable[Row], signal: Signal, window: timedelta) -> bool:
+    since, until = to_ms(signal.at - window), to_ms(signal.at + window)
+    recent = takewhile(lambda row: row["created_at"] >= since, newest_first)
+    return any(row["created_at"] <= until and signal.is_in(row) for row in recent)
 
 
 def _if_readable(rows: Iterable[Row]) -> GuardSettings | None:

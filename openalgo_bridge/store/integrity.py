@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import Literal
 
+from openalgo_bridge.errors import StorageError
 from openalgo_bridge.store.backup import KEPT_ASIDE
 from openalgo_bridge.store.database import Database
 
@@ -16,14 +18,26 @@ FILES: dict[str, Literal["FULL", "NORMAL"]] = {"bridge.db": "FULL", "traffic.db"
 def faults_of(path: Path) -> list[str]:
     """What SQLite's quick check finds in an existing file of :data:`FILES`; empty when it is sound.
 
-    Raises StorageError when the file is no database at all or cannot be opened.
+    Raises StorageError when it cannot be read just now, for example because another program has locked it: that says
+    nothing about the file.
     """
     database = Database(path, synchronous=FILES[path.name])
     try:
         answers = [str(row[0]) for row in database.read("PRAGMA quick_check(5)")]
+    except StorageError as fault:
+        if not _is_damage(fault.__cause__):
+            raise
+        return [fault.message]
     finally:
         database.close()
     return [] if answers == ["ok"] else answers
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    """Whether SQLite says that it is no database, or a malformed one."""
+    # The extended codes keep the plain one in their low byte.
+    code = error.sqlite_errorcode & 0xFF if isinstance(error, sqlite3.Error) else None
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def why_not_anew(folder: Path) -> str:

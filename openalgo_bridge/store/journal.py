@@ -17,16 +17,17 @@ from openalgo_bridge.clock import to_ms
 from openalgo_bridge.errors import Conflict, Invalid, NotFound
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor
-from openalgo_bridge.model.guards import Guard
+from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import BrokerRequest, CancelAllRequest, CloseRequest, Ref
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket, TicketDraft, child_ref, operation_of, order_of
-from openalgo_bridge.store import claims, guards
+from openalgo_bridge.store import carried_over, claims, guards
 from openalgo_bridge.store import journal_rows as rows
+from openalgo_bridge.store.carried_over import Doubt
 from openalgo_bridge.store.claims import Reservation
-from openalgo_bridge.store.guards import Unspent
-from openalgo_bridge.store.journal_reads import REVISED, JournalOrder, JournalReads, order_by_id, ticket_of
+from openalgo_bridge.store.guards import Premises
+from openalgo_bridge.store.journal_reads import REFUSED, REVISED, JournalOrder, JournalReads, order_by_id, ticket_of
 from openalgo_bridge.store.journal_rows import Settlement
 
 __all__ = ["BROKER", "LOOK_UP", "RESTART", "Interrupted", "Journal", "Settlement"]
@@ -55,29 +56,35 @@ class Journal(JournalReads):
     # -- what is asked for ---------------------------------------------------------------------------
 
     def release(
-        self, draft: TicketDraft, *, reserve: Reservation | None = None, unspent: Unspent | None = None
+        self, draft: TicketDraft, *, reserve: Reservation | None = None, premises: Premises | None = None
     ) -> tuple[Ticket, SendPermit[BrokerRequest]]:
         """Accept a ticket that may go at once: accepted, planned and sending in one commit.
 
         ``reserve`` says that it is a proven exit. Raises Conflict, whose message says why it must be held, when a
         mode is not the draft's any more, when an order in its symbol is in doubt, when the reservation does not fit, or
-        when what was ``unspent`` of the day is spent; Denied while the kill switch is on.
+        when one of the ``premises`` is not true any more; Denied while the kill switch is on.
         """
         now, by = self._clock.now(), draft.origin.source
         with self._db.transaction() as db:
             claims.check_kill_switch(db, draft.operation, reserve)
             claims.check_modes(db, draft)
-            claims.check_doubts(db, draft, reserve)
+            claims.check_doubts(db, draft, reserve, now)
             claims.check_reservation(db, draft.order, draft.trading_mode, reserve)
-            guards.check_unspent(db, draft, unspent)
+            guards.check_premises(db, draft, premises, reserve, now)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
             permit = _send_whole(db, ticket_id, draft, now, by)
         return _fresh(ticket_id, draft, TicketState.RELEASED, now), permit
 
-    def hold(self, draft: TicketDraft, *, expires_at: datetime | None, reason: str) -> Ticket:
-        """Accept a ticket that waits for the person."""
+    def hold(
+        self, draft: TicketDraft, *, expires_at: datetime | None, reason: str, limits: GuardSettings | None = None
+    ) -> Ticket:
+        """Accept a ticket that waits for the person.
+
+        Raises Conflict where ``limits`` stop the same signal from coming twice, and it came meanwhile.
+        """
         now = self._clock.now()
         with self._db.transaction() as db:
+            guards.check_signal(db, draft, limits, now)
             ticket_id = rows.accept(db, draft, TicketState.HELD, now, draft.origin.source, reason, expires_at)
         return _fresh(ticket_id, draft, TicketState.HELD, now, expires_at, reason)
 
@@ -101,18 +108,25 @@ class Journal(JournalReads):
     # -- what the person decides ---------------------------------------------------------------------
 
     def approve(
-        self, ticket_id: int, shown: str, *, by: Actor, reserve: Reservation | None = None
+        self,
+        ticket_id: int,
+        shown: str,
+        *,
+        by: Actor,
+        reserve: Reservation | None = None,
+        premises: Premises | None = None,
     ) -> tuple[Ticket, SendPermit[BrokerRequest]]:
         """Take a held ticket once and make its order ``sending``, in one commit.
 
         ``shown`` is the :attr:`Ticket.shown` of the page the person looked at. Raises NotFound; Conflict when the
-        ticket was decided, has expired, is not what was shown, or when ``reserve`` does not fit; Denied while the
-        kill switch is on. The ticket then is as it was.
+        ticket was decided, has expired, is not what was shown, and where :meth:`release` does, but for the modes,
+        which the person's word stands above; Denied while the kill switch is on. The ticket then is as it was.
         """
         now = self._clock.now()
         with self._db.transaction() as db:
             ticket = _approved(db, ticket_id, shown, reserve, now, by)
             claims.check_reservation(db, ticket.order, ticket.trading_mode, reserve)
+            guards.check_premises(db, ticket, premises, reserve, now)
             return ticket, _send_whole(db, ticket_id, ticket, now, by.name)
 
     def approve_plan(
@@ -132,6 +146,16 @@ class Journal(JournalReads):
             ticket = _as_shown(db, ticket_id, shown, now)
             rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.REJECTED, now, by.name, reason)
             return ticket
+
+    def refuse(self, ticket_id: int, *, guard: str, reason: str) -> None:
+        """Write down that a guard refused what was approved. It stays held: the person may change it, or the limit.
+
+        Raises NotFound, and Conflict when it is not held any more.
+        """
+        now = self._clock.now()
+        with self._db.transaction() as db:
+            _undecided(db, ticket_id, now)
+            rows.record(db, ticket_id, now, f"guard {guard}", (TicketState.HELD, REFUSED, reason))
 
     def revise(self, ticket_id: int, shown: str, request: BrokerRequest, *, by: Actor) -> Ticket:
         """Change what a held ticket asks for; it stays held and must be shown again. Raises as :meth:`reject`.
@@ -214,6 +238,13 @@ class Journal(JournalReads):
                 rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.EXPIRED, now, _CLOCK.name, reason)
         return len(late)
 
+    def carry_over(self, doubt: Doubt, *, by: Actor) -> bool:
+        """Let an order of another journal, which a restore replaces with this one, be in doubt here too, before this
+        one is interrupted. False when it is here already, in doubt or found out.
+        """
+        with self._db.transaction() as db:
+            return carried_over.take_in(db, doubt, self._clock.now(), by.name)
+
     def interrupt(self) -> Interrupted:
         """The rules of a restart (design 4), in one commit. A restart never sends.
 
@@ -261,6 +292,8 @@ def _fresh(
         expires_at=expires_at,
         decided_at=None if state is TicketState.HELD else now,
         price_then=draft.price_then,
+        is_exit=draft.is_exit,
+        signal=draft.signal,
     )
 
 
@@ -315,6 +348,7 @@ def _approved(
 ) -> Ticket:
     ticket = _as_shown(db, ticket_id, shown, now)
     claims.check_kill_switch(db, ticket.operation, reserve)
+    claims.check_doubts(db, ticket, reserve, now)
     rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.APPROVED, now, by.name)
     rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)
     return ticket

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.errors import NotFound
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.order import (
+    Action,
     BrokerOrderId,
     BrokerRequest,
     ModifyRequest,
@@ -26,11 +27,14 @@ from openalgo_bridge.store import claims
 from openalgo_bridge.store.claims import OPEN_ORDERS, Watermark
 from openalgo_bridge.store.database import Database, Row
 
-# A call of a broker ends long before; what is still sending then was interrupted.
-_LONGEST_SENDING = timedelta(minutes=2)
+_LAST = 20_000
+"""How many of the last tickets or orders are looked at where no index leads to what is asked for."""
 
 REVISED = "revised"
 """The event of a held ticket that the person changed; its state stays held."""
+
+REFUSED = "refused"
+"""The event of a held ticket that the person approved and a guard refused; its state stays held."""
 
 _ORDERS = "SELECT orders.*, ticket.trading_mode FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
 STILL_OPEN = "(expires_at IS NULL OR expires_at > :now)"
@@ -60,8 +64,8 @@ class JournalOrder:
 class Event:
     """One move of a ticket (``order_id`` None) or of one of its orders.
 
-    ``state`` is ``revised`` where a held ticket was changed. ``was`` and ``by`` (who caused it) are empty in what was
-    written before the journal kept them.
+    ``state`` is ``revised`` where a held ticket was changed, and ``refused`` where a guard did not let it go. ``was``
+    and ``by`` (who caused it) are empty in what was written before the journal kept them.
     """
 
     at: datetime
@@ -86,16 +90,9 @@ class JournalReads:
             raise NotFound(f"There is no ticket {ticket_id}.")
         return ticket_of(row)
 
-    def tickets(
-        self, *, states: Sequence[TicketState] = (), before: int | None = None, limit: int = 50
-    ) -> list[Ticket]:
-        """Newest first, paged by key: pass the last id as ``before``."""
-        wanted = list(states) or list(TicketState)
-        rows = self._db.read(
-            f"SELECT * FROM ticket WHERE state IN ({_marks(wanted)}) AND id < ? ORDER BY id DESC LIMIT ?",
-            (*wanted, before if before is not None else 1 << 62, limit),
-        )
-        return [ticket_of(row) for row in rows]
+    def tickets(self, limit: int = 50) -> list[Ticket]:
+        """The newest first."""
+        return [ticket_of(row) for row in self._db.read("SELECT * FROM ticket ORDER BY id DESC LIMIT ?", (limit,))]
 
     def held(self, limit: int = 200) -> list[Ticket]:
         """What waits for the person and may still be decided, in the order it arrived."""
@@ -168,9 +165,30 @@ class JournalReads:
         """Orders of which only the person can say what became of them, oldest first."""
         return self._in_doubt("orders.state = 'parked'")
 
+    def doubts(self) -> list[JournalOrder]:
+        """Orders that may be at the broker without anybody knowing, those being sent among them, oldest first."""
+        return self._in_doubt("orders.state IN ('sending', 'unknown', 'parked')")
+
     def _in_doubt(self, which: str) -> list[JournalOrder]:
         rows = self._db.read(f"{_ORDERS} WHERE {OPEN_ORDERS} AND {which} ORDER BY orders.id")
         return [_order_of(row) for row in rows]
+
+    def landed_after_cancel_all(self, *, source: str, strategy: str, since: datetime) -> list[JournalOrder]:
+        """Orders that were accepted before the newest ticket of ``source`` and ``strategy`` that cancels everything,
+        and became known to be at the broker after ``since``, without anybody having tried to withdraw them since.
+        """
+        sql = (
+            f"{_ORDERS} WHERE orders.id > (SELECT max(id) FROM orders) - :last AND orders.operation = 'placeorder'"
+            " AND orders.state = 'sent' AND orders.changed_at >= :since"
+            " AND orders.ticket_id < (SELECT max(id) FROM ticket AS stop WHERE stop.operation = 'cancelallorder'"
+            " AND stop.source = :source AND stop.strategy = :strategy AND stop.created_at >= :since"
+            " AND stop.trading_mode = ticket.trading_mode)"
+            " AND NOT EXISTS (SELECT 1 FROM orders AS later WHERE later.id > orders.id"
+            " AND later.operation = 'cancelorder'"
+            " AND json_extract(later.request, '$.broker_order_id') = orders.broker_order_id) ORDER BY orders.id"
+        )
+        named = {"source": source, "strategy": strategy, "since": to_ms(since), "last": _LAST}
+        return [_order_of(row) for row in self._db.read(sql, named)]
 
     def was_changed_later(self, order: JournalOrder) -> bool:
         """Whether a later message about the same order may have overwritten what this change asked for."""
@@ -188,6 +206,17 @@ class JournalReads:
         with self._db.snapshot() as db:
             return claims.watermark(db, order, trading_mode)
 
+    def has_other_side(self, order: OrderRequest, mode: TradingMode) -> bool:
+        """Whether any of the last tickets let an order go that ``order`` could be the exit of."""
+        other = Action.BUY if order.action is Action.SELL else Action.SELL
+        sql = (
+            "SELECT 1 FROM ticket WHERE symbol = :symbol AND id > (SELECT max(id) FROM ticket) - :last"
+            " AND state = 'released' AND operation = 'placeorder' AND trading_mode = :mode"
+            " AND exchange = :exchange AND product = :product AND action = :other LIMIT 1"
+        )
+        named = {"symbol": order.symbol, "exchange": order.exchange, "product": order.product}
+        return self._db.read_one(sql, {**named, "mode": mode, "other": other, "last": _LAST}) is not None
+
     def newest_ticket(self) -> int:
         """The id of the ticket that arrived last; 0 where there is none."""
         row = self._db.read_one("SELECT max(id) AS id FROM ticket")
@@ -201,11 +230,8 @@ class JournalReads:
 
     def in_doubt_count(self) -> int:
         """How many orders the person should know about: unknown, parked, or sending for far too long."""
-        row = self._db.read_one(
-            f"SELECT count(*) AS n FROM orders WHERE {OPEN_ORDERS}"
-            " AND (state IN ('unknown', 'parked') OR (state = 'sending' AND changed_at < ?))",
-            (to_ms(self._clock.now() - _LONGEST_SENDING),),
-        )
+        sql = f"SELECT count(*) AS n FROM orders WHERE {claims.IN_DOUBT}"
+        row = self._db.read_one(sql, {"overdue": claims.overdue(self._clock.now())})
         return int(row["n"]) if row else 0
 
     def events(self, ticket_id: int) -> list[Event]:
@@ -250,6 +276,8 @@ def ticket_of(row: Row) -> Ticket:
         expires_at=None if row["expires_at"] is None else from_ms(row["expires_at"]),
         decided_at=None if row["decided_at"] is None else from_ms(row["decided_at"]),
         price_then=Decimal(row["price_then"]) if row["price_then"] else None,
+        is_exit=bool(row["is_exit"]),
+        signal=row["signal"],
     )
 
 

@@ -38,8 +38,8 @@ def accept(
     """A new ticket with its first two events: accepted, and what became of it in the same breath."""
     row = db.execute(
         "INSERT INTO ticket (ref, operation, request, order_mode, trading_mode, source, strategy, request_id,"
-        " state, reason, created_at, expires_at, decided_at, price_then, asked, symbol, exchange, action,"
-        f" product) VALUES ({', '.join('?' * 19)})",
+        " state, reason, created_at, expires_at, decided_at, price_then, asked, is_exit, signal, symbol,"
+        f" exchange, action, product) VALUES ({', '.join('?' * 21)})",
         (
             draft.ref,
             draft.operation,
@@ -56,6 +56,8 @@ def accept(
             None if state is TicketState.HELD else to_ms(now),
             "" if draft.price_then is None else str(draft.price_then),
             draft.origin.asked,
+            int(draft.is_exit),
+            draft.signal,
             *_searched(draft.order),
         ),
     )

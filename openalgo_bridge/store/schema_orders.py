@@ -147,6 +147,52 @@ def m014_asked(db: sqlite_utils.Database) -> None:
     )
 
 
+def m016_idempotency_by_key(db: sqlite_utils.Database) -> None:
+    """A call is told by its endpoint and its key alone: one account, whose API key may be regenerated between a call
+    and the same call again. Of rows that become one the newest is kept.
+    """
+    db.execute("ALTER TABLE idempotency RENAME TO idempotency_former")
+    db.execute("DROP INDEX idempotency_by_time")
+    db.execute(
+        """CREATE TABLE idempotency (
+            id INTEGER PRIMARY KEY,
+            endpoint TEXT NOT NULL,
+            key TEXT NOT NULL,
+            body_digest BLOB NOT NULL,
+            request_id TEXT NOT NULL,
+            after_ticket INTEGER NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('running', 'done')),
+            status INTEGER,
+            answer TEXT,
+            created_at INTEGER NOT NULL,
+            UNIQUE (endpoint, key),
+            CHECK ((state = 'done') = (status IS NOT NULL)),
+            CHECK ((state = 'done') = (answer IS NOT NULL))
+        ) STRICT"""
+    )
+    db.execute(
+        """INSERT INTO idempotency
+            SELECT id, endpoint, key, body_digest, request_id, after_ticket, state, status, answer, created_at
+            FROM idempotency_former WHERE id IN (SELECT max(id) FROM idempotency_former GROUP BY endpoint, key)"""
+    )
+    db.execute("DROP TABLE idempotency_former")
+    db.execute("CREATE INDEX idempotency_by_time ON idempotency (created_at)")
+
+
+def m015_arrival(db: sqlite_utils.Database) -> None:
+    """What a ticket was when it arrived, whatever the person changes while it waits.
+
+    ``is_exit``: it went against a position and not past it. ``signal`` is a digest of what it asked for, by which the
+    same signal is known again; empty for what is no new order, and for what was written before.
+    """
+    db.execute("ALTER TABLE ticket ADD COLUMN is_exit INTEGER NOT NULL DEFAULT 0 CHECK (is_exit IN (0, 1))")
+    db.execute("ALTER TABLE ticket ADD COLUMN signal TEXT NOT NULL DEFAULT ''")
+    db.execute(
+        """CREATE TRIGGER ticket_arrived BEFORE UPDATE OF is_exit, signal ON ticket
+            BEGIN SELECT RAISE(ABORT, 'what a ticket arrived as never changes'); END"""
+    )
+
+
 def _read_out(db: sqlite_utils.Database, table: str, name: str, kind: str, otherwise: str) -> None:
     """A column with a field of the request: of the order itself, or of the order that a change shall lead to."""
     db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind} NOT NULL DEFAULT {otherwise}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,6 +24,8 @@ SESSION_LIFE = timedelta(hours=12)
 
 _SEEN_EVERY = timedelta(minutes=1)
 _CLOCK_TOLERANCE = timedelta(minutes=2)
+_PATIENCE_MS = 1000
+"""Of an answer that is ready: what it did is done, and is in the journal."""
 _LONGEST_TEXT = 200
 _NUMBER_BITS = 53
 
@@ -90,23 +93,33 @@ class Sessions:
         )
         return [_session(row) for row in rows]
 
-    def save(self, number: int, content: str) -> bool:
-        """Keep new content. False when the session has ended: a slow request never revives it after a logout.
+    def save(self, number: int, change: Callable[[str], str], *, new_id_hash: bytes | None = None) -> bool:
+        """Keep what ``change`` makes of the content as it is now, which another tab may have changed meanwhile.
 
-        A second click that began under the former id is no slow request: it finds its session all the same.
+        False when the session has ended: a slow request never revives it after a logout. A second click that began
+        under the former id is no slow request: it finds its session all the same. ``new_id_hash`` is for a step-up:
+        a new id in the same commit, so that what it opened is never open under the former one. The end stays.
         """
-        return self._db.write("UPDATE session SET content = ? WHERE id = ?", (content, number)) == 1
-
-    def rotate(self, number: int, new_id_hash: bytes) -> bool:
-        """Give a living session a new id and keep its end, for a step-up. False when it has ended."""
-        sql = "UPDATE session SET id_hash = ? WHERE id = ? AND expires_at > ?"
-        return self._db.write(sql, (new_id_hash, number, self._clock.now_ms())) == 1
+        with self._db.transaction(wait_ms=_PATIENCE_MS) as db:
+            sql = "SELECT content FROM session WHERE id = ? AND expires_at > ?"
+            row = db.execute(sql, (number, self._clock.now_ms())).fetchone()
+            if row is None:
+                return False
+            db.execute(
+                "UPDATE session SET content = ?, id_hash = coalesce(?, id_hash) WHERE id = ?",
+                (change(row["content"]), new_id_hash, number),
+            )
+        return True
 
     def touch(self, session: Session) -> None:
-        """Note that the person did something; costs a write at most once a minute. Not for background polls."""
+        """Note that the person did something; costs a write at most once a minute. Not for background polls.
+
+        Waits for nobody: raises StorageError where somebody else writes just now, and the next page notes it.
+        """
         now = self._clock.now()
         if now - session.seen_at >= _SEEN_EVERY:
-            self._db.write("UPDATE session SET seen_at = ? WHERE id = ?", (to_ms(now), session.number))
+            with self._db.transaction(wait_ms=0) as db:
+                db.execute("UPDATE session SET seen_at = ? WHERE id = ?", (to_ms(now), session.number))
 
     def delete(self, number: int) -> None:
         """End a session, whatever its id is by now. Effective for the next request."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.model.order import Action, Exchange
@@ -44,10 +43,13 @@ class TicketFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """What waits for the person: how many tickets, and the id of the one that arrived last (0: none)."""
+    """What waits for the person: how many tickets, the id of the one that arrived last (0: none), and how many of them
+    would take a position down: it stays open until the person decides.
+    """
 
     count: int
     latest: int
+    exits: int
 
 
 class TicketLists:
@@ -93,10 +95,13 @@ class TicketLists:
     def queue(self) -> Queue:
         """In one read, for every page and every few seconds. Expires nothing: it only does not count it."""
         row = self._db.read_one(
-            f"SELECT count(*) AS n, coalesce(max(id), 0) AS latest FROM ticket WHERE state = 'held' AND {STILL_OPEN}",
+            "SELECT count(*) AS n, coalesce(max(id), 0) AS latest, coalesce(sum(is_exit), 0) AS exits FROM ticket"
+            f" WHERE state = 'held' AND {STILL_OPEN}",
             {"now": self._clock.now_ms()},
         )
-        return Queue(count=0, latest=0) if row is None else Queue(count=row["n"], latest=row["latest"])
+        if row is None:
+            return Queue(count=0, latest=0, exits=0)
+        return Queue(count=row["n"], latest=row["latest"], exits=row["exits"])
 
     def counts(self, wanted: TicketFilter) -> dict[TicketState, int]:
         """How many tickets are in each state, in one read. State and tab of the filter are left aside."""
@@ -125,7 +130,7 @@ class TicketLists:
 
     def _as_of_now(self, rows: Iterable[Row]) -> list[Ticket]:
         now = self._clock.now()
-        return [_expired(ticket, now) for ticket in map(ticket_of, rows)]
+        return [ticket_of(row).as_of(now) for row in rows]
 
     def _where(self, wanted: TicketFilter) -> tuple[list[str], Mapping[str, object]]:
         """The conditions, from the fixed names of the filter's own fields, and the values to bind."""
@@ -137,11 +142,6 @@ class TicketLists:
                 where.append(_condition(field.name, value))
                 values[field.name] = value
         return where, values
-
-
-def _expired(ticket: Ticket, now: datetime) -> Ticket:
-    is_overdue = ticket.state is TicketState.HELD and ticket.expires_at is not None and ticket.expires_at <= now
-    return replace(ticket, state=TicketState.EXPIRED, decided_at=ticket.expires_at) if is_overdue else ticket
 
 
 def _condition(name: str, value: object) -> str:

@@ -126,11 +126,6 @@ class TrafficLog:
         sql = f"SELECT * FROM call WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"
         return [_call(row) for row in self._db.read(sql, (*parameters, limit))]
 
-    def latest_id(self) -> int:
-        """The id of the newest call, 0 when there is none."""
-        row = self._db.read_one("SELECT max(id) AS latest FROM call")
-        return int(row["latest"] or 0) if row else 0
-
 
 def _clean(text: str) -> str:
     """Keys and what could be one out (security T8), control characters out, and no more than fits a screen."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Denied, Invalid
 from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.guards import Guard
 from openalgo_bridge.model.order import (
     BrokerRequest,
@@ -18,14 +21,15 @@ from openalgo_bridge.model.order import (
     OrderRequest,
     Product,
 )
-from openalgo_bridge.model.redaction import redact
+from openalgo_bridge.model.redaction import noted
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.trading import closing, guards, validation
+from openalgo_bridge.trading import closing, exits, guards, orders, validation
 from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
 
-_LONGEST_REASON = 200
+_DECIDED = {TicketState.APPROVED, TicketState.RELEASED, TicketState.REJECTED}
+_log = logging.getLogger(__name__)
 _MENDED_BY: Mapping[str, str] = {
     Guard.MAXIMUM_QUANTITY: "quantity",
     Guard.ORDER_VALUE: "quantity",
@@ -102,10 +106,27 @@ def _approve_message(desk: Desk, held: Ticket, request: BrokerRequest, shown: st
     desk.doors.admit(held.operation)
     validation.check(desk.store.instruments, request)
     broker = desk.broker(held.trading_mode)
-    with clearance(desk, broker, held.operation):
-        reserve = guards.check_approval(desk, broker, held)
-        approved, permit = desk.store.journal.approve(held.id, shown, by=by, reserve=reserve)
+    if isinstance(request, ModifyRequest):
+        orders.check_target(broker, request)
+    is_exit = partial(exits.is_proven, desk, broker, request, held.trading_mode)
+    with clearance(desk, broker, held.operation, is_exit=is_exit):
+        try:
+            passage = guards.check_approval(desk, broker, held)
+            approved, permit = desk.store.journal.approve(
+                held.id, shown, by=by, reserve=passage.reserve, premises=passage.premises
+            )
+        except Denied as refusal:
+            _write_down(desk, held, refusal)
+            raise
         return carry_out(desk, broker, approved, permit)
+
+
+def _write_down(desk: Desk, held: Ticket, refusal: Denied) -> None:
+    """The person must hear which guard said no even when it cannot be written, or somebody decided meanwhile."""
+    try:
+        desk.store.journal.refuse(held.id, guard=refusal.guard, reason=refusal.reason)
+    except BridgeError:
+        _log.exception("ticket %s: the refusal of guard %s could not be written down", held.id, refusal.guard)
 
 
 def approve_many(
@@ -113,24 +134,58 @@ def approve_many(
 ) -> Iterator[Verdict]:
     """Approve each ``(ticket id, shown)`` in the order in which the tickets arrived (behaviour W2.5).
 
-    One refusal does not undo what went before it; ``stop_at_refusal`` leaves the rest held.
+    One refusal does not undo what went before it; ``stop_at_refusal`` leaves the rest held, also after what is in
+    doubt: a broker that hangs would turn each of them into a doubt. What somebody else decided before is no refusal.
     """
     for ticket_id, shown in sorted(chosen):
-        try:
-            yield Verdict(ticket_id=ticket_id, result=approve(desk, ticket_id, shown, by=by))
-        except BridgeError as refusal:
-            yield Verdict(ticket_id=ticket_id, refusal=refusal)
-            if stop_at_refusal:
-                return
+        verdict = _verdict(desk, ticket_id, shown, by)
+        yield verdict
+        if stop_at_refusal and not _went_well(desk, verdict):
+            return
+
+
+def _verdict(desk: Desk, ticket_id: int, shown: str, by: Actor) -> Verdict:
+    try:
+        return Verdict(ticket_id=ticket_id, result=approve(desk, ticket_id, shown, by=by))
+    except BridgeError as refusal:
+        return Verdict(ticket_id=ticket_id, refusal=refusal)
+
+
+def _went_well(desk: Desk, verdict: Verdict) -> bool:
+    """False also where nobody can tell: the person wants to look before more is sent."""
+    match verdict.result:
+        case Sent() as sent:
+            return _is_taken(desk, sent)
+        case Report() as report:
+            return report.is_done
+        case InDoubt():
+            return False
+    return isinstance(verdict.refusal, Conflict) and _was_decided(desk, verdict.ticket_id)
+
+
+def _is_taken(desk: Desk, sent: Sent) -> bool:
+    """A broker may take an order and refuse it a moment later, in its book."""
+    try:
+        there = desk.broker(sent.ticket.trading_mode).order(sent.broker_order_id)
+    except BridgeError:
+        return False
+    return there is not None and there.status is not OrderStatus.REJECTED
+
+
+def _was_decided(desk: Desk, ticket_id: int) -> bool:
+    try:
+        return desk.store.journal.ticket(ticket_id).state in _DECIDED
+    except BridgeError:
+        return False
 
 
 def reject(desk: Desk, ticket_id: int, shown: str, reason: str, *, by: Actor) -> Ticket:
     """The person turns a held ticket down. Raises NotFound, Conflict or StorageError.
 
-    A key in the reason is not kept. It is taken out before the reason is cut: a part of a key is no key to see.
+    A key in the reason is not kept.
     """
     desk.store.journal.expire_held()
-    told = redact(reason.strip())[:_LONGEST_REASON] or "Rejected by the trader."
+    told = noted(reason) or "Rejected by the trader."
     return desk.store.journal.reject(ticket_id, shown, told, by=by)
 
 
@@ -157,7 +212,7 @@ def _check_limits(desk: Desk, wanted: Ticket) -> None:
     except Denied as refusal:
         field = _MENDED_BY.get(refusal.guard)
         if field is not None:
-            raise Invalid.of({field: [refusal.message]}) from refusal
+            raise Invalid.of({field: [refusal.reason]}) from refusal
     except (Conflict, BrokerError):
         # In doubt, or a limit that cannot be read just now: the approval asks again, and fails closed.
         return
@@ -169,6 +224,8 @@ def _revised(held: Ticket, revision: Revision) -> OrderRequest | ModifyRequest:
         raise Invalid.of({"quantity": ["Quantity must be at least 1."]})
     if held.order is None:
         raise Invalid(f"{held.operation} has no order that could be changed.")
+    if isinstance(held.request, ModifyRequest) and revision.product is not held.order.product:
+        raise Invalid.of({"product": ["The product of an order that is at the broker cannot be changed."]})
     order = replace(
         held.order,
         quantity=revision.quantity,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from openalgo_bridge.brokers.base import Broker, Capabilities
-from openalgo_bridge.errors import Busy, NotAsked
+from openalgo_bridge.errors import BridgeError, Busy, NotAsked, NotSent
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, Position, Quote, Trade
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
@@ -21,13 +21,19 @@ from openalgo_bridge.model.permit import SendPermit
 ReadT = TypeVar("ReadT")
 
 KEPT_FOR_CANCELS = 2
-"""Of the threads that orders and reads may not take, how many may be inside a cancel."""
+"""Of the threads that entries and reads may not take, how many may be inside a cancel or an exit."""
+
+_LEFT_BY_EXITS = 1
+"""Of these, how many an exit leaves free: closings that hang must not keep a cancel out."""
+
+_EXITS_WAITING = 2
+_PATIENCE_S = 0.5
 
 _BUSY = "Not sent, busy: too many requests are waiting for the broker. Ask again in a moment."
 
 
 class Budget:
-    """``slots`` requests at once, and a few cancels beyond. Thread-safe.
+    """``slots`` requests at once, and a few cancels and exits beyond. Thread-safe.
 
     A thread that has a slot has it for everything it does until it gives it back.
     """
@@ -35,16 +41,21 @@ class Budget:
     def __init__(self, slots: int) -> None:
         self._free = slots
         self._kept = KEPT_FOR_CANCELS
-        self._lock = threading.Lock()
+        self._waiting = 0
+        self._freed = threading.Condition()
         self._local = threading.local()
 
     @contextmanager
-    def slot(self, *, is_cancel: bool = False) -> Iterator[None]:
-        """A place at the broker for the length of the block. Never waits. Raises Busy: nothing was sent or read."""
+    def slot(self, *, is_cancel: bool = False, is_exit: bool = False) -> Iterator[None]:
+        """A place at the broker for the length of the block. Raises Busy: nothing was sent or read.
+
+        Only an exit waits for one, half a second at most and before every entry: at a broker that answers, places come
+        back sooner; at one that hangs, those who wait must not be many, nor for long.
+        """
         if getattr(self._local, "has_slot", False):
             yield
             return
-        is_kept = self._take(is_cancel=is_cancel)
+        is_kept = self._take(is_cancel=is_cancel, is_exit=is_exit)
         self._local.has_slot = True
         try:
             yield
@@ -52,29 +63,36 @@ class Budget:
             self._local.has_slot = False
             self._give_back(is_kept=is_kept)
 
-    def _take(self, *, is_cancel: bool) -> bool:
-        """Whether it is one of those kept for cancels."""
-        with self._lock:
-            if self._free > 0:
+    def _take(self, *, is_cancel: bool, is_exit: bool) -> bool:
+        """Whether it is one of those kept for cancels and exits."""
+        to_leave = 0 if is_cancel else _LEFT_BY_EXITS
+        with self._freed:
+            if is_exit and self._waiting < _EXITS_WAITING:
+                self._waiting += 1
+                self._freed.wait_for(lambda: self._free > 0 or self._kept > to_leave, _PATIENCE_S)
+                self._waiting -= 1
+            if self._free > 0 and (is_cancel or is_exit or not self._waiting):
                 self._free -= 1
                 return False
-            if is_cancel and self._kept > 0:
+            if (is_cancel or is_exit) and self._kept > to_leave:
                 self._kept -= 1
                 return True
         raise Busy(_BUSY)
 
     def _give_back(self, *, is_kept: bool) -> None:
-        with self._lock:
+        with self._freed:
             if is_kept:
                 self._kept += 1
             else:
                 self._free += 1
+            self._freed.notify_all()
 
 
 class BoundedBroker:
     """A broker of which only as many requests at once may ask anything as there are slots.
 
     A read without a place raises NotAsked, which is a broker's error, so that a page shows what we know ourselves.
+    So is whatever an adapter raises while it reads: nobody behind this has to expect more than a BridgeError.
     """
 
     def __init__(self, inner: Broker, budget: Budget) -> None:
@@ -135,4 +153,12 @@ class BoundedBroker:
                 held.enter_context(self._budget.slot())
             except Busy as busy:
                 raise NotAsked("Not asked: too many requests are waiting for the broker.") from busy
-            return read()
+            try:
+                return read()
+            except BridgeError:
+                raise
+            except BaseException as fault:
+                # Listed in tests/test_architecture.py; a panic of a compiled SDK is no Exception. The caller judges
+                # what cannot be read: it holds an order, keeps the doors safe, leaves an order in doubt; but it stops
+                # no closing and no timer.
+                raise NotSent(f"{self.name} could not be read: {type(fault).__name__}.") from fault

@@ -8,7 +8,7 @@ exit, proven from a fresh reading: whatever fills meanwhile, it never takes a po
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from openalgo_bridge.brokers.base import Broker
@@ -18,6 +18,7 @@ from openalgo_bridge.model import exits
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder, Position
 from openalgo_bridge.model.order import (
+    BrokerOrderId,
     BrokerRequest,
     CancelAllRequest,
     CancelRequest,
@@ -35,14 +36,12 @@ from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import routing
 from openalgo_bridge.trading.exits import prove
-from openalgo_bridge.trading.orders import Held, check_grant, draft_of
+from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, draft_of
 from openalgo_bridge.trading.routing import Route
-from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
-
-PAGE = "page"
-"""The source of what the trader himself asks for at this PC: his click is the approval."""
+from openalgo_bridge.trading.sending import InDoubt, Sent, by_itself, carry_out, clearance
 
 _NO_EXIT = "Not sent: other orders already close this position, or it changed meanwhile. Look at it again."
+NOT_WITHDRAWN = "Not withdrawn: nobody knows yet whether it is there."
 _CLOSING = Actor(name="closing")
 _log = logging.getLogger(__name__)
 
@@ -98,36 +97,77 @@ def cancel_all(desk: Desk, wanted: CancelAllRequest, origin: Origin, mode: Tradi
     """Withdraw every order that is working at the broker, whatever the modes and the guards say.
 
     ``mode`` is the current trading mode unless it is given. Raises StorageError, and a BrokerError when the broker
-    cannot say what is working; a withdrawal that fails is in the report.
+    cannot say what is working; a withdrawal that fails is in the report, and so is, by our reference, an order that
+    may still come to be there.
     """
     desk.doors.admit(Operation.CANCEL_ALL)
     mode = mode or desk.store.preferences.trading_mode()
     broker = desk.broker(mode)
     draft = draft_of(desk, wanted, origin, mode, routing.rules(desk).order_mode)
     with desk.budget.slot(is_cancel=True):
-        working = [each for each in broker.order_book() if each.status.is_working and _is_meant(wanted, each.request)]
+        # The journal first: what arrives between the two readings shows in the second.
+        on_their_way = desk.store.journal.doubts()
+        book = broker.order_book()
+        working = [each for each in book if each.status.is_working and _is_meant(wanted, each.request)]
         ticket, planned = desk.store.journal.plan(draft, [_withdrawal(each) for each in reversed(working)])
-        return _carried_out(desk, broker, ticket, planned)
+        report = _carried_out(desk, broker, ticket, planned)
+    shown = {each.tag for each in book}
+    missing = [each for each in _unseen(on_their_way, ticket) if each.ref not in shown]
+    return replace(report, legs=(*report.legs, *map(_not_withdrawn, missing)))
 
 
-def close(desk: Desk, wanted: CloseRequest, origin: Origin, mode: TradingMode | None = None) -> Report | Held:
+def unseen(desk: Desk, ticket: Ticket) -> list[JournalOrder]:
+    """What a ticket that cancels everything could not withdraw and may still come to be there. Raises StorageError."""
+    return _unseen(desk.store.journal.doubts(), ticket)
+
+
+def _unseen(doubts: Iterable[JournalOrder], ticket: Ticket) -> list[JournalOrder]:
+    wanted = ticket.request
+    if not isinstance(wanted, CancelAllRequest):
+        return []
+    earlier = [each for each in doubts if each.trading_mode is ticket.trading_mode and each.ticket_id < ticket.id]
+    return [each for each in earlier if isinstance(each.request, OrderRequest) and _is_meant(wanted, each.request)]
+
+
+def _not_withdrawn(order: JournalOrder) -> Leg:
+    return Leg(request=CancelRequest(broker_order_id=BrokerOrderId(order.ref)), refusal=NOT_WITHDRAWN)
+
+
+def close(
+    desk: Desk,
+    wanted: CloseRequest,
+    origin: Origin,
+    mode: TradingMode | None = None,
+    *,
+    seen: Mapping[PositionName, int] | None = None,
+) -> Report | Held:
     """Close every position, those of one symbol, or one. Orders that work on the closing side are withdrawn first:
     they would open a position again once it is flat.
 
     In Semi-Auto a program's request waits for the person, unless exits are let through; what the trader himself
-    clicks is never held. Raises as :func:`cancel_all`.
+    clicks is never held. ``seen`` are the positions that a page named beside its button, signed: no other is closed.
+    Raises as :func:`cancel_all`, and Conflict when one of these is on the other side by now, or larger.
     """
     desk.doors.admit(Operation.CLOSE)
     mode = mode or desk.store.preferences.trading_mode()
     check_grant(mode, origin)
     broker = desk.broker(mode)
-    decision = routing.decide_closing(desk)
-    if decision.route is Route.HOLD and origin.source != PAGE:
-        return _hold(desk, draft_of(desk, wanted, origin, mode, OrderMode.SEMI_AUTO), wanted, decision.reason)
-    draft = draft_of(desk, wanted, origin, mode, decision.order_mode)
-    with desk.budget.slot():
-        ticket, planned = desk.store.journal.plan(draft, _closing_messages(desk, broker, wanted))
-        return _carried_out(desk, broker, ticket, planned)
+    reason = ""
+    for _ in range(DECISIONS):
+        decision = routing.decide_closing(desk)
+        reason = decision.reason or reason
+        if decision.route is Route.HOLD and not origin.is_by_hand:
+            break
+        draft = draft_of(desk, wanted, origin, mode, decision.order_mode)
+        with desk.budget.slot(is_exit=True):
+            messages = _closing_messages(desk, broker, wanted, seen)
+            try:
+                ticket, planned = desk.store.journal.plan(draft, messages)
+            except Conflict as refusal:
+                reason = refusal.message
+                continue
+            return _carried_out(desk, broker, ticket, planned)
+    return _hold(desk, draft_of(desk, wanted, origin, mode, OrderMode.SEMI_AUTO), wanted, reason)
 
 
 def messages(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> list[BrokerRequest]:
@@ -136,7 +176,7 @@ def messages(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> list[Broker
     Raises Busy, and a BrokerError when the broker cannot be read.
     """
     broker = desk.broker(mode)
-    with desk.budget.slot():
+    with desk.budget.slot(is_exit=True):
         return _closing_messages(desk, broker, wanted)
 
 
@@ -146,7 +186,7 @@ def approve(desk: Desk, ticket: Ticket, shown: str, *, by: Actor) -> Report:
         raise Invalid(f"Ticket {ticket.id} is no closing of positions.")
     desk.doors.admit(Operation.CLOSE)
     broker = desk.broker(ticket.trading_mode)
-    with desk.budget.slot():
+    with desk.budget.slot(is_exit=True):
         messages = _closing_messages(desk, broker, ticket.request)
         approved, planned = desk.store.journal.approve_plan(ticket.id, shown, messages, by=by)
         return _carried_out(desk, broker, approved, planned)
@@ -155,6 +195,7 @@ def approve(desk: Desk, ticket: Ticket, shown: str, *, by: Actor) -> Report:
 def _hold(desk: Desk, draft: TicketDraft, wanted: CloseRequest, reason: str) -> Held:
     held_for = desk.store.guards.held_for(draft.origin.source)
     expires_at = session_end(wanted.exchange or Exchange.NSE, desk.clock.now(), held_for)
+    draft = replace(draft, is_exit=True)
     return Held(ticket=desk.store.journal.hold(draft, expires_at=expires_at, reason=reason), reason=reason)
 
 
@@ -165,7 +206,7 @@ def _carried_out(desk: Desk, broker: Broker, ticket: Ticket, planned: Sequence[J
 def _attempt(desk: Desk, broker: Broker, ticket: Ticket, order: JournalOrder) -> Leg:
     """Claim one planned order and carry it out. Whatever comes of it, the others still have their turn."""
     try:
-        with clearance(desk, broker, order.operation, urgent=True):
+        with clearance(desk, broker, order.operation, is_exit=by_itself):
             permit = desk.store.journal.claim(order.id, reserve=_proof(desk, broker, ticket, order))
             return Leg(request=order.request, result=carry_out(desk, broker, ticket, permit))
     except BridgeError as refusal:
@@ -194,12 +235,14 @@ def _drop(desk: Desk, order: JournalOrder, reason: str) -> None:
         _log.exception("order %s: that it was not sent could not be written down", order.ref)
 
 
-def _closing_messages(desk: Desk, broker: Broker, wanted: CloseRequest) -> list[BrokerRequest]:
+def _closing_messages(
+    desk: Desk, broker: Broker, wanted: CloseRequest, seen: Mapping[PositionName, int] | None = None
+) -> list[BrokerRequest]:
     """First all withdrawals, then the closing orders, those of short positions first: they are the larger risk, and
     buying back needs no margin.
     """
     working = [each for each in broker.order_book() if each.status.is_working]
-    meant = [each for each in broker.positions() if each.quantity and _is_meant(wanted, each)]
+    meant = _as_seen([each for each in broker.positions() if each.quantity and _is_meant(wanted, each)], seen)
     exits_wanted = [exit_of(each) for each in sorted(meant, key=lambda each: each.quantity > 0)]
     withdrawals = [
         _withdrawal(each)
@@ -207,6 +250,23 @@ def _closing_messages(desk: Desk, broker: Broker, wanted: CloseRequest) -> list[
         if any(exits.is_on_same_side(each.request, wanted_exit) for wanted_exit in exits_wanted)
     ]
     return [*withdrawals, *(slice_ for order in exits_wanted for slice_ in _slices(desk, order))]
+
+
+def _as_seen(positions: Sequence[Position], seen: Mapping[PositionName, int] | None) -> Sequence[Position]:
+    """Those that the person saw, none of them turned or grown since. Raises Conflict."""
+    if seen is None:
+        return positions
+    known = [each for each in positions if name_of(each) in seen]
+    for each in known:
+        before = seen[name_of(each)]
+        if each.quantity * before <= 0 or abs(each.quantity) > abs(before):
+            raise Conflict(f"{each.symbol} is {each.quantity} now, and was {before} when you looked. Nothing was sent.")
+    return known
+
+
+def name_of(position: Position) -> PositionName:
+    """Exchange, symbol and product."""
+    return position.exchange, position.symbol, position.product
 
 
 def exit_of(position: Position) -> OrderRequest:

@@ -7,22 +7,23 @@ not stop what is provably an exit; the proof costs two reads of the broker, so i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
+from itertools import chain
 
 from openalgo_bridge.brokers.base import Broker
-from openalgo_bridge.clock import IST
+from openalgo_bridge.clock import IST, day_in_india, midnight
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid
 from openalgo_bridge.model import guards
+from openalgo_bridge.model.books import Position
 from openalgo_bridge.model.guards import Asked, Facts, Guard, GuardSettings, PositionKey, Refusal
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import ModifyRequest, OrderRequest, TradingMode
-from openalgo_bridge.model.ticket import Origin, Ticket
+from openalgo_bridge.model.order import Action, ModifyRequest, OrderRequest, TradingMode
+from openalgo_bridge.model.ticket import Origin, Ticket, signal_of
 from openalgo_bridge.store.claims import Reservation
-from openalgo_bridge.store.guards import Unspent
+from openalgo_bridge.store.guards import Premises, Signal
 from openalgo_bridge.trading import exits
 
 
@@ -35,11 +36,28 @@ class Obstacle:
     exits_pass: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One order to be judged, and the facts about it (:class:`~openalgo_bridge.model.guards.Facts`).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """Whether an order may go: ``stopped_by`` is what keeps it back.
 
-    A fact is read when a rule first asks for it. ``ticket_id`` is the order's own ticket, once it has one.
+    ``reserve`` says that it goes only because it is an exit; ``premises`` are what the claim must find true still.
+    """
+
+    stopped_by: Obstacle | None = None
+    reserve: Reservation | None = None
+    premises: Premises | None = None
+
+
+_ALARM = "Whether this is an exit cannot be told, because the position cannot be read: {}. Look at it now."
+
+
+@dataclass(kw_only=True)
+class Case:
+    """One order to be judged once, and the facts about it (:class:`~openalgo_bridge.model.guards.Facts`).
+
+    A fact is read when a rule first asks for it; to judge again takes a new case. ``ticket`` is the order's own, once
+    it waited. Of one thread, and without ``cached_property``: that of Python 3.11 has one lock for all cases, and one
+    broker that hangs would keep every other order waiting.
     """
 
     desk: Desk
@@ -49,7 +67,9 @@ class Case:
     instrument: Instrument
     origin: Origin
     mode: TradingMode
-    ticket_id: int | None = None
+    ticket: Ticket | None = None
+    _price: Decimal | None = field(default=None, init=False)
+    _seen: tuple[frozenset[PositionKey], int] | None = field(default=None, init=False)
 
     def asked(self) -> Asked:
         """What the rules look at."""
@@ -59,23 +79,22 @@ class Case:
             instrument=self.instrument,
             now=now,
             time_of_day=now.astimezone(IST).time(),
+            arrived_at=None if self.ticket is None else self.ticket.created_at,
             signal_at=self.origin.signal_at,
             is_change=isinstance(self.request, ModifyRequest),
         )
 
     def last_price(self) -> Decimal:
         """Read once: the rules of one order must not see two prices."""
-        return self._last_price
+        if self._price is None:
+            self._price = self.broker.quote(self.instrument).ltp
+        return self._price
 
     def exposures(self) -> Collection[PositionKey]:
-        """Of the broker's two books, and of what is on its way there."""
-        working = [order.request for order in self.broker.order_book() if order.status.is_working]
-        held = [each for each in self.broker.positions() if each.quantity]
-        return {
-            *((order.exchange, order.symbol, order.product) for order in working),
-            *((each.exchange, each.symbol, each.product) for each in held),
-            *self.desk.store.guards.exposures(self.mode),
-        }
+        """Of what is on its way to the broker, and of its two books. Read once, for the rule and for the claim."""
+        if self._seen is None:
+            self._seen = self._exposed()
+        return self._seen[0]
 
     def profit_of_day(self) -> Decimal:
         """As the broker's funds say."""
@@ -84,31 +103,52 @@ class Case:
 
     def has_orders_of_day(self, number: int) -> bool:
         """Since midnight in IST."""
-        return self.desk.store.guards.has_orders_since(self._midnight(), self.mode, number, but=self.ticket_id)
+        approved = None if self.ticket is None else self.ticket.id
+        return self.desk.store.guards.has_orders_since(self._midnight(), self.mode, number, approved=approved)
 
     def has_equal_signal(self, since: datetime) -> bool:
-        """Among the tickets of the same source and strategy."""
-        known = self.desk.store.guards
-        return known.has_equal_signal(self.order, self.origin, self.mode, since, but=self.ticket_id)
+        """Among the tickets of the same source and strategy. What the trader clicks twice, he wants twice."""
+        signal = self._signal()
+        if self.origin.is_by_hand or not signal.digest:
+            return False
+        return self.desk.store.guards.has_equal_signal(signal, signal.at - since)
 
-    def unspent(self, settings: GuardSettings) -> Unspent | None:
-        """What two orders at once could use up together, to be looked at again in the claim. A change uses nothing."""
-        if isinstance(self.request, ModifyRequest):
-            return None
-        window = settings.duplicate_window
-        equal_since = None if window is None else self.desk.clock.now() - timedelta(seconds=window)
-        return Unspent(day_begin=self._midnight(), most=settings.orders_per_day, equal_since=equal_since)
+    def premises(self, settings: GuardSettings) -> Premises:
+        """What the claim must find true still. Positions are known only where a rule of entries asked for them."""
+        known, last_order_id = self._seen or (frozenset(), 0)
+        return Premises(limits=settings, day_begin=self._midnight(), known=known, last_order_id=last_order_id)
 
     def as_exit(self) -> Reservation | None:
         """The room it may be claimed in as an exit. Raises a BridgeError where nobody can tell."""
         return exits.prove(self.desk, self.broker, self.request, self.mode)
 
-    def _midnight(self) -> datetime:
-        return self.desk.clock.now().astimezone(IST).replace(hour=0, minute=0, second=0, microsecond=0)
+    def _signal(self) -> Signal:
+        digest = signal_of(self.request) if self.ticket is None else self.ticket.signal
+        return Signal(
+            source=self.origin.source,
+            strategy=self.origin.strategy,
+            digest=digest,
+            mode=self.mode,
+            at=self.desk.clock.now() if self.ticket is None else self.ticket.created_at,
+            ticket_id=None if self.ticket is None else self.ticket.id,
+        )
 
-    @cached_property
-    def _last_price(self) -> Decimal:
-        return self.broker.quote(self.instrument).ltp
+    def _midnight(self) -> datetime:
+        return midnight(day_in_india(self.desk.clock.now()))
+
+    def _exposed(self) -> tuple[frozenset[PositionKey], int]:
+        """The place in the journal, its orders in flight, what works at the broker, the positions: in this order, so
+        that what moves from one to the next meanwhile is seen twice, never not at all.
+        """
+        last_order_id = self.desk.store.guards.newest_order()
+        in_flight = self.desk.store.guards.exposures(self.mode)
+        working = {_key(order.request) for order in self.broker.order_book() if order.status.is_working}
+        held = {_key(position) for position in self.broker.positions() if position.quantity}
+        return frozenset(in_flight | working | held), last_order_id
+
+
+def _key(of: OrderRequest | Position) -> PositionKey:
+    return (of.exchange, of.symbol, of.product)
 
 
 def case_of(
@@ -144,29 +184,56 @@ def obstacles(case: Case, settings: GuardSettings) -> Iterator[Obstacle]:
         yield Obstacle(reason=f"Held because order {doubtful} in {case.order.symbol} is in doubt. See the Orders page.")
 
 
-def check_approval(desk: Desk, broker: Broker, ticket: Ticket) -> Reservation | None:
-    """Whether what the trader approves may still go; a reservation where it may only because it is an exit.
+def passage(case: Case, settings: GuardSettings, in_the_way: Iterator[Obstacle]) -> Passage:
+    """The one judgement, of what arrives and of what is approved. Raises StorageError."""
+    first = next(in_the_way, None)
+    if first is None:
+        return Passage(premises=case.premises(settings))
+    if not first.exits_pass:
+        return Passage(stopped_by=first)
+    try:
+        reserve = case.as_exit()
+    except BridgeError as fault:
+        return Passage(stopped_by=Obstacle(reason=_ALARM.format(fault.message)))
+    if reserve is None:
+        return Passage(stopped_by=first)
+    firm = next((each for each in in_the_way if not each.exits_pass), None)
+    return Passage(reserve=reserve, premises=case.premises(settings)) if firm is None else Passage(stopped_by=firm)
+
+
+def check_approval(desk: Desk, broker: Broker, ticket: Ticket) -> Passage:
+    """How what the trader approves may still go.
 
     Raises Denied, naming the guard, Conflict, or Invalid where its symbol is gone: the ticket stays held, for the
-    trader to change it, to reject it, or to move his limit. Raises a BridgeError where the position or the limits
-    cannot be read.
+    trader to change it, to reject it, or to move his limit. Raises a BridgeError where the price or the limits cannot
+    be read.
     """
     request = ticket.request
     if not isinstance(request, OrderRequest | ModifyRequest):
-        return None
-    case = replace(case_of(desk, broker, request, ticket.origin, ticket.trading_mode), ticket_id=ticket.id)
+        return Passage()
+    case = replace(case_of(desk, broker, request, ticket.origin, ticket.trading_mode), ticket=ticket)
     settings = desk.store.guards.load()
-    return _passage(case, (*obstacles(case, settings), *_drift(case, ticket.price_then, settings)))
+    in_the_way = chain(obstacles(case, settings), _drift(case, ticket.price_then, settings))
+    judged = passage(case, settings, in_the_way)
+    if judged.stopped_by is not None:
+        raise _refused(judged.stopped_by)
+    if ticket.is_exit and judged.reserve is None:
+        return replace(judged, reserve=_still_exit(case))
+    return judged
 
 
-def _passage(case: Case, standing: tuple[Obstacle, ...]) -> Reservation | None:
-    if not standing:
-        return None
-    firm = next((each for each in standing if not each.exits_pass), None)
-    reserve = case.as_exit() if firm is None else None
-    if reserve is None:
-        raise _refused(firm or standing[0])
-    return reserve
+def _still_exit(case: Case) -> Reservation:
+    """What came as an exit goes as one, although nothing else stands in its way: others may have closed since."""
+    reserve = exits.measure(case.desk, case.broker, case.request, case.mode)
+    wanted, left = case.order.quantity, reserve.room
+    if wanted <= left:
+        return reserve
+    opened = "short" if case.order.action is Action.SELL else "long"
+    way_out = f"Reject it, or change its quantity to {left}." if left else "Reject it."
+    raise Conflict(
+        f"It arrived as an exit of {wanted}, but only {left} are left to close:"
+        f" approving it would open a {opened} position. {way_out}"
+    )
 
 
 def _judged(

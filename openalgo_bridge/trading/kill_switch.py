@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError
+from openalgo_bridge.errors import BridgeError, StorageError
 from openalgo_bridge.model.audit import Actor
-from openalgo_bridge.model.books import BrokerOrder
-from openalgo_bridge.model.order import BrokerOrderId, CancelAllRequest, CancelRequest, CloseRequest, TradingMode
-from openalgo_bridge.model.redaction import redact
-from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.model.order import CancelAllRequest, CloseRequest, TradingMode
+from openalgo_bridge.model.redaction import noted
+from openalgo_bridge.model.ticket import PAGE, Operation, Origin
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.store.kill_switch import SwitchState
 from openalgo_bridge.store.ticket_lists import TicketFilter
-from openalgo_bridge.trading import closing
+from openalgo_bridge.trading import closing, orders
 from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.trading.targets import Target
 
 STRATEGY = "kill switch"
 """The strategy of the tickets that the switch makes, by which their report is found."""
 
-_LONGEST_REASON = 200
+_ORIGIN = Origin(source=PAGE, strategy=STRATEGY, request_id="", may_trade_live=True)
 _MOST_TICKETS = 50
 _NO_REASON = "no reason noted"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +55,13 @@ def engage(desk: Desk, reason: str, *, cancel_all: bool, close_all: bool, by: Ac
     The switch is on before anything else is tried, and stays on whatever becomes of that. Raises StorageError when it
     cannot be written: then it is not on.
     """
-    # A key is taken out before the reason is cut: a part of a key is no key to see.
-    told = redact(reason.strip())[:_LONGEST_REASON] or _NO_REASON
+    told = noted(reason) or _NO_REASON
     engagement = desk.store.kill_switch.engage(told, by=by)
-    origin = Origin(source=closing.PAGE, strategy=STRATEGY, request_id="", may_trade_live=True)
     cancelled = closed = _Attempts()
     if cancel_all:
-        cancelled = _everywhere(desk, lambda mode: closing.cancel_all(desk, CancelAllRequest(), origin, mode))
+        cancelled = _everywhere(desk, lambda mode: closing.cancel_all(desk, CancelAllRequest(), _ORIGIN, mode))
     if close_all:
-        closed = _everywhere(desk, lambda mode: closing.close(desk, CloseRequest(), origin, mode))
+        closed = _everywhere(desk, lambda mode: closing.close(desk, CloseRequest(), _ORIGIN, mode))
     return Engaged(
         state=engagement.state,
         is_recorded=engagement.is_recorded,
@@ -79,31 +79,51 @@ def release(desk: Desk, *, by: Actor, since: datetime | None = None) -> None:
     desk.store.kill_switch.release(by=by, since=since)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """One message of the switch, and the order at the broker that it withdrew or made, where that can be read."""
+def tried_since(desk: Desk, since: datetime) -> list[JournalOrder]:
+    """The messages with which the switch cancelled and closed since then, oldest first.
 
-    order: JournalOrder
-    there: BrokerOrder | None
-
-
-def tried_since(desk: Desk, since: datetime) -> list[Tried]:
-    """What the switch cancelled and closed since then, as the journal and the brokers say now, oldest first.
-
-    From the journal, so that it is there after a restart and tells what was found out later. Raises StorageError.
+    From the journal, so that they are there after a restart and tell what was found out later. Raises StorageError.
     """
-    ours = TicketFilter(strategy=STRATEGY, source=closing.PAGE)
+    ours = TicketFilter(strategy=STRATEGY, source=PAGE)
     recent = desk.store.ticket_lists.page(ours, limit=_MOST_TICKETS)
-    made = desk.store.journal.orders_of([ticket.id for ticket in recent if ticket.created_at >= since])
-    books = {mode: _book(desk, mode) for mode in {order.trading_mode for order in made}}
-    return [Tried(order=order, there=books[order.trading_mode].get(_about(order))) for order in made]
+    return desk.store.journal.orders_of([ticket.id for ticket in recent if ticket.created_at >= since])
+
+
+def withdraw_late(desk: Desk) -> None:
+    """Withdraw what was on its way when the switch was engaged with "cancel all" and works at the broker by now.
+
+    Each once: a withdrawal that fails is in the report, and the trader's to repeat. Raises StorageError, and a
+    BrokerError when the broker cannot say what is working.
+    """
+    since = desk.store.kill_switch.state().since
+    if since is None:
+        return
+    late = desk.store.journal.landed_after_cancel_all(source=PAGE, strategy=STRATEGY, since=since)
+    for mode in {order.trading_mode for order in late}:
+        working = [each.id for each in desk.broker(mode).order_book() if each.status.is_working]
+        placed = {order.broker_order_id for order in late if order.trading_mode is mode}
+        for order_id in working:
+            if order_id in placed:
+                _withdraw(desk, Target(broker_order_id=order_id, trading_mode=mode))
+
+
+def _withdraw(desk: Desk, target: Target) -> None:
+    try:
+        orders.withdraw(desk, target, _ORIGIN)
+    except BridgeError:
+        _log.exception("order %s: it came after the kill switch and could not be withdrawn", target.broker_order_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How many orders work and how many positions are open in one account; None where its broker cannot say."""
+    """How many orders work and how many positions are open in one account; None where its broker cannot say.
+
+    ``unseen`` is how many orders were sent of which nobody knows yet whether they are there, None where the journal
+    cannot be read.
+    """
 
     mode: TradingMode
+    unseen: int | None
     orders: int | None
     positions: int | None
 
@@ -114,25 +134,21 @@ def standing(desk: Desk) -> list[Standing]:
 
 
 def _standing(desk: Desk, mode: TradingMode) -> Standing:
-    broker = desk.broker(mode)
+    broker, unseen = desk.broker(mode), _unseen(desk, mode)
     try:
         working = sum(1 for order in broker.order_book() if order.status.is_working)
         held = sum(1 for position in broker.positions() if position.quantity)
     except BridgeError:
-        return Standing(mode=mode, orders=None, positions=None)
-    return Standing(mode=mode, orders=working, positions=held)
+        return Standing(mode=mode, unseen=unseen, orders=None, positions=None)
+    return Standing(mode=mode, unseen=unseen, orders=working, positions=held)
 
 
-def _book(desk: Desk, mode: TradingMode) -> dict[BrokerOrderId | None, BrokerOrder]:
-    """Empty where the broker does not answer: what the journal knows is worth showing without it."""
+def _unseen(desk: Desk, mode: TradingMode) -> int | None:
     try:
-        return {order.id: order for order in desk.broker(mode).order_book()}
-    except BridgeError:
-        return {}
-
-
-def _about(order: JournalOrder) -> BrokerOrderId | None:
-    return order.request.broker_order_id if isinstance(order.request, CancelRequest) else order.broker_order_id
+        doubts = desk.store.journal.doubts()
+    except StorageError:
+        return None
+    return sum(each.trading_mode is mode and each.operation is Operation.PLACE for each in doubts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

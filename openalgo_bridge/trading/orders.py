@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAsked, NotFound
-from openalgo_bridge.model.guards import Guard
+from openalgo_bridge.model.exits import is_on_same_side
+from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import (
     CancelRequest,
     ModifyRequest,
@@ -24,10 +26,10 @@ from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft,
 from openalgo_bridge.trading import exits, guards, routing, targets, validation
 from openalgo_bridge.trading.guards import Case
 from openalgo_bridge.trading.routing import Decision, Route
-from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
+from openalgo_bridge.trading.sending import InDoubt, Sent, by_itself, carry_out, clearance
 from openalgo_bridge.trading.targets import Target
 
-_DECISIONS = 3
+DECISIONS = 3
 """How often a request is decided before it is held, when the modes or the positions change each time meanwhile."""
 
 
@@ -80,7 +82,7 @@ def withdraw(desk: Desk, target: Target, origin: Origin) -> Sent | InDoubt:
     broker = desk.broker(target.trading_mode)
     request = CancelRequest(broker_order_id=target.broker_order_id)
     draft = draft_of(desk, request, origin, target.trading_mode, routing.rules(desk).order_mode)
-    with clearance(desk, broker, Operation.CANCEL):
+    with clearance(desk, broker, Operation.CANCEL, is_exit=by_itself):
         ticket, permit = desk.store.journal.release(draft)
         return carry_out(desk, broker, ticket, permit)
 
@@ -100,23 +102,31 @@ def _submit(desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, t
     desk.doors.admit(operation_of(request))
     validation.check(desk.store.instruments, request)
     broker = desk.broker(trading_mode)
-    if isinstance(request, ModifyRequest):
-        _check_target(broker, request)
-    case = guards.case_of(desk, broker, request, origin, trading_mode)
+    filled = check_target(broker, request) if isinstance(request, ModifyRequest) else 0
     changed = ""
-    for _ in range(_DECISIONS):
+    for _ in range(DECISIONS):
+        case = guards.case_of(desk, broker, request, origin, trading_mode)
         decision = routing.decide(desk, case)
         draft = draft_of(desk, request, origin, trading_mode, decision.order_mode)
         if decision.route is not Route.SEND:
-            return _stop(desk, case, draft, decision)
-        with clearance(desk, broker, draft.operation, urgent=decision.reserve is not None):
             try:
-                ticket, permit = desk.store.journal.release(draft, reserve=decision.reserve, unspent=decision.unspent)
-            except (Conflict, Denied) as refusal:
+                return _stop(desk, case, draft, decision, filled)
+            except Conflict as refusal:
+                changed = refusal.message
+                continue
+        looks_like_exit = partial(exits.is_proven, desk, broker, request, trading_mode)
+        is_exit = looks_like_exit if decision.reserve is None else by_itself
+        with clearance(desk, broker, draft.operation, is_exit=is_exit):
+            try:
+                ticket, permit = desk.store.journal.release(draft, reserve=decision.reserve, premises=decision.premises)
+            except Denied as refusal:
+                changed = refusal.reason
+                continue
+            except Conflict as refusal:
                 changed = refusal.message
                 continue
             return carry_out(desk, broker, ticket, permit)
-    return _hold(desk, case, draft, changed)
+    return _hold(desk, case, draft, changed, filled)
 
 
 def draft_of(
@@ -136,33 +146,37 @@ def draft_of(
 def denied(desk: Desk, draft: TicketDraft, guard: Guard, reason: str) -> Denied:
     """The refusal of a guard, once it is written down. Raises StorageError when it cannot be."""
     ticket = desk.store.journal.deny(draft, guard=guard, reason=reason)
-    refusal = Denied(f"Not sent ({guard}). {reason}", guard)
+    refusal = Denied(reason, guard)
     refusal.ticket_id, refusal.trading_mode = ticket.id, ticket.trading_mode
     return refusal
 
 
-def _stop(desk: Desk, case: Case, draft: TicketDraft, decision: Decision) -> Held:
+def _stop(desk: Desk, case: Case, draft: TicketDraft, decision: Decision, filled: int) -> Held:
+    """Raises Denied, and Conflict where the same signal was held a moment ago."""
     if decision.guard is not None:
         raise denied(desk, draft, decision.guard, decision.reason)
-    return _hold(desk, case, draft, decision.reason)
+    return _hold(desk, case, draft, decision.reason, filled, decision.limits)
 
 
-def _hold(desk: Desk, case: Case, draft: TicketDraft, reason: str) -> Held:
+def _hold(
+    desk: Desk, case: Case, draft: TicketDraft, reason: str, filled: int, limits: GuardSettings | None = None
+) -> Held:
     """Only what the broker would take, as far as that can be known, is worth the person's time."""
     with suppress(NotAsked):
         case.broker.check(case.order)
     now = desk.clock.now()
     held_for = desk.store.guards.held_for(draft.origin.source)
     # An exit waits as long as it can still be made: to let it lapse unseen would leave the position open.
-    expires_at = session_end(case.order.exchange, now, held_for) if _is_exit(case) else now + held_for
-    draft = replace(draft, price_then=_known_price(case))
-    ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason)
+    is_exit = _is_exit(case, filled)
+    expires_at = session_end(case.order.exchange, now, held_for) if is_exit else now + held_for
+    draft = replace(draft, price_then=_known_price(case), is_exit=is_exit)
+    ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason, limits=limits)
     return Held(ticket=ticket, reason=reason)
 
 
-def _is_exit(case: Case) -> bool:
+def _is_exit(case: Case, filled: int) -> bool:
     try:
-        return exits.reduces(case.broker, case.order)
+        return exits.reduces(case.broker, case.order, filled=filled)
     except BridgeError:
         return False
 
@@ -185,13 +199,20 @@ def _withdrawn(desk: Desk, held: Ticket) -> bool:
     return True
 
 
-def _check_target(broker: Broker, request: ModifyRequest) -> None:
-    """A change is held only when there is something to change."""
+def check_target(broker: Broker, request: ModifyRequest) -> int:
+    """Whether there is something to change; how much of it is filled.
+
+    A change is of the quantity, the prices and their type. Under another product it would be of another position, and
+    what closes that one would let through what opens this one. Raises NotFound, Invalid, or a BrokerError.
+    """
     there = broker.order(request.broker_order_id)
     if there is None:
         raise NotFound(f"Order {request.broker_order_id} not found")
-    named = (request.order.symbol, request.order.exchange, request.order.action)
-    if named != (there.request.symbol, there.request.exchange, there.request.action):
-        raise Invalid(f"Order {there.id} is {there.request.action} {there.request.symbol} on {there.request.exchange}.")
+    known = there.request
+    if not is_on_same_side(request.order, known):
+        raise Invalid(
+            f"Order {there.id} is {known.action} {known.symbol} on {known.exchange}, product {known.product}."
+        )
     if not there.status.is_working:
         raise Invalid(f"Cannot modify order in {there.status} status")
+    return there.filled_quantity

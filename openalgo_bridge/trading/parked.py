@@ -5,18 +5,20 @@ Each decision is one conditional move: of two clicks, or two tabs, one wins and 
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from openalgo_bridge.clock import IST
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, Invalid
+from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Invalid, NotSent
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.order import BrokerOrderId, OrderMode
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Origin, TicketDraft, new_ref, order_of, target_of
+from openalgo_bridge.model.ticket import PAGE, Operation, Origin, TicketDraft, new_ref, order_of, target_of
 from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import approvals
+from openalgo_bridge.trading import approvals, recovery
 from openalgo_bridge.trading.approvals import Approved
 
 
@@ -36,7 +38,12 @@ def it_is_there(desk: Desk, order_id: int, broker_order_id: BrokerOrderId, *, by
 
 
 def handled(desk: Desk, order_id: int, *, by: Actor) -> None:
-    """It is not at the broker and shall not be sent again. Raises NotFound, Conflict or StorageError."""
+    """It is not at the broker and shall not be sent again. Where the broker cannot be asked, the person's word counts.
+
+    Raises NotFound, StorageError, and Conflict when somebody decided before or the broker shows it.
+    """
+    with suppress(BrokerError):
+        _check_absent(desk, desk.store.journal.order(order_id))
     _decide(desk, order_id, Settlement(state=OrderState.NOT_PLACED, message=f"Not there, says {by.name}."), by)
 
 
@@ -45,9 +52,15 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
 
     The old order is given up and the new ticket held in one commit, and then approved like any other: when a guard or
     the kill switch says no, or the bridge stops in between, it waits in the Action Center. Raises as
-    :func:`approvals.approve`, with ``ticket_id`` the new ticket's; and Conflict when somebody decided before.
+    :func:`approvals.approve`, with ``ticket_id`` the new ticket's; Conflict when somebody decided before or the broker
+    shows it; and NotSent where the broker cannot be asked: one look is all there is between this and a second order.
     """
     parked = desk.store.journal.order(order_id)
+    try:
+        _check_absent(desk, parked)
+    except BrokerError as fault:
+        unseen = "Not sent again: whether the first one is there could not be looked up."
+        raise NotSent(f"{unseen} {fault.message}") from fault
     old = desk.store.journal.ticket(parked.ticket_id)
     now = desk.clock.now()
     draft = TicketDraft(
@@ -56,8 +69,10 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
         request=parked.request,
         order_mode=OrderMode.SEMI_AUTO,
         trading_mode=parked.trading_mode,
-        origin=Origin(source="page", strategy=old.origin.strategy, request_id="", may_trade_live=True),
+        origin=Origin(source=PAGE, strategy=old.origin.strategy, request_id="", may_trade_live=True),
         price_then=old.price_then,
+        # What closed must not open a position because it comes a second time.
+        is_exit=old.is_exit or old.operation is Operation.CLOSE,
     )
     expires_at = now + desk.store.guards.held_for(draft.origin.source)
     again = desk.store.journal.replace_parked(order_id, draft, expires_at=expires_at, by=by)
@@ -66,6 +81,16 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
     except BridgeError as refusal:
         refusal.ticket_id = again.id
         raise
+
+
+def _check_absent(desk: Desk, parked: JournalOrder) -> None:
+    """Since it was parked, the broker may have come to show it. Raises Conflict then, BrokerError where it is mute."""
+    if parked.state is not OrderState.PARKED:
+        return  # Somebody decided: the move itself refuses.
+    there = recovery.look(desk, parked)
+    if there is not None:
+        recovery.settle_found(desk, parked, there)
+        raise Conflict(f"It is there, under number {there.id}. Nothing was sent.")
 
 
 def _check_named(desk: Desk, parked: JournalOrder, named: BrokerOrderId) -> None:

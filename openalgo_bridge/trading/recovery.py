@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 
 from openalgo_bridge.brokers.base import Broker
-from openalgo_bridge.clock import Clock
+from openalgo_bridge.clock import Clock, day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, StorageError
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
@@ -104,12 +104,30 @@ def look_up_all(desk: Desk, absences: Absences) -> list[OrderState]:
     return [_resolve(desk, order, absences) for order in desk.store.journal.unresolved()]
 
 
+def look_for_parked(desk: Desk) -> None:
+    """Settle what is parked and shows at the broker after all. Its absence proves nothing: that is why it is parked.
+
+    A broker's books are of today, so an order of another day is not looked for. Raises StorageError.
+    """
+    today = day_in_india(desk.clock.now())
+    for order in desk.store.journal.parked():
+        if day_in_india(order.created_at) == today:
+            _settle_if_there(desk, order)
+
+
+def look(desk: Desk, order: JournalOrder) -> BrokerOrder | None:
+    """The broker's order that shows the message arrived; None when it does not show.
+
+    Raises a BrokerError where the broker cannot be asked.
+    """
+    return _evidence(desk.broker(order.trading_mode), order)
+
+
 def ask(desk: Desk, order: JournalOrder) -> BrokerOrder | None:
-    """The broker's order that shows the message arrived; None when it does not show, or cannot be asked."""
+    """As :func:`look`; None also where the broker cannot be asked: whoever asks is told that it is in doubt."""
     try:
-        return _evidence(desk.broker(order.trading_mode), order)
-    except Exception:  # noqa: BLE001 - listed in tests/test_architecture.py
-        # Whoever asks for an order in doubt is told that it is in doubt, not that the bridge has a fault.
+        return look(desk, order)
+    except BridgeError:
         _log.exception("order %s could not be looked up", order.ref)
         return None
 
@@ -119,21 +137,30 @@ def look_again(desk: Desk, order: JournalOrder) -> JournalOrder:
 
     One read can show that it is there, never that it is not.
     """
-    there = ask(desk, order)
-    if there is not None:
-        try:
-            desk.store.journal.settle(order.id, _found(there), was=OrderState.UNKNOWN, by=LOOK_UP)
-        except BridgeError:
-            _log.exception("order %s: what was found could not be written down", order.ref)
+    _settle_if_there(desk, order)
     fresh = desk.store.journal.orders_of([order.ticket_id])
     return next((each for each in fresh if each.id == order.id), order)
+
+
+def settle_found(desk: Desk, order: JournalOrder, there: BrokerOrder) -> None:
+    """Write down that an order in doubt is at the broker. Raises Conflict when somebody did before, or StorageError."""
+    desk.store.journal.settle(order.id, _found(there), was=order.state, by=LOOK_UP)
+
+
+def _settle_if_there(desk: Desk, order: JournalOrder) -> None:
+    there = ask(desk, order)
+    if there is None:
+        return
+    try:
+        settle_found(desk, order, there)
+    except BridgeError:
+        _log.exception("order %s: what was found could not be written down", order.ref)
 
 
 def _resolve(desk: Desk, order: JournalOrder, absences: Absences) -> OrderState:
     try:
         outcome = _look_up(desk, desk.broker(order.trading_mode), order, absences)
-    except Exception:  # noqa: BLE001 - listed in tests/test_architecture.py
-        # An adapter's own exception must not keep the whole bridge, cancels and pages included, from starting.
+    except BridgeError:
         _log.exception("order %s could not be looked up", order.ref)
         return OrderState.UNKNOWN
     if outcome is None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, StorageError
+from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.ticket import Operation, operation_of
 from openalgo_bridge.store.claims import Reservation
-from openalgo_bridge.store.guards import Unspent
-from openalgo_bridge.trading.guards import Case, Obstacle, obstacles
+from openalgo_bridge.store.guards import Premises
+from openalgo_bridge.trading import guards
+from openalgo_bridge.trading.guards import Case, Obstacle
 
 
 class Route(StrEnum):
@@ -29,7 +30,8 @@ class Decision:
     """The route, and the order mode that is stamped on the ticket.
 
     ``reason`` is set where a hold was not asked for, and with a refusal, which ``guard`` names. ``reserve`` says that
-    it goes only because it is an exit; ``unspent`` is what the claim must find true still of any other new order.
+    it goes only because it is an exit; ``premises`` are what the claim must find true still, and ``limits`` those that
+    were read, where they could be.
     """
 
     route: Route
@@ -37,7 +39,8 @@ class Decision:
     reason: str = ""
     guard: Guard | None = None
     reserve: Reservation | None = None
-    unspent: Unspent | None = None
+    premises: Premises | None = None
+    limits: GuardSettings | None = None
 
 
 ROUTES: dict[tuple[Operation, OrderMode], Route] = {
@@ -53,8 +56,6 @@ ROUTES: dict[tuple[Operation, OrderMode], Route] = {
     (Operation.CANCEL_ALL, OrderMode.AUTO): Route.SEND,
     (Operation.CANCEL_ALL, OrderMode.SEMI_AUTO): Route.SEND,
 }
-
-_ALARM = "Whether this is an exit cannot be told, because the position cannot be read: {}. Look at it now."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,23 +79,10 @@ def rules(desk: Desk) -> Rules:
 def decide(desk: Desk, case: Case) -> Decision:
     """The route of an order or of a change; the same in analyze and live. Raises StorageError."""
     standing = rules(desk)
-    in_the_way = _in_the_way(case, standing)
-    first = next(in_the_way, None)
-    if first is None:
-        unspent = case.unspent(standing.guards)
-        return Decision(route=Route.SEND, order_mode=standing.order_mode, unspent=unspent)
-    if not first.exits_pass:
-        return _stopped(first, standing)
-    try:
-        reserve = case.as_exit()
-    except BridgeError as fault:
-        return Decision(route=Route.HOLD, order_mode=standing.order_mode, reason=_ALARM.format(fault.message))
-    if reserve is None:
-        return _stopped(first, standing)
-    firm = next((each for each in in_the_way if not each.exits_pass), None)
-    if firm is not None:
-        return _stopped(firm, standing)
-    return Decision(route=Route.SEND, order_mode=standing.order_mode, reserve=reserve)
+    judged = guards.passage(case, standing.guards, _in_the_way(case, standing))
+    if judged.stopped_by is not None:
+        return _stopped(judged.stopped_by, standing)
+    return Decision(route=Route.SEND, order_mode=standing.order_mode, reserve=judged.reserve, premises=judged.premises)
 
 
 def decide_closing(desk: Desk) -> Decision:
@@ -107,7 +95,7 @@ def decide_closing(desk: Desk) -> Decision:
 
 
 def _in_the_way(case: Case, standing: Rules) -> Iterator[Obstacle]:
-    yield from obstacles(case, standing.guards)
+    yield from guards.obstacles(case, standing.guards)
     for reason in (standing.unreadable, case.desk.doors.reason):
         if reason:
             yield Obstacle(reason=reason, exits_pass=False)
@@ -117,4 +105,5 @@ def _in_the_way(case: Case, standing: Rules) -> Iterator[Obstacle]:
 
 def _stopped(by: Obstacle, standing: Rules) -> Decision:
     route = Route.HOLD if by.guard is None else Route.DENY
-    return Decision(route=route, order_mode=standing.order_mode, reason=by.reason, guard=by.guard)
+    limits = None if standing.unreadable else standing.guards
+    return Decision(route=route, order_mode=standing.order_mode, reason=by.reason, guard=by.guard, limits=limits)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import cast
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, NotFound, NotSent, Rejected, SessionExpired
+from openalgo_bridge.errors import (
+    BrokerError,
+    Busy,
+    Conflict,
+    NotFound,
+    NotSent,
+    Rejected,
+    SessionExpired,
+    StorageError,
+)
 from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, CancelRequest, ModifyRequest, OrderRequest
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
@@ -42,16 +51,37 @@ _PROVABLY_NOT_THERE = (Rejected, NotSent, SessionExpired, NotFound)
 
 
 @contextmanager
-def clearance(desk: Desk, broker: Broker, operation: Operation, *, urgent: bool = False) -> Iterator[None]:
+def clearance(desk: Desk, broker: Broker, operation: Operation, *, is_exit: Callable[[], bool]) -> Iterator[None]:
     """A thread's place and the broker's next token, both taken before anything is claimed as sending.
 
-    ``urgent`` is a proven exit; a cancel is one by itself. Raises Busy: nothing was written, and it may be asked again.
+    Some of both are kept back for cancels and exits. Whether it is an exit is asked only where an entry would have to
+    wait or be turned away: the proof costs two reads. Raises Busy: nothing was written, and it may be asked again.
     """
-    with desk.budget.slot(is_cancel=operation.is_cancel):
-        throttle = _throttle(desk, broker)
-        if throttle is not None:
-            throttle.take(urgent=urgent or operation.is_cancel)
+    throttle = _throttle(desk, broker)
+    with ExitStack() as taken:
+        if throttle is None or throttle.take_now():
+            _take_place(desk, operation, is_exit, taken)
+        else:
+            urgent = operation.is_cancel or is_exit()
+            # The line before the place: those who find it full must not take the places of exits, not for a moment.
+            with throttle.line(urgent=urgent):
+                taken.enter_context(desk.budget.slot(is_cancel=operation.is_cancel, is_exit=urgent))
+                throttle.take(urgent=urgent)
         yield
+
+
+def _take_place(desk: Desk, operation: Operation, is_exit: Callable[[], bool], taken: ExitStack) -> None:
+    try:
+        taken.enter_context(desk.budget.slot(is_cancel=operation.is_cancel))
+    except Busy:
+        if not is_exit():
+            raise
+        taken.enter_context(desk.budget.slot(is_exit=True))
+
+
+def by_itself() -> bool:
+    """For :func:`clearance`, of what needs no further proof that it is an exit, or is a cancel."""
+    return True
 
 
 def _throttle(desk: Desk, broker: Broker) -> Throttle | None:
@@ -100,12 +130,25 @@ def _call(broker: Broker, permit: SendPermit[BrokerRequest]) -> BrokerOrderId:
 def _settle(desk: Desk, permit: SendPermit[BrokerRequest], outcome: Settlement) -> None:
     """The caller must hear what the broker said even when it cannot be written.
 
-    The row then stays ``sending``; the next start makes it ``unknown`` and looks it up by its tag.
+    The row then stays ``sending`` until the timer writes it; after a crash the next start looks it up by its tag.
     """
     try:
         desk.store.journal.settle(permit.order_id, outcome)
-    except BridgeError:
+    except StorageError:
         _log.exception("order %s: %s could not be written down", permit.ref, outcome.state)
+        desk.unwritten.keep(permit.order_id, outcome)
+    except Conflict:
+        _log.exception("order %s: somebody else wrote down how it ended, not %s", permit.ref, outcome.state)
+
+
+def write_again(desk: Desk) -> None:
+    """What could not be written down when it was known. Raises StorageError while it still cannot be."""
+    for order_id, outcome in desk.unwritten.all():
+        try:
+            desk.store.journal.settle(order_id, outcome)
+        except Conflict:
+            _log.exception("order %s: somebody else wrote down how it ended, not %s", order_id, outcome.state)
+        desk.unwritten.forget(order_id)
 
 
 def _doubt(broker: Broker, fault: BaseException) -> str:

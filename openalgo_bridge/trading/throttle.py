@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from openalgo_bridge.errors import Busy
 
 _KEPT_BACK = 2.0
 """Tokens that only cancels and exits may take."""
+
+_MOST_WAITING = 3
+"""How many entries may wait for a token at once. Each has a place at the broker: the others are left for exits."""
 
 _DEADLINE_S = 5.0
 
@@ -26,16 +30,42 @@ class Throttle:
         self._monotonic = monotonic
         self._wait = wait
         self._filled_at = monotonic()
+        self._waiting = 0
         self._lock = threading.Lock()
 
+    def take_now(self) -> bool:
+        """One token if there are more than those kept back; False where it would have to be waited for."""
+        return self._missing(urgent=False) <= 0
+
     def take(self, *, urgent: bool = False) -> None:
-        """One token, waiting for it. Raises Busy when it would take longer than the deadline; nothing was sent."""
+        """One token, waiting for it; ``urgent`` takes those kept back too. Raises Busy when it would take longer than
+        the deadline; nothing was sent.
+        """
         until = self._monotonic() + _DEADLINE_S
         while (missing := self._missing(urgent=urgent)) > 0:
             pause = missing / self._per_second
             if self._monotonic() + pause > until:
-                raise Busy(f"Not sent, busy: this broker takes {self._per_second:g} orders a second. Ask again.")
+                raise self._busy()
             self._wait(pause)
+
+    @contextmanager
+    def line(self, *, urgent: bool = False) -> Iterator[None]:
+        """A place among those who wait for a token; what is ``urgent`` needs none. Raises Busy when there is none."""
+        if urgent:
+            yield
+            return
+        with self._lock:
+            if self._waiting >= _MOST_WAITING:
+                raise self._busy()
+            self._waiting += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _busy(self) -> Busy:
+        return Busy(f"Not sent, busy: this broker takes {self._per_second:g} orders a second. Ask again.")
 
     def _missing(self, *, urgent: bool) -> float:
         """Take a token and answer 0, or answer how many more must come first."""

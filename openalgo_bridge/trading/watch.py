@@ -1,4 +1,7 @@
-"""The bridge's one timer: opens the order doors, lets held tickets expire, looks up orders in doubt. Never sends."""
+"""The bridge's one timer: opens the order doors, lets held tickets expire, looks up orders in doubt.
+
+It sends nothing but the withdrawals that the kill switch still owes.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ import threading
 from collections.abc import Callable
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, StorageError
+from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.store import integrity
 from openalgo_bridge.trading.doors import DoorState
-from openalgo_bridge.trading.recovery import Absences, look_up_all, recover
+from openalgo_bridge.trading.kill_switch import withdraw_late
+from openalgo_bridge.trading.recovery import Absences, look_for_parked, look_up_all, recover
+from openalgo_bridge.trading.sending import write_again
 
 INTERVAL_S = 5.0
 """Seconds between two rounds."""
@@ -56,8 +61,11 @@ class Watch:
             self._attempt(self._open_doors)
         if not self._has_recovered:
             return
+        self._attempt(lambda: write_again(self._desk))
         self._attempt(self._desk.store.journal.expire_held)
         self._attempt(lambda: look_up_all(self._desk, self._absences))
+        self._attempt(lambda: look_for_parked(self._desk))
+        self._attempt(lambda: withdraw_late(self._desk))
         if self._rounds % _ROUNDS_BETWEEN_PRUNINGS == 0:
             self._attempt(self._desk.store.idempotency.prune)
         self._rounds += 1
@@ -88,8 +96,11 @@ class Watch:
         doors.open()
 
     def _recover(self) -> bool:
-        """Write down what the last run left unfinished, and look it up. False when the journal cannot be trusted."""
-        damage = _damage(self._desk)
+        """Write down what the last run left unfinished, and look it up. False when the journal cannot be trusted.
+
+        Raises StorageError when it cannot be read just now: the doors stay as they are, and the next round tries again.
+        """
+        damage = "; ".join(integrity.faults_of(self._desk.settings.db_dir / "bridge.db"))
         if damage:
             cure = "Stop the bridge and put a backup in its place."
             self._desk.doors.shut(f"No order can be taken: bridge.db is damaged ({damage}). {cure}")
@@ -110,11 +121,3 @@ class Watch:
             except BridgeError as error:
                 return error.message
         return ""
-
-
-def _damage(desk: Desk) -> str:
-    """What is wrong with the file that orders are written into; empty when it is sound."""
-    try:
-        return "; ".join(integrity.faults_of(desk.settings.db_dir / "bridge.db"))
-    except StorageError as error:
-        return error.message

@@ -67,6 +67,7 @@ class Frame:
 
     waiting: int | None
     latest: int
+    exits: int
     order_mode: OrderMode | None
     trading_mode: TradingMode | None
     recovery_code_used_at: datetime | None
@@ -130,6 +131,7 @@ def _frame() -> Frame:
     return Frame(
         waiting=None if queue is None else queue.count,
         latest=0 if queue is None else queue.latest,
+        exits=0 if queue is None else queue.exits,
         order_mode=current.order_mode(desk),
         trading_mode=if_readable(desk.store.preferences.trading_mode),
         recovery_code_used_at=if_readable(desk.store.two_factor.recovery_code_used_at),

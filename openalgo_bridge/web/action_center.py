@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
-from openalgo_bridge.clock import IST
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import Action, Exchange
-from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.model.states import TicketState
+from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import bulk, sessions
-from openalgo_bridge.web.broker_orders import BrokerOrders, of_earlier, of_today
 from openalgo_bridge.web.current import current_desk
-from openalgo_bridge.web.order_lines import Line, lines_of
+from openalgo_bridge.web.optional import if_readable
+from openalgo_bridge.web.order_lines import Line, lines_now
 from openalgo_bridge.web.paging import PAGE_SIZE
 from openalgo_bridge.web.ticket_filter import Asked, Tab, asked_in_url
 from openalgo_bridge.web.waiting import Waiting, rows_of
@@ -53,7 +50,7 @@ class Listed:
 @blueprint.get("")
 def action_center() -> ResponseReturnValue:
     """What waits in the order it arrived, or, in the other tabs, everything newest first."""
-    desk, asked = current_desk(), asked_in_url()
+    desk, asked = reading(current_desk()), asked_in_url()
     return render_template(
         "action_center.html",
         asked=asked,
@@ -74,16 +71,27 @@ def action_center() -> ResponseReturnValue:
 def waiting() -> ResponseReturnValue:
     """The rows of what waits, for the page that keeps itself up to date. Not a sign of a person at the keyboard."""
     sessions.mark_background()
-    desk, asked = current_desk(), asked_in_url()
+    desk, asked = reading(current_desk()), asked_in_url()
     return render_template("_waiting.html", asked=asked, listed=_listed(desk, asked), now=desk.clock.now())
 
 
 @blueprint.get("/pending")
 def pending() -> ResponseReturnValue:
-    """``{count, latest}`` for the badge, polled by every open page. Not a sign of a person at the keyboard."""
+    """What every open page asks for: ``{count, latest, exits}`` for its badge, and ``stopped`` (null: cannot be read)
+    and ``doors``, by which it knows that :func:`standing` has changed. Not a sign of a person at the keyboard.
+    """
     sessions.mark_background()
-    queue = current_desk().store.ticket_lists.queue()
-    return jsonify(count=queue.count, latest=queue.latest)
+    desk = current_desk()
+    queue, switch = desk.store.ticket_lists.queue(), if_readable(desk.store.kill_switch.state)
+    stopped = None if switch is None else switch.is_on
+    return jsonify(count=queue.count, latest=queue.latest, exits=queue.exits, stopped=stopped, doors=desk.doors.state)
+
+
+@blueprint.get("/standing")
+def standing() -> ResponseReturnValue:
+    """The button and the banners of a page, for one that was loaded before the switch or the doors changed."""
+    sessions.mark_background()
+    return render_template("standing.html")
 
 
 def _listed(desk: Desk, asked: Asked) -> Listed:
@@ -93,27 +101,11 @@ def _listed(desk: Desk, asked: Asked) -> Listed:
     is_waiting = asked.tab is Tab.WAITING
     return Listed(
         rows=rows_of(desk, tickets) if is_waiting else [],
-        lines=[] if is_waiting else _lines(desk, tickets),
+        lines=[] if is_waiting else lines_now(desk, tickets),
         counts=_counts(lists.counts(asked.wanted)),
         last=tickets[-1].id if tickets else 0,
         has_more=len(found) > PAGE_SIZE,
     )
-
-
-def _lines(desk: Desk, tickets: Sequence[Ticket]) -> list[Line]:
-    messages = desk.store.journal.orders_of([ticket.id for ticket in tickets])
-    return lines_of(tickets, messages, _said(desk, messages), desk.clock.now())
-
-
-def _said(desk: Desk, messages: Sequence[JournalOrder]) -> BrokerOrders:
-    """What the brokers say of these messages: of today's from one read of each book, of the others one by one."""
-    day = desk.clock.now().astimezone(IST).date()
-    is_of_today = {each.id: each.created_at.astimezone(IST).date() == day for each in messages}
-    today = of_today(
-        desk, {each.trading_mode for each in messages if is_of_today[each.id] and each.state is OrderState.SENT}
-    )
-    earlier = of_earlier(desk, (each for each in reversed(messages) if not is_of_today[each.id]))
-    return BrokerOrders(found={**earlier.found, **today.found}, faults={**earlier.faults, **today.faults})
 
 
 def _counts(by_state: dict[TicketState, int]) -> dict[Tab, int]:

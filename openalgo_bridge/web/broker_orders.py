@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError
 from openalgo_bridge.model.books import BrokerOrder
@@ -25,8 +27,20 @@ class BrokerOrders:
 
     def of(self, message: JournalOrder) -> BrokerOrder | None:
         """The order that a message placed, changes or withdraws, as it stands at its broker."""
-        number = target_of(message.request) or message.broker_order_id
+        number = _number(message)
         return None if number is None else self.found.get((message.trading_mode, number))
+
+
+def said_of(desk: Desk, messages: Sequence[JournalOrder], now: datetime) -> BrokerOrders:
+    """What the brokers say of these messages: of today's from one read of each book, of the others one by one, the
+    newest first.
+    """
+    day = day_in_india(now)
+    is_of_today = {each.id: day_in_india(each.created_at) == day for each in messages}
+    named = (each for each in messages if is_of_today[each.id] and _number(each) is not None)
+    today = of_today(desk, {each.trading_mode for each in named})
+    earlier = of_earlier(desk, (each for each in reversed(messages) if not is_of_today[each.id]))
+    return BrokerOrders(found={**earlier.found, **today.found}, faults={**earlier.faults, **today.faults})
 
 
 def of_today(desk: Desk, accounts: Collection[TradingMode]) -> BrokerOrders:
@@ -50,7 +64,7 @@ def of_earlier(desk: Desk, messages: Iterable[JournalOrder]) -> BrokerOrders:
     silent: set[TradingMode] = set()
     faults: dict[TradingMode, str] = {}
     for message in messages:
-        number = target_of(message.request) or message.broker_order_id
+        number = _number(message)
         mode = message.trading_mode
         if message.state is not OrderState.SENT or number is None or mode in silent:
             continue
@@ -64,3 +78,8 @@ def of_earlier(desk: Desk, messages: Iterable[JournalOrder]) -> BrokerOrders:
         else:
             found[mode, number] = there
     return BrokerOrders(found=found, faults=faults)
+
+
+def _number(message: JournalOrder) -> BrokerOrderId | None:
+    """The broker's number of the order that a message is about."""
+    return target_of(message.request) or message.broker_order_id

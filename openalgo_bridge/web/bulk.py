@@ -7,11 +7,11 @@ since then is not in it. The same form sent twice sends each order once, because
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
@@ -21,8 +21,10 @@ from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.trading import approvals
 from openalgo_bridge.trading.approvals import Verdict
-from openalgo_bridge.web.bulk_result import Told, result_of, told_of_approvals, told_of_rejections
-from openalgo_bridge.web.current import actor, current_desk
+from openalgo_bridge.trading.patience import reading
+from openalgo_bridge.web.bulk_result import notes_of_approvals, notes_of_rejections, result_of
+from openalgo_bridge.web.current import actor, current_desk, current_sent_forms
+from openalgo_bridge.web.sent_forms import Note, new_number
 from openalgo_bridge.web.ticket_filter import asked_in_url
 from openalgo_bridge.web.waiting import Waiting, rows_of
 from openalgo_bridge.web.words import account
@@ -33,9 +35,10 @@ MOST = 200
 """Decided by one click: what a person can still read through, and a throttled broker takes in half a minute."""
 
 _NAMED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
+_ROW_ID = re.compile(r"[0-9]{1,18}")
 _NOT_NAMED = "This form names no orders as the page does. Nothing was sent. Open the Action Center again."
 
-_LAST_RESULT = "bulk_result"
+_NUMBER = re.compile(r"[0-9a-f]{16}")
 
 Chosen = tuple[int, str]
 
@@ -103,11 +106,15 @@ def confirm_rejection() -> ResponseReturnValue:
 
 @blueprint.post("/approve-all")
 def approve_all() -> ResponseReturnValue:
-    """Let each go in the order it arrived, and note what became of each. Raises Invalid: then nothing was sent."""
+    """Let each go in the order it arrived, and note what came to nothing. Raises Invalid: then nothing was sent."""
     desk, chosen = current_desk(), _chosen_in_form()
     stops = request.form.get("stop") == "yes"
-    verdicts = list(approvals.approve_many(desk, chosen, by=actor(), stop_at_refusal=stops))
-    return _told(told_of_approvals(desk, _ids(chosen), verdicts))
+
+    def approve() -> list[Note]:
+        verdicts = list(approvals.approve_many(desk, chosen, by=actor(), stop_at_refusal=stops))
+        return notes_of_approvals(desk, _ids(chosen), verdicts)
+
+    return _once(chosen, approve)
 
 
 @blueprint.post("/reject-all")
@@ -115,25 +122,37 @@ def reject_all() -> ResponseReturnValue:
     """Turn each down for good, with one reason. Raises Invalid: then nothing was decided."""
     desk, chosen = current_desk(), _chosen_in_form()
     reason = request.form.get("reason", "")
-    verdicts = [_rejected(desk, each, reason) for each in sorted(chosen)]
-    return _told(told_of_rejections(desk, verdicts))
+    return _once(chosen, lambda: notes_of_rejections(desk, [_rejected(desk, each, reason) for each in sorted(chosen)]))
 
 
 @blueprint.get("/result")
 def result() -> ResponseReturnValue:
-    """What became of the last form with many decisions that this session sent."""
-    told = session.get(_LAST_RESULT)
-    if told is None:
+    """What became of the tickets that the address names, by one form or otherwise. To load it again decides nothing."""
+    numbers = sorted({int(text) for text in request.args.get("tickets", "").split(".") if _ROW_ID.fullmatch(text)})
+    if not numbers:
         return redirect(url_for("action_center.action_center"))
-    return render_template("bulk_result.html", result=result_of(current_desk(), told))
+    forms, number = current_sent_forms(), request.args.get("form", "")
+    notes, is_running = forms.notes(number), forms.is_running(number)
+    return render_template(
+        "bulk_result.html", result=result_of(reading(current_desk()), numbers[:MOST], notes, is_running=is_running)
+    )
 
 
-def _told(told: list[Told]) -> ResponseReturnValue:
-    """Kept in the session and shown at an address of its own: to load that page again must not send what was refused
-    or not tried the first time.
+def _once(chosen: Iterable[Chosen], decide: Callable[[], list[Note]]) -> ResponseReturnValue:
+    """Carry a form out, once. Its result has an address of its own, which names the tickets: whoever sent the form a
+    second time is led there, too, while the first is perhaps not through yet.
     """
-    session[_LAST_RESULT] = told
-    return redirect(url_for("action_center.bulk.result"))
+    sent = request.form.get("form", "")
+    number = sent if _NUMBER.fullmatch(sent) else new_number()
+    forms = current_sent_forms()
+    if forms.claim(number):
+        notes: list[Note] = []
+        try:
+            notes = decide()
+        finally:
+            forms.end(number, notes)
+    tickets = ".".join(str(ticket_id) for ticket_id in _ids(chosen))
+    return redirect(url_for("action_center.bulk.result", tickets=tickets, form=number))
 
 
 def _rejected(desk: Desk, chosen: Chosen, reason: str) -> Verdict:
@@ -147,13 +166,13 @@ def _rejected(desk: Desk, chosen: Chosen, reason: str) -> Verdict:
 
 
 def _confirmation(template: str) -> ResponseReturnValue:
-    desk = current_desk()
+    desk = reading(current_desk())
     choice = _matching(desk) if request.args.get("which") == "matching" else _ticked(desk)
     if not choice.rows:
         for reason in choice.left_out or ["No order is ticked or matches, so there is nothing to decide."]:
             flash(reason, "warning")
         return redirect(url_for("action_center.action_center"))
-    return render_template(template, choice=choice, most=MOST, now=desk.clock.now())
+    return render_template(template, choice=choice, form=new_number(), now=desk.clock.now())
 
 
 def _matching(desk: Desk) -> Choice:

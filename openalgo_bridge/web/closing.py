@@ -9,25 +9,23 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Invalid, NotFound
+from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.model.outcome import Outcome, outcome_of_ticket
-from openalgo_bridge.model.ticket import Operation, Origin, Ticket
-from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import approvals
-from openalgo_bridge.trading.closing import PAGE
+from openalgo_bridge.model.ticket import PAGE, Operation, Origin, Ticket
+from openalgo_bridge.trading import approvals, closing
 from openalgo_bridge.trading.doors import DoorState
-from openalgo_bridge.web.broker_orders import BrokerOrders, of_earlier, of_today
+from openalgo_bridge.trading.patience import reading
+from openalgo_bridge.web.broker_orders import said_of
 from openalgo_bridge.web.current import current_desk
-from openalgo_bridge.web.day_filter import day_of
 from openalgo_bridge.web.legs import Leg, leg_of, progress
+from openalgo_bridge.web.paging import row_id
 
 blueprint = Blueprint("closing", __name__)
 
 BY_HAND = Origin(source=PAGE, strategy="", request_id="", may_trade_live=True)
 """The trader's own click at this PC: it is never held, in either account."""
 
-_LARGEST_ROW_ID = (1 << 62) - 1
 _OF_MANY = {Operation.CLOSE, Operation.CANCEL_ALL}
 _OPENING = "The bridge is still finding out what became of the last orders. Load this page again in a moment."
 _TRIED = "A cancel is tried all the same, and a position is closed as soon as it can be read."
@@ -77,16 +75,15 @@ def report(ticket_id: int) -> ResponseReturnValue:
 
     Raises NotFound.
     """
-    desk = current_desk()
-    if ticket_id > _LARGEST_ROW_ID:
-        raise NotFound("There is no such ticket.")
-    ticket = approvals.ticket(desk, ticket_id)
+    desk = reading(current_desk())
+    ticket = approvals.ticket(desk, row_id(ticket_id))
     messages = desk.store.journal.orders_of([ticket_id])
     is_decided = outcome_of_ticket(ticket.state) in {Outcome.NOTHING_TO_DO, Outcome.SENDING}
     if ticket.operation not in _OF_MANY or not is_decided:
         return redirect(url_for("ticket.ticket", ticket_id=ticket_id))
-    said = _said(desk, ticket, messages)
+    said = said_of(desk, messages, desk.clock.now())
     legs = [leg_of(each, said.of(each), closes=ticket.operation is Operation.CLOSE) for each in messages]
+    unseen = closing.unseen(desk, ticket)
     return render_template(
         "closing_report.html",
         ticket=ticket,
@@ -94,7 +91,8 @@ def report(ticket_id: int) -> ResponseReturnValue:
         withdrawals=[leg for leg in legs if leg.is_withdrawal],
         closures=[leg for leg in legs if not leg.is_withdrawal],
         heading=heading(ticket, legs),
-        is_done=all(leg.is_done for leg in legs),
+        unseen=unseen,
+        is_done=not unseen and all(leg.is_done for leg in legs),
         fault=said.faults.get(ticket.trading_mode, ""),
     )
 
@@ -104,8 +102,3 @@ def heading(ticket: Ticket, legs: Sequence[Leg]) -> str:
     if legs:
         return progress(ticket.operation, legs)
     return "No position was open" if ticket.operation is Operation.CLOSE else "No order was working"
-
-
-def _said(desk: Desk, ticket: Ticket, messages: Sequence[JournalOrder]) -> BrokerOrders:
-    is_of_today = day_of(ticket.created_at) == day_of(desk.clock.now())
-    return of_today(desk, {ticket.trading_mode}) if is_of_today else of_earlier(desk, messages)

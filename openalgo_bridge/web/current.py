@@ -13,6 +13,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.order import OrderMode
+from openalgo_bridge.web.sent_forms import SentForms
 
 _NAME = "openalgo_bridge"
 
@@ -21,11 +22,12 @@ _NAME = "openalgo_bridge"
 class _Bridge:
     desk: Desk
     setup_code: SetupCode
+    sent_forms: SentForms
 
 
 def attach(app: Flask, desk: Desk, setup_code: SetupCode) -> None:
     """Give the pages of ``app`` their desk."""
-    app.extensions[_NAME] = _Bridge(desk=desk, setup_code=setup_code)
+    app.extensions[_NAME] = _Bridge(desk=desk, setup_code=setup_code, sent_forms=SentForms())
 
 
 def current_desk() -> Desk:
@@ -36,6 +38,11 @@ def current_desk() -> Desk:
 def current_setup_code() -> SetupCode:
     """The one-time code of the app that serves this request."""
     return _bridge().setup_code
+
+
+def current_sent_forms() -> SentForms:
+    """The forms with many decisions that were sent to the app that serves this request."""
+    return _bridge().sent_forms
 
 
 def api_paths() -> list[str]:

@@ -13,6 +13,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.trading.books import connected
+from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import snippets
 from openalgo_bridge.web.current import current_desk
 from openalgo_bridge.web.optional import if_readable
@@ -33,7 +34,7 @@ class Today:
 @blueprint.get("/")
 def dashboard() -> ResponseReturnValue:
     """The page a sign-in leads to."""
-    desk = current_desk()
+    desk = reading(current_desk())
     today, fault = _today_or_fault(desk)
     key = desk.store.api_keys.active()
     return render_template(
@@ -43,7 +44,7 @@ def dashboard() -> ResponseReturnValue:
         in_doubt=desk.store.journal.in_doubt_count(),
         key=key,
         uses=if_readable(lambda: desk.store.key_uses.of(key.key.fingerprint) if key else []),
-        is_new=not desk.store.journal.tickets(limit=1),
+        is_new=not desk.store.journal.newest_ticket(),
         statuses=list(OrderStatus),
         first_python=snippets.python(desk.settings.url),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from flask import request
 
-from openalgo_bridge.clock import IST
+from openalgo_bridge.clock import day_in_india, midnight
 from openalgo_bridge.model.outcome import Outcome
 from openalgo_bridge.store.outcomes import DayFilter
 
@@ -37,10 +37,10 @@ class Asked:
     @property
     def wanted(self) -> DayFilter:
         """The filter without the outcome: what the summary counts."""
-        since = _midnight(self.day)
+        since = midnight(self.day)
         return DayFilter(
             since=since,
-            until=_midnight(self.day + timedelta(days=1)),
+            until=midnight(self.day + timedelta(days=1)),
             symbol=self.symbol or None,
             strategy=self.strategy or None,
         )
@@ -58,7 +58,7 @@ class Asked:
 
 def asked_in_url(now: datetime) -> Asked:
     """The nearest list to what the address says: what means nothing there is left out."""
-    today = day_of(now)
+    today = day_in_india(now)
     return Asked(
         day=_day(request.args.get("day", ""), today),
         today=today,
@@ -66,11 +66,6 @@ def asked_in_url(now: datetime) -> Asked:
         symbol=request.args.get("symbol", "").strip().upper()[:_LONGEST],
         strategy=request.args.get("strategy", "").strip()[:_LONGEST],
     )
-
-
-def day_of(moment: datetime) -> date:
-    """The day in India."""
-    return moment.astimezone(IST).date()
 
 
 def _day(text: str, today: date) -> date:
@@ -87,7 +82,3 @@ def _outcome(text: str) -> Outcome | None:
         return Outcome(text)
     except ValueError:
         return None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=IST)

@@ -1,7 +1,7 @@
 """What a person sees when something is refused or goes wrong: a sentence, and a way back.
 
-These pages read neither the database nor the session, because that may be what is broken; but for a form that came
-too late, which is offered again.
+These pages need neither the database nor the session, because that may be what is broken. The button that stops all
+orders is on them where it can be had, and else the way to it; a form that came too late is offered again.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 
 from flask import Response, make_response, render_template, request, url_for
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from openalgo_bridge.errors import BridgeError, RateLimited, StorageError
 from openalgo_bridge.traffic import NOTE
 from openalgo_bridge.web import kept, sessions
+from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.optional import if_readable
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +45,9 @@ def http_error(error: HTTPException) -> Response:
     code = error.code or 500
     if isinstance(error, CSRFError):
         return _expired_form()
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, BridgeError):
+        # What is raised where an answer is finished, such as by a sign-out that cannot be written.
+        return bridge_error(error.original_exception)
     return _page(code, _SENTENCES.get(code, error.description or error.name), back="/" if code == 404 else _back())
 
 
@@ -50,17 +56,19 @@ def bridge_error(error: BridgeError) -> Response:
     if error.status >= 500:
         _log.error("%s %s: %s", request.method, request.path, error.message)
     if isinstance(error, StorageError) and request.endpoint == "kill_switch.engage":
-        return _not_stopped(error)
+        return _not_all_done(error)
     response = _page(error.status, error.message, back=_back())
     if isinstance(error, RateLimited):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
-def _not_stopped(error: StorageError) -> Response:
-    """The kill switch could not be written. Who pressed it must not think that it is on."""
-    # The session is in the same file: noting that somebody was here would fail as well.
-    sessions.mark_background()
+def _not_all_done(error: StorageError) -> Response:
+    """Who pressed the kill switch must not think that it is on when it is not, nor the other way round."""
+    state = if_readable(current_desk().store.kill_switch.state)
+    if state is not None and state.is_on:
+        told = f"No new order is sent: the kill switch is on. But not all of the rest could be done. {error.message}"
+        return _page(error.status, told, back=_back(), title="Orders are stopped")
     return make_response(render_template("kill_switch_failed.html", fault=error.message), error.status)
 
 
@@ -108,12 +116,19 @@ def _back() -> str:
 
 def _page(code: int, sentence: str, *, back: str, title: str = "", way: str = "") -> Response:
     note = request.environ.get(NOTE)
+    is_trader = bool(if_readable(_is_signed_in))
     text = render_template(
         "error.html",
         title=title or _TITLES.get(code, "Something went wrong"),
         sentence=sentence,
         back=back,
         way=way or ("To the start page" if back == "/" else "Back to the page"),
+        is_trader=is_trader,
         request_id=note.request_id if note is not None and code >= 500 else "",
     )
     return make_response(text, code)
+
+
+def _is_signed_in() -> bool:
+    """With a session that has a row: only then a form of this page can come back. Raises StorageError."""
+    return sessions.current_number() is not None and bool(current_user.is_authenticated)  # type: ignore[attr-defined, unused-ignore]

@@ -57,7 +57,8 @@ def close(app: Flask) -> None:
     manager.session_protection = None  # type: ignore[assignment]
     manager.user_loader(_load_user)
     manager.unauthorized_handler(_ask_to_sign_in)
-    manager.init_app(app)
+    # Not in every template: the page of an error is drawn where the user cannot be read.
+    manager.init_app(app, add_context_processor=False)
     app.before_request(_closed_to_strangers(manager))
     # The token lives as long as its session: a page left open over lunch must still work.
     app.config["WTF_CSRF_TIME_LIMIT"] = None

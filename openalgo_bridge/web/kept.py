@@ -23,14 +23,15 @@ from werkzeug.wrappers import Response
 
 from openalgo_bridge.account.carrying import brought, carried
 from openalgo_bridge.clock import from_ms, to_ms
-from openalgo_bridge.errors import NotFound
 from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.model.redaction import redact
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.store.machine_key import KEPT_FORM
 from openalgo_bridge.trading import approvals
+from openalgo_bridge.web import words
 from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.paging import row_id
 
 blueprint = Blueprint("kept", __name__)
 
@@ -53,7 +54,6 @@ DEEDS = {
 _PATH = "/kept"
 _MOST_FIELDS = 200
 _MOST_CHARACTERS = 16_384
-_LARGEST_ROW_ID = (1 << 62) - 1
 _LONGEST_COOKIE = 3500  # browsers take 4096 bytes with name and attributes
 
 # The form's own, and what tells a password manager whose password it is.
@@ -151,8 +151,16 @@ def page(form: KeptForm) -> str:
         "kept.html",
         form=form,
         ticket=ticket,
+        about=_about(form, ticket),
         is_open=ticket is None or ticket.state is TicketState.HELD,
     )
+
+
+def _about(form: KeptForm, ticket: Ticket | None) -> str:
+    """What the button names. A change makes another order of it, so what it is now says nothing of what is sent."""
+    if ticket is None:
+        return ""
+    return f"ticket {ticket.id}, send nothing" if form.endpoint == "ticket.modify" else words.deed(ticket.request)
 
 
 def _ticket(form: KeptForm) -> Ticket | None:
@@ -160,9 +168,7 @@ def _ticket(form: KeptForm) -> Ticket | None:
     number = dict(form.arguments).get("ticket_id")
     if not isinstance(number, int):
         return None
-    if number > _LARGEST_ROW_ID:
-        raise NotFound("There is no such ticket.")
-    return approvals.ticket(current_desk(), number)
+    return approvals.ticket(current_desk(), row_id(number))
 
 
 def _brought() -> KeptForm | None:

@@ -9,7 +9,6 @@ The button stands on every page. Whatever else is broken, the answer to it is tr
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -18,21 +17,19 @@ from flask.typing import ResponseReturnValue
 from wtforms import BooleanField, HiddenField, StringField  # type: ignore[import-untyped, unused-ignore]
 
 from openalgo_bridge.clock import from_ms, to_ms
+from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, Denied, RateLimited
-from openalgo_bridge.model.books import BrokerOrder, OrderStatus
-from openalgo_bridge.model.order import CancelRequest
-from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.model.ticket import Operation
 from openalgo_bridge.store.kill_switch import SwitchState
 from openalgo_bridge.trading import kill_switch as switch
-from openalgo_bridge.trading.kill_switch import Engaged, Tried
+from openalgo_bridge.trading.kill_switch import Engaged
+from openalgo_bridge.trading.patience import reading
+from openalgo_bridge.web.broker_orders import said_of
 from openalgo_bridge.web.current import actor, current_desk, order_mode
-from openalgo_bridge.web.formats import count, money
 from openalgo_bridge.web.forms import PageForm
+from openalgo_bridge.web.legs import Leg, leg_of
 from openalgo_bridge.web.optional import if_readable
 from openalgo_bridge.web.step_up import StepUpForm, prove
-from openalgo_bridge.web.words import sentence
-from openalgo_bridge.web.words import state as state_word
 
 blueprint = Blueprint("kill_switch", __name__, url_prefix="/kill-switch")
 _log = logging.getLogger(__name__)
@@ -55,17 +52,6 @@ class ReleaseForm(StepUpForm):
     html_id: ClassVar[str] = "release"
 
     since = HiddenField("Since")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """One line of the report: what was to be done, what became of it, and why."""
-
-    what: str
-    became: str
-    tone: str
-    why: str
-    ticket_id: int
 
 
 @blueprint.get("")
@@ -123,17 +109,17 @@ def _tell(engaged: Engaged) -> None:
 
 
 def _page(refused: ReleaseForm | None, status: int = 200) -> tuple[str, int]:
-    desk = current_desk()
-    state = if_readable(desk.store.kill_switch.state)
+    desk = reading(current_desk())
+    state, queue = if_readable(desk.store.kill_switch.state), if_readable(desk.store.ticket_lists.queue)
     form = refused or ReleaseForm(formdata=None)
     if state is not None and state.since is not None:
         form.since.data = str(to_ms(state.since))
     text = render_template(
         "kill_switch.html",
         state=state,
-        outcomes=if_readable(lambda: _outcomes(state)),
+        legs=if_readable(lambda: _legs(desk, state)),
         standing=switch.standing(desk),
-        waiting=if_readable(desk.store.journal.held_count),
+        waiting=0 if queue is None else queue.count,
         mode=order_mode(desk),
         form=form,
         most_lines=_MOST_LINES,
@@ -141,64 +127,11 @@ def _page(refused: ReleaseForm | None, status: int = 200) -> tuple[str, int]:
     return text, status
 
 
-def _outcomes(state: SwitchState | None) -> list[Outcome]:
+def _legs(desk: Desk, state: SwitchState | None) -> list[Leg]:
     """What was not done first: that is what the trader must do something about."""
     if state is None or state.since is None:
         return []
-    told = [_outcome(tried) for tried in switch.tried_since(current_desk(), state.since)]
-    return sorted(told, key=lambda each: each.tone == "success")
-
-
-def _outcome(tried: Tried) -> Outcome:
-    became, tone = _became(tried.order, tried.there)
-    refusal = tried.there.rejection_reason if tried.there is not None and tone == "danger" else ""
-    return Outcome(
-        what=_what(tried),
-        became=became,
-        tone=tone,
-        why=refusal or (tried.order.message if tone != "success" else ""),
-        ticket_id=tried.order.ticket_id,
-    )
-
-
-def _what(tried: Tried) -> str:
-    request = tried.order.request
-    if isinstance(request, CancelRequest) and tried.there is not None:
-        return f"Cancel order {request.broker_order_id}: {sentence(tried.there.request)}"
-    return sentence(request)
-
-
-def _became(order: JournalOrder, there: BrokerOrder | None) -> tuple[str, str]:
-    """In words, with its colour. What the broker took is not yet done: its book says so, where it can be read."""
-    match order.state:
-        case OrderState.SENT if isinstance(order.request, CancelRequest):
-            return _cancelled(there)
-        case OrderState.SENT:
-            return _closed(there)
-        case OrderState.UNKNOWN | OrderState.PARKED | OrderState.SENDING:
-            return "In doubt: look at the broker", "warning"
-        case OrderState.PLANNED:
-            return "Not tried yet", "warning"
-        case _:
-            return "Not done", "danger"
-
-
-def _cancelled(there: BrokerOrder | None) -> tuple[str, str]:
-    if there is None:
-        return "Taken by the broker", "info"
-    if there.status.is_working:
-        return "Taken by the broker, still open", "warning"
-    if there.status is not OrderStatus.CANCELLED:
-        return f"Not cancelled: it was {state_word(there.status).lower()}", "warning"
-    filled = f", after {count(there.filled_quantity)} had filled" if there.filled_quantity else ""
-    return f"Cancelled{filled}", "success"
-
-
-def _closed(there: BrokerOrder | None) -> tuple[str, str]:
-    if there is None:
-        return "Taken by the broker", "info"
-    if there.status is OrderStatus.COMPLETE:
-        return f"Closed at {money(there.average_price)}", "success"
-    if there.status.is_working:
-        return "Sent, not filled yet", "warning"
-    return "Not done", "danger"
+    made = switch.tried_since(desk, state.since)
+    said = said_of(desk, made, desk.clock.now())
+    legs = [leg_of(each, said.of(each), closes=each.operation is Operation.PLACE) for each in made]
+    return sorted(legs, key=lambda leg: leg.is_done)

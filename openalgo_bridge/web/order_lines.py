@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import BrokerOrderId, CancelAllRequest, CloseRequest
 from openalgo_bridge.model.outcome import Outcome, outcome_of_ticket
-from openalgo_bridge.model.states import OrderState, TicketState
+from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.web.broker_orders import BrokerOrders
+from openalgo_bridge.web import words
+from openalgo_bridge.web.broker_orders import BrokerOrders, said_of
+from openalgo_bridge.web.formats import money
 from openalgo_bridge.web.legs import Leg, leg_of, progress
-from openalgo_bridge.web.words import sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,19 @@ class Line:
         """How much of a ticket of many messages was done; empty for a ticket of one."""
         return progress(self.ticket.operation, self.legs) if self.legs else ""
 
+    @property
+    def in_words(self) -> str:
+        """What became of it and why, in full, for a page that has no columns for it."""
+        at = f", at {money(self.average_price)}" if self.average_price is not None else ""
+        done = f"{self.progress}." if self.progress else ""
+        return " ".join(filter(None, (f"{words.outcome(self.outcome)}: {self.what}{at}.", done, self.why)))
+
+
+def lines_now(desk: Desk, tickets: Sequence[Ticket]) -> list[Line]:
+    """As :func:`lines_of`, from the journal and the brokers as they are now. Raises StorageError."""
+    messages, now = desk.store.journal.orders_of([ticket.id for ticket in tickets]), desk.clock.now()
+    return lines_of(tickets, messages, said_of(desk, messages, now), now)
+
 
 def lines_of(
     tickets: Sequence[Ticket], messages: Sequence[JournalOrder], said: BrokerOrders, now: datetime
@@ -60,8 +75,8 @@ def _line(ticket: Ticket, messages: list[JournalOrder], said: BrokerOrders, now:
     there = first.there if first is not None and ticket.operation is Operation.PLACE else None
     return Line(
         ticket=ticket,
-        outcome=outcome_of_ticket(_state(ticket, now), [leg.outcome for leg in legs]),
-        what=sentence(ticket.request) if first is None else first.what,
+        outcome=outcome_of_ticket(ticket.as_of(now).state, [leg.outcome for leg in legs]),
+        what=words.sentence(ticket.request) if first is None else first.what,
         why=ticket.reason if first is None else first.in_short,
         broker_order_id=None if first is None else first.message.broker_order_id,
         filled=None if there is None else there.filled_quantity,
@@ -69,11 +84,6 @@ def _line(ticket: Ticket, messages: list[JournalOrder], said: BrokerOrders, now:
         cancels=None if first is None else _cancellable(first, said),
         legs=legs if is_of_many else (),
     )
-
-
-def _state(ticket: Ticket, now: datetime) -> TicketState:
-    is_late = ticket.state is TicketState.HELD and ticket.expires_at is not None and ticket.expires_at <= now
-    return TicketState.EXPIRED if is_late else ticket.state
 
 
 def _cancellable(leg: Leg, said: BrokerOrders) -> BrokerOrderId | None:

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import (
     BrokerError,
@@ -28,13 +29,14 @@ from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.store.outcomes import Tally
 from openalgo_bridge.trading import orders as deeds
 from openalgo_bridge.trading.closing import cancel_all as withdraw_all
+from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.trading.sending import InDoubt
 from openalgo_bridge.trading.targets import Target
 from openalgo_bridge.web import legs, order_lines, words
 from openalgo_bridge.web.broker_orders import BrokerOrders, of_earlier, of_today
 from openalgo_bridge.web.closing import BY_HAND, account_in_form, account_in_url, door_of
 from openalgo_bridge.web.current import current_desk
-from openalgo_bridge.web.day_filter import Asked, asked_in_url, day_of
+from openalgo_bridge.web.day_filter import Asked, asked_in_url
 from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of
 
 blueprint = Blueprint("orders", __name__)
@@ -55,7 +57,7 @@ class Listed:
 @blueprint.get("/orders")
 def orders() -> ResponseReturnValue:
     """Newest first."""
-    desk = current_desk()
+    desk = reading(current_desk())
     asked, before = asked_in_url(desk.clock.now()), before_in_url()
     listed = _listed(desk, asked, before)
     page = page_of(listed.tickets, before)
@@ -89,7 +91,7 @@ def cancel() -> ResponseReturnValue:
 @blueprint.get("/orders/cancel-all")
 def confirm_cancel_all() -> ResponseReturnValue:
     """What would be withdrawn now, and the button that does it."""
-    desk, mode = current_desk(), account_in_url()
+    desk, mode = reading(current_desk()), account_in_url()
     fault, working = "", []
     try:
         working = [order for order in desk.broker(mode).order_book() if order.status.is_working]
@@ -112,7 +114,7 @@ def cancel_all() -> ResponseReturnValue:
 
 def _newest_day(desk: Desk) -> date | None:
     """The day of the last ticket there is."""
-    return next((day_of(ticket.created_at) for ticket in desk.store.journal.tickets(limit=1)), None)
+    return next((day_in_india(ticket.created_at) for ticket in desk.store.journal.tickets(limit=1)), None)
 
 
 def _listed(desk: Desk, asked: Asked, before: int | None) -> Listed:

@@ -9,12 +9,16 @@ from typing import Generic, TypeVar
 
 from flask import request
 
+from openalgo_bridge.errors import NotFound
+
 RowT = TypeVar("RowT")
 
 PAGE_SIZE = 50
 
-# A row id has at most 18 digits, so that it fits SQLite's integers whatever a URL says.
-_ROW_ID = re.compile(r"[0-9]{1,18}")
+_LONGEST_ROW_ID = 18
+"""Digits of a row id: so it fits SQLite's integers whatever a URL says."""
+
+_ROW_ID = re.compile(f"[0-9]{{1,{_LONGEST_ROW_ID}}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,13 @@ def row_id_in_url(name: str) -> int | None:
     """The row id of this parameter; None for anything that is no row id."""
     text = request.args.get(name, "")
     return int(text) if _ROW_ID.fullmatch(text) and int(text) > 0 else None
+
+
+def row_id(number: int) -> int:
+    """A ticket's or an order's number from an address. Raises NotFound for one that no row can have."""
+    if number >= 10**_LONGEST_ROW_ID:
+        raise NotFound("There is no such ticket.")
+    return number
 
 
 def page_of(rows: Sequence[RowT], before: int | None) -> Page[RowT]:

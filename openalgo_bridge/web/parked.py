@@ -11,7 +11,8 @@ from openalgo_bridge.model.order import BrokerOrderId
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import approvals, parked
 from openalgo_bridge.web.current import actor, current_desk
-from openalgo_bridge.web.ticket import BROKER_REFUSED, NOT_SENT, outcome, page, refused, row_id, too_late
+from openalgo_bridge.web.paging import row_id
+from openalgo_bridge.web.ticket import BROKER_REFUSED, NOT_SENT, outcome, page, refused, too_late
 from openalgo_bridge.web.ticket_forms import FoundForm
 from openalgo_bridge.web.words import sentence
 
@@ -46,7 +47,7 @@ def send_again(ticket_id: int, order_id: int) -> ResponseReturnValue:
             raise
         flash(refused(refusal), "danger")
         return redirect(url_for("ticket.ticket", ticket_id=refusal.ticket_id))
-    flash(*outcome(desk, result))
+    flash(*outcome(desk, result.ticket.id))
     return redirect(url_for("ticket.ticket", ticket_id=result.ticket.id))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
@@ -18,6 +19,7 @@ from openalgo_bridge.model.ticket import order_of, target_of
 from openalgo_bridge.store.ticket_lists import TicketFilter
 from openalgo_bridge.trading import closing
 from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import words
 from openalgo_bridge.web.closing import BY_HAND, account_in_form, account_in_url, door_of
 from openalgo_bridge.web.current import current_desk
@@ -26,6 +28,8 @@ from openalgo_bridge.web.formats import count
 blueprint = Blueprint("positions", __name__)
 
 _LONGEST_SYMBOL = 100
+_QUANTITY = re.compile(r"-?[1-9][0-9]{0,11}")
+_NOT_NAMED = "No position is named. Nothing was sent."
 _WORKING = "An exit of {} is already working at the broker."
 _IN_DOUBT = "An exit of {} is in doubt: look at the broker first."
 _WAITING = "An exit of {} waits for you in the Action Center."
@@ -34,10 +38,11 @@ _WAITING = "An exit of {} waits for you in the Action Center."
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One position. ``exit`` is the order that closes it, None where it is flat; ``under_way`` what closes it already,
-    as sentences.
+    as sentences. ``name`` is what its form carries.
     """
 
     position: Position
+    name: str
     exit: OrderRequest | None
     under_way: tuple[str, ...]
 
@@ -71,7 +76,11 @@ class Book:
 @blueprint.get("/positions")
 def positions() -> ResponseReturnValue:
     """Open positions first."""
-    desk = current_desk()
+    return _page()
+
+
+def _page() -> str:
+    desk = reading(current_desk())
     account = desk.store.preferences.trading_mode()
     book = _book(desk, account)
     shown = sorted(book.positions, key=lambda each: (each.quantity == 0, each.symbol, each.product))
@@ -90,22 +99,35 @@ def positions() -> ResponseReturnValue:
 @blueprint.get("/positions/close")
 def confirm_close() -> ResponseReturnValue:
     """What closing everything would send now, and the button that does it."""
-    desk, mode = current_desk(), account_in_url()
-    fault, steps = "", []
+    return _confirmation(account_in_url())
+
+
+def _confirmation(mode: TradingMode) -> str:
+    """Positions first: one that opens in between is in the steps, and is not closed by this page's button."""
+    desk, fault = reading(current_desk()), ""
+    seen: list[str] = []
+    steps: list[str] = []
     try:
+        seen = [named(each) for each in desk.broker(mode).positions() if each.quantity]
         steps = [_step(desk, mode, message) for message in closing.messages(desk, CloseRequest(), mode)]
     except (Busy, BrokerError) as error:
         fault = error.message
-    return render_template("close_all.html", account=mode, steps=steps, fault=fault, door=door_of(desk))
+    return render_template("close_all.html", account=mode, seen=seen, steps=steps, fault=fault, door=door_of(desk))
 
 
 @blueprint.post("/positions/close")
 def close() -> ResponseReturnValue:
-    """Close one position, or all where none is named, at the account that the button named."""
-    desk, mode, wanted = current_desk(), account_in_form(), _wanted()
+    """Close one position, or all that the page named, at the account that the button named. 409 when one of them has
+    turned or grown since: the page then is shown as it stands now.
+    """
+    desk, mode, seen = current_desk(), account_in_form(), _seen_in_form()
+    is_one = request.form.get("which") == "one"
     try:
-        outcome = closing.close(desk, wanted, BY_HAND, mode)
-    except (Busy, BrokerError, Conflict) as fault:
+        outcome = closing.close(desk, _only(seen) if is_one else CloseRequest(), BY_HAND, mode, seen=seen)
+    except Conflict as change:
+        flash(f"{change.message} Look again, {words.account(mode)}.", "danger")
+        return make_response(_page() if is_one else _confirmation(mode), change.status)
+    except (Busy, BrokerError) as fault:
         flash(f"Nothing was closed, {words.account(mode)}: {fault.message}", "danger")
         return redirect(url_for("positions.positions"))
     if isinstance(outcome, Held):
@@ -120,18 +142,34 @@ def _step(desk: Desk, mode: TradingMode, message: BrokerRequest) -> str:
     return words.sentence(message) if there is None else f"Cancel order {target}: {words.sentence(there.request)}"
 
 
-def _wanted() -> CloseRequest:
-    """The position that the form names by all three of its names, or every one. Raises Invalid: nothing was sent."""
-    names = {name: request.form.get(name, "").strip() for name in ("exchange", "symbol", "product")}
-    if request.form.get("which") == "all" and not any(names.values()):
-        return CloseRequest()
+def named(position: Position) -> str:
+    """A position with its side and quantity, as a form carries what the page showed."""
+    return f"{position.exchange}:{position.product}:{position.quantity}:{position.symbol}"
+
+
+def _seen_in_form() -> dict[closing.PositionName, int]:
+    """The positions that the form names, one or all. Raises Invalid: nothing was sent."""
+    which, texts = request.form.get("which"), request.form.getlist("position")
+    if not texts or which not in {"one", "all"} or (which == "one" and len(texts) > 1):
+        raise Invalid(_NOT_NAMED)
+    return dict(map(_seen, texts))
+
+
+def _seen(text: str) -> tuple[closing.PositionName, int]:
+    """The inverse of :func:`named`."""
+    exchange, product, quantity, symbol = [*text.split(":", 3), "", "", ""][:4]
     try:
-        exchange, product = Exchange(names["exchange"]), Product(names["product"])
+        name = (Exchange(exchange), symbol, Product(product))
     except ValueError as error:
-        raise Invalid("No position is named. Nothing was sent.") from error
-    if not 0 < len(names["symbol"]) <= _LONGEST_SYMBOL:
-        raise Invalid("No position is named. Nothing was sent.")
-    return CloseRequest(symbol=names["symbol"], exchange=exchange, product=product)
+        raise Invalid(_NOT_NAMED) from error
+    if not 0 < len(symbol) <= _LONGEST_SYMBOL or not _QUANTITY.fullmatch(quantity):
+        raise Invalid(_NOT_NAMED)
+    return name, int(quantity)
+
+
+def _only(seen: Mapping[closing.PositionName, int]) -> CloseRequest:
+    (exchange, symbol, product) = next(iter(seen))
+    return CloseRequest(symbol=symbol, exchange=Exchange(exchange), product=Product(product))
 
 
 def _book(desk: Desk, account: TradingMode) -> Book:
@@ -153,23 +191,23 @@ def _by_product(shown: Sequence[Position]) -> Mapping[Product, Sum]:
 
 
 def _lines(desk: Desk, account: TradingMode, shown: Sequence[Position], working: Sequence[BrokerOrder]) -> list[Line]:
-    under_way = _under_way(desk, account, working)
+    under_way = _under_way(desk, account, working, [each for each in shown if each.quantity])
     return [_line(position, under_way) for position in shown]
 
 
 def _line(position: Position, under_way: Mapping[str, Sequence[tuple[OrderRequest, int]]]) -> Line:
     if not position.quantity:
-        return Line(position=position, exit=None, under_way=())
+        return Line(position=position, name=named(position), exit=None, under_way=())
     wanted = closing.exit_of(position)
     told = []
     for sentence, candidates in under_way.items():
         units = sum(left for order, left in candidates if exits.is_on_same_side(order, wanted))
         told += [sentence.format(count(units))] if units else []
-    return Line(position=position, exit=wanted, under_way=tuple(told))
+    return Line(position=position, name=named(position), exit=wanted, under_way=tuple(told))
 
 
 def _under_way(
-    desk: Desk, account: TradingMode, working: Sequence[BrokerOrder]
+    desk: Desk, account: TradingMode, working: Sequence[BrokerOrder], held: Sequence[Position]
 ) -> Mapping[str, Sequence[tuple[OrderRequest, int]]]:
     """Orders with the units that they may still take, by what there is to say of them. One that is in doubt and found
     in the book is counted there.
@@ -181,7 +219,13 @@ def _under_way(
         for message in (*journal.unresolved(), *journal.parked())
         if message.trading_mode is account and message.ref not in at_broker
     ]
-    waiting = [each.order for each in desk.store.ticket_lists.held(TicketFilter()) if each.trading_mode is account]
+    exits_wanted = {(each.exchange, each.symbol, closing.exit_of(each).action) for each in held}
+    waiting = [
+        ticket.order
+        for exchange, symbol, action in sorted(exits_wanted)
+        for ticket in desk.store.ticket_lists.held(TicketFilter(exchange=exchange, symbol=symbol, action=action))
+        if ticket.trading_mode is account
+    ]
     return {
         _WORKING: [(order.request, order.pending_quantity) for order in working],
         _IN_DOUBT: [(order, order.quantity) for order in doubtful if order is not None],

@@ -2,6 +2,8 @@
 
 The cookie of a signed-in session holds 32 random bytes and nothing else. A row is read when a view first looks into
 the session and written only when something changed; API calls, static files and the health check have no session.
+Only what changed is written, so that of two tabs neither undoes the other. By then the request has done its work: where
+the row cannot be written the answer goes out all the same, and a message to the next page, or a step-up, is lost.
 
 Any web page can make the trader's browser ask for our sign-in page, so looking at it must cost no write and must
 not push anybody out. A visit is one form token, kept by the browser in a signed cookie of its own name. It can say
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,14 +27,19 @@ from flask.sessions import SessionInterface, SessionMixin
 
 from openalgo_bridge.account.signing import sign, signed_text
 from openalgo_bridge.clock import Clock
+from openalgo_bridge.errors import StorageError
 from openalgo_bridge.store.machine_key import CSRF, SESSION_HASH, MachineKey
 from openalgo_bridge.store.sessions import NewSession, Session, Sessions
 
 VISIT_LIFE = timedelta(hours=1)
 
+_log = logging.getLogger(__name__)
+
 _FORM_TOKEN = "csrf_token"  # noqa: S105 - where Flask-WTF keeps it, not the token
+_FLASHES = "_flashes"  # where Flask keeps what flash() was told
 _WITHOUT_SESSION = ("/static/", "/bootstrap/", "/healthz")
 _ID_BYTES = 32
+_FORM_TOKEN_BYTES = 20
 _LONGEST_COOKIE = 100
 
 
@@ -60,6 +68,7 @@ class BridgeSession(SessionMixin):
         self.is_background = False
         self.fate = _Fate.KEEP
         self.password_hash = ""
+        self.was_saved = False
         self._load: Callable[[], _Brought] | None = load
         self._brought = _Brought()
 
@@ -77,7 +86,12 @@ class BridgeSession(SessionMixin):
     @property
     def content(self) -> str:
         """The items as ASCII JSON."""
-        return json.dumps(self._opened(), separators=(",", ":"))
+        return _as_json(self._opened())
+
+    def changed_in(self, stored: str) -> str:
+        """``stored``, which may be newer than what was read, with what this request changed."""
+        read = "{}" if self.row is None else self.row.content
+        return _as_json(_merged(json.loads(read), json.loads(self.content), json.loads(stored)))
 
     def __getitem__(self, key: str) -> Any:
         return self._opened()[key]
@@ -121,6 +135,10 @@ class BridgeSessionInterface(SessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if not isinstance(session, BridgeSession) or not session.was_opened or _has_no_session():
             return
+        if session.was_saved:
+            # This answer is the page that says that the first try failed: it must not wait for another failure.
+            return
+        session.was_saved = True
         response.vary.add("Cookie")
         if session.fate is _Fate.END:
             self._end(app, session, response)
@@ -156,15 +174,22 @@ class BridgeSessionInterface(SessionInterface):
         self._delete_cookie(response, self._visit_name(app))
 
     def _keep(self, app: Flask, session: BridgeSession, row: Session, response: Response) -> None:
-        is_alive = not session.modified or self._sessions.save(row.number, session.content)
-        if is_alive and session.fate is _Fate.NEW_ID:
-            cookie = _new_id()
-            is_alive = self._sessions.rotate(row.number, self._hash(cookie))
+        try:
+            if session.fate is _Fate.NEW_ID:
+                self._renew(app, session, row, response)
+            elif session.modified and not self._sessions.save(row.number, session.changed_in):
+                self._delete_cookie(response, self.get_cookie_name(app))
+            elif not session.is_background:
+                self._sessions.touch(row)
+        except StorageError as error:
+            _log.warning("The session was not written, and the answer goes out all the same. %s", error.message)
+
+    def _renew(self, app: Flask, session: BridgeSession, row: Session, response: Response) -> None:
+        cookie = _new_id()
+        if self._sessions.save(row.number, session.changed_in, new_id_hash=self._hash(cookie)):
             self._set_cookie(app, response, cookie)
-        if not is_alive:
+        else:
             self._delete_cookie(response, self.get_cookie_name(app))
-        elif not session.is_background and session.fate is _Fate.KEEP:
-            self._sessions.touch(row)
 
     def _keep_visit(self, app: Flask, session: BridgeSession, response: Response) -> None:
         expires = self._clock.now() + VISIT_LIFE
@@ -200,6 +225,8 @@ def begin_signed_in(password_hash: str) -> None:
     ``password_hash`` is what the password was compared with.
     """
     session.clear()
+    # From the start: two tabs that each made one would leave the forms of one of them dead.
+    session[_FORM_TOKEN] = secrets.token_hex(_FORM_TOKEN_BYTES)
     _current().fate = _Fate.SIGN_IN
     _current().password_hash = password_hash
 
@@ -234,6 +261,29 @@ def _current() -> BridgeSession:
 
 def _has_no_session() -> bool:
     return request.path.startswith(_WITHOUT_SESSION)
+
+
+def _merged(read: dict[str, Any], now: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+    """``stored`` with what became of ``read``: other items, and other messages, are another tab's."""
+    merged = {name: value for name, value in stored.items() if name in now or name not in read}
+    merged.update({name: value for name, value in now.items() if name not in read or value != read[name]})
+    before, after, waiting = (items.get(_FLASHES, []) for items in (read, now, stored))
+    messages = _without(waiting, _without(before, after)) + _without(after, before)
+    # An empty list would be taken out, and that written, by every page that shows messages.
+    merged.pop(_FLASHES, None)
+    return merged | {_FLASHES: messages} if messages else merged
+
+
+def _without(items: list[Any], others: list[Any]) -> list[Any]:
+    left = list(items)
+    for each in others:
+        if each in left:
+            left.remove(each)
+    return left
+
+
+def _as_json(items: dict[str, Any]) -> str:
+    return json.dumps(items, separators=(",", ":"))
 
 
 def _new_id() -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from openalgo_bridge.clock import IST
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model.books import Trade
@@ -14,14 +13,11 @@ from openalgo_bridge.model.order import BrokerOrderId, CancelAllRequest, CloseRe
 from openalgo_bridge.model.outcome import Outcome
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Change, Operation, Ticket, changes_in
-from openalgo_bridge.store.journal_reads import REVISED, Event, JournalOrder
+from openalgo_bridge.store.journal_reads import REFUSED, REVISED, Event, JournalOrder
 from openalgo_bridge.trading.watch import INTERVAL_S
-from openalgo_bridge.web.broker_orders import BrokerOrders, of_earlier, of_today
+from openalgo_bridge.web.broker_orders import BrokerOrders, said_of
 from openalgo_bridge.web.legs import Leg, leg_of
 from openalgo_bridge.web.order_lines import Line, lines_of
-
-_FEW = 3
-"""So many orders are asked for by their numbers; more are cheaper to find in the book of the day."""
 
 _GUARD = "guard "
 _TRADED = {Outcome.FILLED, Outcome.WORKING, Outcome.PARTLY_FILLED}
@@ -100,8 +96,9 @@ def story_of(desk: Desk, ticket: Ticket) -> Story:
     """Told from the journal alone where the broker cannot be asked. Raises StorageError."""
     messages = desk.store.journal.orders_of([ticket.id])
     events = desk.store.journal.events(ticket.id)
-    said = _said(desk, ticket, messages)
-    line = lines_of([ticket], messages, said, desk.clock.now())[0]
+    now = desk.clock.now()
+    said = said_of(desk, messages, now)
+    line = lines_of([ticket], messages, said, now)[0]
     is_of_many = isinstance(ticket.request, CancelAllRequest | CloseRequest) or len(messages) > 1
     trades, fault = _trades(desk, ticket, messages, line, said)
     return Story(
@@ -112,13 +109,6 @@ def story_of(desk: Desk, ticket: Ticket) -> Story:
         is_of_many=is_of_many,
         fault=said.faults.get(ticket.trading_mode, fault),
     )
-
-
-def _said(desk: Desk, ticket: Ticket, messages: Sequence[JournalOrder]) -> BrokerOrders:
-    today = desk.clock.now().astimezone(IST).date()
-    if len(messages) > _FEW and ticket.created_at.astimezone(IST).date() == today:
-        return of_today(desk, {ticket.trading_mode})
-    return of_earlier(desk, messages)
 
 
 def _trades(
@@ -161,8 +151,8 @@ def _step(event: Event) -> Step:
 
 
 def _word(event: Event, word: str) -> State:
-    """A ticket's and an order's ``rejected`` are not the same; a change of a held ticket is no state at all."""
-    if word in {"", REVISED}:
+    """A ticket's and an order's ``rejected`` are not the same; an event without a move is no state."""
+    if word in {"", REVISED, REFUSED}:
         return word
     return TicketState(word) if event.order_id is None else OrderState(word)
 

@@ -26,17 +26,16 @@ from openalgo_bridge.errors import (
 from openalgo_bridge.model.order import OrderRequest
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.trading import approvals, books
-from openalgo_bridge.trading.approvals import Approved
-from openalgo_bridge.trading.closing import Report
-from openalgo_bridge.trading.sending import InDoubt
+from openalgo_bridge.trading import approvals
+from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import errors
 from openalgo_bridge.web.current import actor, current_desk
-from openalgo_bridge.web.formats import money
+from openalgo_bridge.web.order_lines import lines_now
+from openalgo_bridge.web.paging import row_id
 from openalgo_bridge.web.story import story_of
 from openalgo_bridge.web.ticket_forms import FoundForm, ModifyForm, modify_form
 from openalgo_bridge.web.waiting import rows_of
-from openalgo_bridge.web.words import sentence, state
+from openalgo_bridge.web.words import outcome_tone, sentence
 
 blueprint = Blueprint("ticket", __name__, url_prefix="/action-center/<int:ticket_id>")
 
@@ -73,11 +72,11 @@ def approve(ticket_id: int) -> ResponseReturnValue:
     desk = current_desk()
     approvals.ticket(desk, row_id(ticket_id))
     try:
-        result = approvals.approve(desk, ticket_id, _shown(), by=actor())
+        approvals.approve(desk, ticket_id, _shown(), by=actor())
     except (*NOT_SENT, *BROKER_REFUSED) as refusal:
         flash(refused(refusal), "danger")
     else:
-        flash(*outcome(desk, result))
+        flash(*outcome(desk, ticket_id))
     return redirect(url_for("ticket.ticket", ticket_id=ticket_id))
 
 
@@ -134,6 +133,7 @@ def page(
 
     ``form`` and ``not_found``, by the order's id, carry what was typed, with its faults.
     """
+    desk = reading(desk)
     is_open = found.state is TicketState.HELD
     order = found.order if is_open else None
     return render_template(
@@ -148,43 +148,18 @@ def page(
     )
 
 
-def outcome(desk: Desk, result: Approved) -> tuple[str, str]:
-    """The true outcome, with its colour: taken by the broker is not yet filled."""
-    what = sentence(result.ticket.request)
-    if isinstance(result, InDoubt):
-        return f"In doubt: {what}. {result.message}", "warning"
-    if isinstance(result, Report):
-        return _reported(result, what)
-    try:
-        fate = books.order_fate(desk, result.broker_order_id)
-    except BridgeError:
-        return f"Sent: {what}. Order {result.broker_order_id}; its state could not be read.", "warning"
-    if fate.status == "complete":
-        return f"Filled: {what}, at {money(fate.average_price)}. Order {fate.id}.", "success"
-    if fate.status == "rejected":
-        return f"The broker refused it: {fate.reason or what}", "danger"
-    return f"Sent: {what}. Order {fate.id} is now: {state(fate.status).lower()}.", "success"
+def outcome(desk: Desk, ticket_id: int) -> tuple[str, str]:
+    """What became of a ticket that was let go, with its colour: taken by the broker is not yet filled."""
+    (line,) = lines_now(reading(desk), [desk.store.journal.ticket(ticket_id)])
+    return line.in_words, outcome_tone(line.outcome)
 
 
 def refused(refusal: BridgeError) -> str:
-    """Who said no, and why."""
+    """Who said no, and why. A guard is named by its own sentence."""
+    if isinstance(refusal, Denied) and refusal.guard:
+        return refusal.message
     who = "The broker refused it" if isinstance(refusal, BROKER_REFUSED) else "Not sent"
     return f"{who}: {refusal.message}"
-
-
-def row_id(number: int) -> int:
-    """Raises NotFound for a number that no row of SQLite can have."""
-    if number >= 1 << 62:
-        raise NotFound("There is no such ticket.")
-    return number
-
-
-def _reported(report: Report, what: str) -> tuple[str, str]:
-    if not report.legs:
-        return f"Nothing was open: {what}. Nothing was sent.", "info"
-    taken = sum(leg.is_done for leg in report.legs)
-    told = f"{what}: the broker took {taken} of {len(report.legs)} messages. Below is what became of each."
-    return told, "success" if report.is_done else "warning"
 
 
 def _money(desk: Desk, held: Ticket, order: OrderRequest) -> Money:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -36,10 +38,22 @@ def trades(desk: Desk) -> int:
     return int(row["n"])
 
 
+def tones(page: Page) -> int:
+    """How many were played, when every call that was due has been made."""
+    played: int = page.evaluate('navigator.locks.request("bridge.called", () => called.length)')
+    return played
+
+
 def time_passes(*pages: Page) -> None:
     """Until each page has asked again."""
     for each in pages:
         each.clock.run_for(POLL_MS)
+
+
+def until(is_so: Callable[[], bool], page: Page) -> None:
+    """Time passes in the browser until it is so, or the test ends."""
+    while not is_so():
+        time_passes(page)
 
 
 @pytest.fixture(autouse=True)
@@ -112,12 +126,37 @@ def test_two_tabs_approve_the_same_orders_at_once_and_each_leaves_once(
         tab.get_by_role("button", name="Tick all").click()
         tab.get_by_role("button", name="Approve the ticked (3)…").click()
         expect(tab.get_by_role("heading", name="Approve these 3 orders?")).to_be_visible()
-    confirm = "Approve 3: send 3 to the paper account"
-    page.get_by_role("button", name=confirm).dblclick()
-    expect(page.get_by_role("heading", name="3 orders: 3 filled")).to_be_visible()
-    other.get_by_role("button", name=confirm).click()
-    expect(other.get_by_role("heading", name="3 orders: 3 decided before")).to_be_visible()
+    # Nothing can be written before both have asked, so neither has an answer when the other is clicked.
+    with live.desk.store.files[0].transaction():
+        for tab in (page, other):
+            with tab.expect_request(lambda request: request.method == "POST"):
+                tab.locator("form[data-once] button.btn-success").evaluate("button => setTimeout(() => button.click())")
+    for tab in (page, other):
+        expect(tab.get_by_role("heading", name="3 orders:")).to_be_visible()
     assert trades(live.desk) == 3
+
+
+def test_a_double_click_on_the_confirmation_shows_what_became_of_each(page: Page, script: Script, live: Live) -> None:
+    for symbol in ("RELIANCE", "TCS"):
+        script.place(symbol=symbol)
+    page.goto("/action-center/approve-all?which=matching")
+    page.get_by_role("button", name="Approve 2: send 2 to the paper account").dblclick()
+    expect(page.get_by_role("heading", name="2 orders: 2 filled")).to_be_visible()
+    assert trades(live.desk) == 2
+
+
+def test_an_approval_of_a_page_whose_order_has_expired_sends_nothing(
+    page: Page, script: Script, live: Live, watch: Watch
+) -> None:
+    """The clock of the bridge is ahead of the browser's, so the button is still there."""
+    script.place()
+    page.goto("/action-center/1")
+    live.desk.store.files[0].write("UPDATE ticket SET expires_at = created_at")
+    watch.expected += ["409 (CONFLICT)"]
+    page.get_by_role("button", name="Approve: buy 10 RELIANCE").click()
+    expect(page.get_by_role("heading", name="Too late")).to_be_visible()
+    expect(page.get_by_text("expired").first).to_be_visible()
+    assert trades(live.desk) == 0
 
 
 def test_an_order_whose_time_is_over_loses_its_buttons(page: Page, script: Script, live: Live) -> None:
@@ -162,3 +201,31 @@ def test_a_new_order_calls_once_where_that_is_switched_on(page: Page, script: Sc
     time_passes(page)
     expect(page).to_have_title("(2) Action Center · OpenAlgo Bridge")
     assert page.evaluate("called.length") == before
+
+
+def test_an_exit_that_waits_is_called_again_and_again_until_it_is_decided(
+    page: Page, script: Script, live: Live
+) -> None:
+    live.desk.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+    script.place()
+    live.desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    page.add_init_script(LISTEN)
+    page.clock.install()
+    page.goto("/action-center")
+    page.get_by_text("Call me when an order waits").click()
+    page.get_by_label("With a sound").check()
+    assert tones(page) == 2
+    script.place(action="SELL")
+    time_passes(page)
+    expect(page).to_have_title("(1) An exit waits · Action Center · OpenAlgo Bridge")
+    expect(page.locator("[data-ticket]")).to_contain_text("An exit waits: your position stays open until you decide.")
+    assert tones(page) == 4
+    page.clock.run_for(40_000)
+    until(lambda: tones(page) == 6, page)
+    (waits,) = live.desk.store.ticket_lists.named([2])
+    approvals.reject(live.desk, waits.id, waits.shown, "stays open", by=TRADER)
+    until(lambda: page.title() == "Action Center · OpenAlgo Bridge", page)
+    page.clock.run_for(40_000)
+    script.place(symbol="INFY")
+    until(lambda: page.title().startswith("(1) Action Center"), page)
+    assert tones(page) == 8, "the new order called once"

@@ -55,7 +55,7 @@ def test_on_a_phone_without_scripts_what_else_it_does_opens_over_the_page(
     assert (box["x"] >= 0, box["x"] + box["width"] <= 390) == (True, True)
     page.get_by_label("Why (optional)").fill("the feed is wrong")
     page.get_by_label("Also close every position at market").check()
-    page.get_by_role("button", name="Stop all orders now").click()
+    page.get_by_role("button", name="Stop all orders, and do what is ticked here").click()
     expect(page.get_by_text("1 of 1 done.")).to_be_visible()
     expect(page.get_by_role("status").filter(has_text="the feed is wrong")).to_be_visible()
     assert [each.quantity for each in live.desk.brokers[TradingMode.ANALYZE].positions()] == [0]

@@ -24,7 +24,7 @@ from openalgo_bridge.model.apikey import new_key
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
-from tests.bridge_rows import rows_of_every_table
+from tests.bridge_rows import calls_logged, rows_of_every_table
 from tests.browser.conftest import Script
 from tests.conftest import CHEAP, PASSWORD, TRADER, Live, free_port
 
@@ -237,7 +237,7 @@ def test_a_hostile_page_reads_and_changes_nothing(
     page.goto("/action-center")
     hostile = page.context.new_page()
     hostile.goto(f"http://{name}:{hostile_port}/")
-    before, logged = rows_of_every_table(live.desk), live.desk.store.traffic.latest_id()
+    before, logged = rows_of_every_table(live.desk), calls_logged(live.desk)
 
     found = hostile.evaluate(ATTEMPTS, knocks.arguments(live.url))
 

@@ -72,6 +72,8 @@ def test_a_double_click_on_send_again_sends_once(page: Page, script: Script, liv
     journal.settle(order.id, Settlement(state=OrderState.UNKNOWN, message=OutcomeUnknown("No answer.").message))
     parked = Settlement(state=OrderState.PARKED, message="Look there.")
     journal.settle(order.id, parked, was=OrderState.UNKNOWN)
+    # The broker has it without our tag, so that nobody can find it there.
+    live.desk.store.files[0].write("UPDATE paper_order SET tag = 'SOMEBODYELSE'")
 
     page.goto("/action-center/1")
     page.get_by_role("button", name="It is not there: send again").dblclick()

@@ -8,11 +8,20 @@ from playwright.sync_api import Browser, Page, expect
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import OrderMode
 from tests.browser.conftest import Script, Watch, sign_in
-from tests.conftest import PASSWORD, Live
+from tests.conftest import PASSWORD, TRADER, Live
 
 pytestmark = pytest.mark.browser
 
 PATIENCE_MS = 20_000
+POLL_MS = 3_100
+# A browser that gives up fifty times sooner than it is told, while a test wants that.
+IMPATIENT = """
+    window.haste = 1;
+    const wait = AbortSignal.timeout;
+    AbortSignal.timeout = (ms) => wait.call(AbortSignal, ms / haste);
+    const { set } = Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, "timeout");
+    Object.defineProperty(XMLHttpRequest.prototype, "timeout", { set(ms) { set.call(this, ms / haste); } });
+"""
 
 
 def trades(desk: Desk) -> int:
@@ -82,6 +91,56 @@ def test_a_lost_connection_is_said_and_taken_back(page: Page, watch: Watch) -> N
     expect(lost).to_be_visible(timeout=PATIENCE_MS)
     page.context.set_offline(False)
     expect(lost).to_be_hidden(timeout=PATIENCE_MS)
+
+
+def test_an_old_list_and_a_bridge_that_never_answers_are_said_and_taken_back(page: Page, watch: Watch) -> None:
+    watch.expected.append("503")
+    page.context.add_init_script(IMPATIENT)
+    page.clock.install()
+    page.goto("/action-center")
+    old, lost = page.get_by_text("This list may be old"), page.get_by_text("Connection lost")
+    page.route("**/action-center/waiting*", lambda route: route.fulfill(status=503, body="no"))
+    page.clock.run_for(POLL_MS)
+    expect(old).to_be_visible()
+    expect(lost).to_be_hidden()
+
+    page.unroute_all()
+    page.clock.run_for(POLL_MS)
+    expect(old).to_be_hidden()
+
+    page.route("**/action-center/*", lambda route: None)
+    page.evaluate("haste = 50")
+    page.clock.run_for(POLL_MS)
+    expect(old).to_be_visible()
+    expect(lost).to_be_visible()
+
+    page.unroute_all()
+    page.evaluate("haste = 1")
+    page.clock.run_for(POLL_MS)
+    expect(old).to_be_hidden()
+    expect(lost).to_be_hidden()
+
+
+def test_what_is_stopped_in_one_tab_is_said_in_every_other(page: Page, live: Live) -> None:
+    page.clock.install()
+    page.goto("/traffic")
+    stopped = page.get_by_text("Orders are stopped since")
+    shut = page.get_by_role("status").filter(has_text="Every order is refused.")
+    button = page.get_by_role("button", name="Stop all orders", exact=True)
+    live.desk.store.kill_switch.engage("the feed lies", by=TRADER)
+    page.clock.run_for(POLL_MS)
+    expect(stopped).to_contain_text("the feed lies")
+    expect(page.get_by_role("link", name="Orders are stopped")).to_be_visible()
+    expect(button).to_have_count(0)
+
+    live.desk.store.kill_switch.release(by=TRADER)
+    live.desk.doors.shut("bridge.db is damaged.")
+    page.clock.run_for(POLL_MS)
+    expect(shut).to_contain_text("bridge.db is damaged")
+    expect(stopped).to_have_count(0)
+    button.click()
+    expect(page.get_by_role("heading", name="Orders are stopped", level=1)).to_be_visible()
+    assert live.desk.store.kill_switch.state().is_on
 
 
 def test_a_shown_key_is_hidden_again_after_thirty_seconds(page: Page, script: Script) -> None:

@@ -1,16 +1,17 @@
-"""An exchange that survives the bridge: one line in a file for each order it took."""
+"""An exchange that survives the bridge: one line in a file for each order it took, and filled."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model import ticket as tickets
-from openalgo_bridge.model.books import BrokerOrder, OrderStatus
+from openalgo_bridge.model.books import BrokerOrder, OrderStatus, Position
 from openalgo_bridge.model.order import BrokerOrderId, OrderRequest, Ref
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.ticket import Operation
@@ -55,6 +56,15 @@ class FileExchange(ScriptedBroker):
     def order_book(self) -> list[BrokerOrder]:
         return [self._order(Ref(line["ref"]), line["request"]) for line in self._lines()]
 
+    def positions(self) -> list[Position]:
+        self.held.clear()
+        nets: Counter[str] = Counter()
+        for order in self.order_book():
+            nets[order.request.symbol] += order.filled_quantity * order.request.action.sign
+        for symbol, net in nets.items():
+            self.hold(symbol, net)
+        return super().positions()
+
     def _lines(self) -> list[dict[str, str]]:
         text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
         return [json.loads(line) for line in text.splitlines()]
@@ -66,8 +76,8 @@ class FileExchange(ScriptedBroker):
             id=BrokerOrderId(f"X{ref}"),
             tag=ref,
             request=asked,
-            status=OrderStatus.OPEN,
-            filled_quantity=0,
+            status=OrderStatus.COMPLETE,
+            filled_quantity=asked.quantity,
             average_price=asked.price,
             placed_at=self.desk.clock.now(),
         )

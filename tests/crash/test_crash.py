@@ -17,15 +17,17 @@ from pathlib import Path
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.model.order import OrderMode, TradingMode
+from openalgo_bridge.model.order import CloseRequest, OrderMode, TradingMode
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import new_ref
+from openalgo_bridge.model.ticket import PAGE, new_ref
 from openalgo_bridge.settings import PROJECT_FOLDER
-from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.trading import approvals, closing, orders
+from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.recovery import recover
 from tests.conftest import TRADER
 from tests.crash.exchange import FileExchange
-from tests.crash.victim import HITS, ORDER, ORIGIN, Death, on_paper, opened
+from tests.crash.victim import HITS, ORDER, ORIGIN, REVISION, Death, on_paper, opened
 
 MOMENTS = {
     "auto": ["release.inside", "release.before_commit", "release.after_commit"],
@@ -39,6 +41,14 @@ MOMENTS = {
 }
 SENDING = ["broker.before", "broker.after", "settle.before_commit", "settle.after_commit"]
 RECOVERING = ["interrupt.before_commit", "interrupt.after_commit", "settle.before_commit", "settle.after_commit"]
+CLOSING = [
+    "plan.inside",
+    "plan.before_commit",
+    "plan.after_commit",
+    "claim.inside",
+    "claim.before_commit",
+    "claim.after_commit",
+]
 KILLS = [(route, moment) for route, moments in MOMENTS.items() for moment in [*moments, *SENDING]]
 
 
@@ -121,13 +131,69 @@ def check(folder: Path) -> tuple[int, int]:
         taken = Counter(exchange.taken())
         assert set(taken.values()) <= {1}, "doubled"
         assert set(taken) <= set(known), "sent without an intent"
+        dropped = {ref for ref, order in known.items() if was_dropped(desk, order)}
         for ref, order in known.items():
             expected = OrderState.SENT if ref in taken else OrderState.NOT_PLACED
-            assert order.state is expected, f"{ref} is {order.state}"
-        released = [ticket for ticket in tickets if ticket.state is TicketState.RELEASED]
-        assert len(released) == len(known), "lost"
+            assert order.state is (OrderState.DROPPED if ref in dropped else expected), f"{ref} is {order.state}"
+        released = {ticket.id for ticket in tickets if ticket.state is TicketState.RELEASED}
+        assert released == {order.ticket_id for order in known.values()}, "lost"
+        check_positions(exchange)
+        assert all(known[order.tag].request == order.request for order in exchange.order_book())
         desk.close()
     return len(tickets), len(taken)
+
+
+def was_dropped(desk: Desk, order: JournalOrder) -> bool:
+    """It was never on its way, and its ticket says so."""
+    moves = [event.state for event in desk.store.journal.events(order.ticket_id) if event.order_id == order.id]
+    if moves != ["planned", "dropped"]:
+        return False
+    assert "of its orders were not sent" in desk.store.journal.ticket(order.ticket_id).reason
+    return True
+
+
+def check_positions(exchange: FileExchange) -> None:
+    """Only closings sell here: none of them went past flat."""
+    nets: Counter[str] = Counter()
+    for order in exchange.order_book():
+        nets[order.request.symbol] += order.filled_quantity * order.request.action.sign
+        assert nets[order.request.symbol] >= 0, "past flat"
+
+
+@pytest.mark.parametrize("moment", CLOSING)
+def test_a_kill_in_the_middle_of_a_closing_drops_the_rest_and_says_so(
+    nursery: Nursery, folder: Path, moment: str
+) -> None:
+    assert nursery.kill(Death(folder=str(folder), route="closing", moment=moment)) == moment
+    is_planned = moment not in {"plan.inside", "plan.before_commit"}
+    assert check(folder) == (3 if is_planned else 2, 2)
+    desk, exchange = restarted(folder)
+    if is_planned:
+        (closes,) = desk.store.journal.tickets(limit=1)
+        legs = [order.state for order in desk.store.journal.orders_of([closes.id])]
+        was_claimed = moment == "claim.after_commit"
+        assert legs == [OrderState.NOT_PLACED if was_claimed else OrderState.DROPPED, OrderState.DROPPED]
+    report = closing.close(desk, CloseRequest(), replace(ORIGIN, source=PAGE))
+    assert isinstance(report, Report)
+    assert (report.is_done, [each.quantity for each in exchange.positions()]) == (True, [0, 0])
+    desk.close()
+    check(folder)
+
+
+@pytest.mark.parametrize("moment", ["revise.inside", "revise.before_commit", "revise.after_commit", "approve.inside"])
+def test_what_a_kill_leaves_of_a_change_is_the_whole_of_it_or_nothing(
+    nursery: Nursery, folder: Path, moment: str
+) -> None:
+    assert nursery.kill(Death(folder=str(folder), route="revised", moment=moment)) == moment
+    desk, exchange = restarted(folder)
+    (held,) = desk.store.journal.held()
+    assert held.order is not None
+    was_revised = moment in {"revise.after_commit", "approve.inside"}
+    assert held.order.quantity == (REVISION.quantity if was_revised else ORDER.quantity)
+    approvals.approve(desk, held.id, held.shown, by=TRADER)
+    assert [order.request for order in exchange.order_book()] == [held.order]
+    desk.close()
+    assert check(folder) == (1, 1)
 
 
 @pytest.mark.parametrize(("route", "moment"), KILLS)
@@ -191,7 +257,7 @@ def campaign(nursery: Nursery, folder: Path, seed: int, kills: int) -> int:
     """Kill at random steps of a few orders, again and again in one folder; how many orders are at the exchange."""
     chance = random.Random(seed)
     for _ in range(kills):
-        route = chance.choice(["auto", "approved"])
+        route = chance.choice(["auto", "approved", "revised", "closing"])
         nursery.kill(Death(folder=str(folder), route=route, step=chance.randint(1, 120), rounds=8))
         if chance.random() < 0.3:
             # The next start dies too, unless it is over before.

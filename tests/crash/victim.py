@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,13 @@ from openalgo_bridge.app import open_desk
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model.audit import Actor
-from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, TradingMode
-from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.model.order import Action, CloseRequest, Exchange, OrderMode, OrderRequest, TradingMode
+from openalgo_bridge.model.ticket import PAGE, Origin
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal
-from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.trading import approvals, closing, orders
+from openalgo_bridge.trading.approvals import Revision
 from openalgo_bridge.trading.recovery import recover
 from tests.crash.exchange import FileExchange
 from tests.faults import WatchedDatabase, with_database
@@ -38,6 +40,7 @@ from tests.faults import WatchedDatabase, with_database
 TRADER = Actor(name="trader")
 ORIGIN = Origin(source="api", strategy="crash", request_id="r1")
 ORDER = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
+REVISION = Revision(quantity=3, price=Decimal(0), trigger_price=Decimal(0), product=ORDER.product)
 HITS = "hits.txt"
 """Where a victim writes down, before it dies, at which moment it does."""
 
@@ -47,9 +50,9 @@ DIED = 77
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """Where and when: at the named ``moment``, or at the ``step``-th moment of any name. ``route`` is what it does:
-    ``auto``, ``approved`` or ``recover``, ``rounds`` times. ``on_paper``: at the paper exchange, whose books are in
-    the same file as the journal.
+    """Where and when: at the named ``moment``, or at the ``step``-th moment of any name. ``route`` is what it does
+    ``rounds`` times: ``auto``, ``approved``, ``revised``, ``closing`` or ``recover``. ``on_paper``: at the paper
+    exchange, whose books are in the same file as the journal.
     """
 
     folder: str
@@ -108,6 +111,18 @@ def phased(fuse: Fuse) -> type[Journal]:
             with phase("approve"):
                 return super().approve(*given, **named)
 
+        def revise(self, *given: Any, **named: Any) -> Any:
+            with phase("revise"):
+                return super().revise(*given, **named)
+
+        def plan(self, *given: Any, **named: Any) -> Any:
+            with phase("plan"):
+                return super().plan(*given, **named)
+
+        def claim(self, *given: Any, **named: Any) -> Any:
+            with phase("claim"):
+                return super().claim(*given, **named)
+
         def settle(self, *given: Any, **named: Any) -> None:
             with phase("settle"):
                 super().settle(*given, **named)
@@ -146,12 +161,17 @@ def run(death: Death) -> None:
 
 
 def one_order(desk: Desk, route: str) -> None:
-    mode = OrderMode.AUTO if route == "auto" else OrderMode.SEMI_AUTO
+    mode = OrderMode.AUTO if route in {"auto", "closing"} else OrderMode.SEMI_AUTO
     if desk.store.preferences.order_mode() is not mode:
         desk.store.preferences.set_order_mode(mode, by=TRADER)
     made = orders.place(desk, ORDER, ORIGIN).ticket
-    if route == "approved":
+    if route == "revised":
+        made = approvals.revise(desk, made.id, made.shown, REVISION, by=TRADER)
+    if route in {"approved", "revised"}:
         approvals.approve(desk, made.id, made.shown, by=TRADER)
+    if route == "closing":
+        orders.place(desk, replace(ORDER, symbol="TCS"), ORIGIN)
+        closing.close(desk, CloseRequest(), replace(ORIGIN, source=PAGE))
 
 
 def ended(death: Death) -> int:

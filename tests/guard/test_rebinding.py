@@ -18,7 +18,7 @@ from flask import Flask
 
 from openalgo_bridge.account.setup import SetupCode, create_account
 from openalgo_bridge.app import create_app
-from tests.bridge_rows import rows_of_every_table
+from tests.bridge_rows import calls_logged, rows_of_every_table
 from tests.conftest import PASSWORD, Live
 from tests.wire import Answer, Wire
 
@@ -239,11 +239,11 @@ def _wrong(answer: Answer, spelling: Spelling, telltales: list[bytes]) -> Iterat
 
 
 def check(live: Live, cases: Sequence[Case]) -> None:
-    before, logged = rows_of_every_table(live.desk), live.desk.store.traffic.latest_id()
+    before, logged = rows_of_every_table(live.desk), calls_logged(live.desk)
     assert faults_of(live, cases) == []
     assert rows_of_every_table(live.desk) == before
     # Nothing that was turned away is missing in the log.
-    assert live.desk.store.traffic.latest_id() - logged == len(cases)
+    assert calls_logged(live.desk) - logged == len(cases)
     assert {call.outcome for call in live.desk.store.traffic.page(limit=len(cases))} == {"refused"}
 
 

@@ -17,9 +17,10 @@ from openalgo_bridge.model.guards import (
     Guard,
     GuardSettings,
     PositionKey,
+    Refusal,
     TradingWindow,
     drift,
-    refusal,
+    refusal_of_entry,
     refusal_of_exit,
     widens,
 )
@@ -72,6 +73,11 @@ class Known:
     def has_equal_signal(self, since: datetime) -> bool:
         self.asked_for.append("has_equal_signal")
         return self.last_equal is not None and self.last_equal >= since
+
+
+def refusal(asked: Asked, settings: GuardSettings, facts: Known) -> Refusal | None:
+    """Of an entry, to which both kinds of rules apply."""
+    return refusal_of_exit(asked, settings, facts) or refusal_of_entry(asked, settings, facts)
 
 
 def asked(order: OrderRequest = ORDER, **changes: Any) -> Asked:
@@ -154,10 +160,12 @@ def test_a_guard_passes_what_is_at_its_limit_and_refuses_what_is_beyond(
 
 
 @pytest.mark.parametrize(("guard", "settings", "passes", "refused"), CASES, ids=[case[0] for case in CASES])
-def test_an_exit_passes_every_guard_but_the_two_for_slips(
+def test_an_exit_passes_every_guard_but_those_for_slips_and_repeats(
     guard: Guard, settings: GuardSettings, passes: tuple[Asked, Known], refused: tuple[Asked, Known]
 ) -> None:
-    assert (refusal_of_exit(refused[0], settings, refused[1]) is not None) is (guard is Guard.PRICE_BAND)
+    assert (refusal_of_exit(refused[0], settings, refused[1]) is not None) is (
+        guard in {Guard.PRICE_BAND, Guard.DUPLICATE_SIGNAL}
+    )
 
 
 def test_guards_that_are_off_ask_for_nothing_but_the_count_of_the_day() -> None:

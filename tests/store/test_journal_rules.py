@@ -145,6 +145,17 @@ def test_what_a_guard_refused_is_a_ticket_too(journal: Journal) -> None:
     assert journal.events(denied.id)[-1].by == "guard kill_switch"
 
 
+def test_a_refusal_at_an_approval_is_an_event_of_a_ticket_that_stays_as_it_was(journal: Journal) -> None:
+    held = journal.hold(a_draft(), expires_at=None, reason="")
+    journal.refuse(held.id, guard=Guard.ORDER_VALUE, reason="It is worth too much.")
+    assert journal.ticket(held.id) == held
+    told = journal.events(held.id)[-1]
+    assert (told.was, told.state, told.by) == ("held", "refused", "guard order_value")
+    journal.reject(held.id, held.shown, "", by=TRADER)
+    with pytest.raises(Conflict):
+        journal.refuse(held.id, guard=Guard.ORDER_VALUE, reason="It is worth too much.")
+
+
 def test_a_revised_ticket_stays_held_and_must_be_shown_again(journal: Journal) -> None:
     held = journal.hold(a_draft(), expires_at=None, reason="")
     revised = journal.revise(held.id, held.shown, replace(BUY_TEN, quantity=5), by=TRADER)

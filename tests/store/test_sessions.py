@@ -44,7 +44,7 @@ def a_session(name: str = "a", *, program: str = "Firefox") -> NewSession:
 
 def test_a_session_comes_back_as_it_was_saved(sessions: Sessions, clock: FixedClock) -> None:
     number = start(sessions, a_session())
-    assert sessions.save(number, '{"n":2}')
+    assert sessions.save(number, lambda content: '{"n":2}')
     found = sessions.load(b"a")
     assert found is not None
     assert (found.content, found.address, found.program) == ('{"n":2}', "127.0.0.1", "Firefox")
@@ -61,7 +61,7 @@ def test_a_session_ends_after_twelve_hours_whatever_it_does(sessions: Sessions, 
     found = sessions.load(b"a")
     assert found is not None
     sessions.touch(found)
-    sessions.save(found.number, "{}")
+    sessions.save(found.number, lambda content: "{}")
     clock.move(milliseconds=1)
     assert sessions.load(b"a") is None
 
@@ -77,8 +77,8 @@ def test_a_clock_that_is_set_back_does_not_lengthen_a_session(sessions: Sessions
 def test_a_slow_request_does_not_revive_a_session_after_logout(sessions: Sessions) -> None:
     number = start(sessions, a_session())
     sessions.delete(number)
-    assert not sessions.save(number, '{"n":2}')
-    assert not sessions.rotate(number, b"b")
+    assert not sessions.save(number, lambda content: '{"n":2}')
+    assert not sessions.save(number, str, new_id_hash=b"b")
     assert sessions.load(b"a") is None
     assert sessions.load(b"b") is None
 
@@ -93,7 +93,7 @@ def test_a_sign_in_kills_the_id_that_was_there_before(sessions: Sessions) -> Non
 def test_a_step_up_gets_a_new_id_but_no_longer_life(sessions: Sessions, clock: FixedClock) -> None:
     number = start(sessions, a_session("old"))
     clock.move(hours=11)
-    assert sessions.rotate(number, b"new")
+    assert sessions.save(number, str, new_id_hash=b"new")
     assert sessions.load(b"old") is None
     assert sessions.load(b"new") is not None
     clock.move(hours=1)
@@ -103,7 +103,7 @@ def test_a_step_up_gets_a_new_id_but_no_longer_life(sessions: Sessions, clock: F
 def test_an_expired_session_gets_no_new_id(sessions: Sessions, clock: FixedClock) -> None:
     number = start(sessions, a_session())
     clock.move(hours=12)
-    assert not sessions.rotate(number, b"b")
+    assert not sessions.save(number, str, new_id_hash=b"b")
 
 
 def test_seen_at_is_written_once_a_minute(sessions: Sessions, clock: FixedClock) -> None:
@@ -222,7 +222,7 @@ def test_a_session_shows_neither_its_id_nor_its_content(sessions: Sessions) -> N
 
 def test_a_logout_finds_the_session_whatever_its_id_is_by_now(sessions: Sessions) -> None:
     number = start(sessions, a_session("old"))
-    assert sessions.rotate(number, b"new")
+    assert sessions.save(number, str, new_id_hash=b"new")
     sessions.delete(number)
     assert sessions.all() == []
 

@@ -124,13 +124,15 @@ def test_every_ticket_waits_or_is_decided(journal: Journal, lists: TicketLists, 
 
 
 def test_the_queue_is_what_may_still_be_decided(journal: Journal, lists: TicketLists, clock: FixedClock) -> None:
-    assert lists.queue() == Queue(count=0, latest=0)
+    assert lists.queue() == Queue(count=0, latest=0, exits=0)
     for minutes in (10, 5):
         journal.hold(a_draft(), expires_at=clock.now() + timedelta(minutes=minutes), reason="")
     journal.release(a_draft())
-    assert lists.queue() == Queue(count=2, latest=2)
+    assert lists.queue() == Queue(count=2, latest=2, exits=0)
     clock.move(minutes=5)
-    assert lists.queue() == Queue(count=1, latest=1)
+    assert lists.queue() == Queue(count=1, latest=1, exits=0)
+    journal.hold(replace(a_draft(), is_exit=True), expires_at=None, reason="")
+    assert lists.queue() == Queue(count=2, latest=4, exits=1)
 
 
 def test_named_tickets_come_in_the_order_they_arrived(journal: Journal, lists: TicketLists) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotFound, NotSent, Rejected
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotFound, NotSent, OutcomeUnknown, Rejected
+from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import Action, CloseRequest, Exchange, OrderMode, OrderRequest, PriceType, Product
 from openalgo_bridge.model.states import TicketState
@@ -117,6 +120,151 @@ def test_a_refusal_stops_the_rest_where_that_is_wanted(scripted: Desk, broker: S
     states = [approvals.ticket(scripted, ticket.id).state for ticket in waiting]
     released, still = TicketState.RELEASED, TicketState.HELD
     assert states == [released, still, still if stop else released]
+
+
+def refuse_all(broker: ScriptedBroker) -> None:
+    """What it took, it refuses in its book a moment later."""
+    for ref, there in broker.book.items():
+        broker.book[ref] = replace(there, status=OrderStatus.REJECTED)
+
+
+@pytest.mark.parametrize(
+    "goes_wrong",
+    [
+        lambda broker: setattr(broker, "fault", lambda: OutcomeUnknown("timed out")),
+        lambda broker: setattr(broker, "before_answering", lambda: refuse_all(broker)),
+    ],
+    ids=["in doubt", "refused in its book"],
+)
+@pytest.mark.parametrize("stop", [True, False])
+def test_whatever_is_not_well_stops_the_rest_where_that_is_wanted(
+    scripted: Desk, broker: ScriptedBroker, goes_wrong: Callable[[ScriptedBroker], None], stop: bool
+) -> None:
+    waiting = [held(scripted, replace(LIMIT, symbol=symbol)) for symbol in ("RELIANCE", "TCS")]
+    goes_wrong(broker)
+    chosen = [(ticket.id, ticket.shown) for ticket in waiting]
+    assert len(list(approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=stop))) == (1 if stop else 2)
+    assert len(broker.calls) == (1 if stop else 2)
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_a_closing_that_closed_less_than_all_stops_the_rest_where_that_is_wanted(
+    scripted: Desk, broker: ScriptedBroker, stop: bool
+) -> None:
+    broker.hold("INFY", 10)
+    closes, order = closing_held(scripted), held(scripted)
+    broker.fault = lambda: Rejected("Not allowed.")
+    chosen = [(ticket.id, ticket.shown) for ticket in (closes, order)]
+    verdicts = list(approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=stop))
+    assert len(verdicts) == (1 if stop else 2)
+
+
+def test_what_was_decided_before_is_no_refusal(scripted: Desk, broker: ScriptedBroker) -> None:
+    gone, waiting = held(scripted), held(scripted)
+    approvals.reject(scripted, gone.id, gone.shown, "no", by=TRADER)
+    chosen = [(ticket.id, ticket.shown) for ticket in (gone, waiting)]
+    first, second = approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=True)
+    assert isinstance(first.refusal, Conflict)
+    assert (isinstance(second.result, Sent), broker.calls) == (True, [waiting.ref])
+
+
+# -- exits that waited -------------------------------------------------------------------------------------------
+
+
+SELL_ALL = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.SELL, quantity=100)
+
+
+def sold(broker: ScriptedBroker) -> int:
+    return sum(there.request.quantity for there in broker.book.values() if there.request.action is Action.SELL)
+
+
+def test_of_a_stop_and_a_target_that_both_waited_one_closes(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 100)
+    stop, target = held(scripted, SELL_ALL), held(scripted, SELL_ALL)
+    assert (stop.is_exit, approvals.ticket(scripted, stop.id)) == (True, stop)
+    chosen = [(ticket.id, ticket.shown) for ticket in (stop, target)]
+    first, second = approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=False)
+    assert isinstance(first.result, Sent)
+    assert isinstance(second.refusal, Conflict)
+    assert second.refusal.message.startswith("It arrived as an exit of 100, but only 0 are left to close")
+    assert "would open a short position. Reject it." in second.refusal.message
+    assert (approvals.ticket(scripted, target.id), sold(broker)) == (target, 100)
+
+
+def test_two_exits_that_are_approved_at_once_close_once(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 100)
+    waiting = [held(scripted, SELL_ALL) for _ in range(8)]
+    turn = iter(waiting)
+
+    def approve_one() -> object:
+        ticket = next(turn)
+        return approvals.approve(scripted, ticket.id, ticket.shown, by=TRADER)
+
+    outcomes = in_threads(8, approve_one)
+    assert sum(isinstance(each, Sent) for each in outcomes) == 1
+    assert (sum(isinstance(each, Conflict) for each in outcomes), sold(broker)) == (7, 100)
+
+
+def test_an_exit_of_more_than_is_left_can_be_made_smaller(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 100)
+    waiting = held(scripted, SELL_ALL)
+    broker.held[0] = replace(broker.held[0], quantity=40)
+    with pytest.raises(Conflict, match="change its quantity to 40"):
+        approvals.approve(scripted, waiting.id, waiting.shown, by=TRADER)
+    wanted = Revision(quantity=40, price=Decimal(0), trigger_price=Decimal(0), product=SELL_ALL.product)
+    revised = approvals.revise(scripted, waiting.id, waiting.shown, wanted, by=TRADER)
+    assert isinstance(approvals.approve(scripted, waiting.id, revised.shown, by=TRADER), Sent)
+    assert sold(broker) == 40
+
+
+def test_an_exit_whose_position_cannot_be_read_waits_on(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 100)
+    waiting = held(scripted, SELL_ALL)
+    broker.unreadable = NotSent("No line.")
+    with pytest.raises(BridgeError, match="No line"):
+        approvals.approve(scripted, waiting.id, waiting.shown, by=TRADER)
+    assert (approvals.ticket(scripted, waiting.id), sold(broker)) == (waiting, 0)
+
+
+def test_an_entry_and_a_closing_are_what_they_arrived_as(scripted: Desk, broker: ScriptedBroker) -> None:
+    assert not held(scripted).is_exit
+    assert not held(scripted, SELL_ALL).is_exit, "there is nothing to close"
+    broker.hold("RELIANCE", 100)
+    assert closing_held(scripted).is_exit
+
+
+# -- changes that waited -----------------------------------------------------------------------------------------
+
+
+def a_change(desk: Desk, order_id: str, **changes: Any) -> Ticket:
+    return orders.modify(desk, order_id, replace(LIMIT, **changes), ORIGIN).ticket
+
+
+def test_a_change_is_never_of_another_product(scripted: Desk, broker: ScriptedBroker) -> None:
+    waiting = held(scripted)
+    sent = approvals.approve(scripted, waiting.id, waiting.shown, by=TRADER)
+    assert isinstance(sent, Sent)
+    change = a_change(scripted, sent.broker_order_id, quantity=5)
+    with pytest.raises(Invalid) as refused:
+        approvals.revise(scripted, change.id, change.shown, WANTED, by=TRADER)
+    assert list(refused.value.faults) == ["product"]
+    same = approvals.revise(scripted, change.id, change.shown, replace(WANTED, product=LIMIT.product), by=TRADER)
+    there = broker.book[waiting.ref]
+    broker.book[waiting.ref] = replace(there, request=replace(there.request, product=Product.CNC))
+    with pytest.raises(Invalid, match="CNC"):
+        approvals.approve(scripted, change.id, same.shown, by=TRADER)
+    assert (approvals.ticket(scripted, change.id).state, len(broker.calls)) == (TicketState.HELD, 1)
+
+
+def test_a_change_of_an_order_that_is_over_by_now_is_not_sent(scripted: Desk, broker: ScriptedBroker) -> None:
+    waiting = held(scripted)
+    sent = approvals.approve(scripted, waiting.id, waiting.shown, by=TRADER)
+    assert isinstance(sent, Sent)
+    change = a_change(scripted, sent.broker_order_id, quantity=5)
+    broker.book[waiting.ref] = replace(broker.book[waiting.ref], status=OrderStatus.COMPLETE)
+    with pytest.raises(Invalid, match="complete"):
+        approvals.approve(scripted, change.id, change.shown, by=TRADER)
+    assert len(broker.calls) == 1
 
 
 def closing_held(desk: Desk) -> Ticket:

@@ -10,17 +10,18 @@ from decimal import Decimal
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Busy, NotAsked
+from openalgo_bridge.errors import Busy, Denied, NotAsked
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.ticket import Origin, new_ref
-from openalgo_bridge.trading import orders
+from openalgo_bridge.trading import kill_switch, orders
 from openalgo_bridge.trading.budget import KEPT_FOR_CANCELS, Budget
 from openalgo_bridge.trading.sending import Sent
 from openalgo_bridge.trading.throttle import Throttle
 from tests.conftest import TRADER
-from tests.fakes import ScriptedBroker, with_broker
+from tests.fakes import ScriptedBroker, in_threads, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
@@ -32,11 +33,13 @@ class Hanging(ScriptedBroker):
 
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     go_on: threading.Event = field(default_factory=threading.Event)
+    go_on_for: Action | None = None
 
-    def place(self, permit: object) -> object:  # type: ignore[override]
-        self.entered.release()
-        self.go_on.wait(60)
-        return super().place(permit)  # type: ignore[arg-type]
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        if permit.request.action is not self.go_on_for:
+            self.entered.release()
+            self.go_on.wait(60)
+        return super().place(permit)
 
 
 SLOTS = 3
@@ -152,6 +155,107 @@ def test_a_cancel_or_an_exit_does_not_wait_behind_entries(throttle: Throttle, wa
     assert wall.seconds == 0
 
 
+def test_only_so_many_entries_wait_and_exits_pass_all_of_them() -> None:
+    """Who waits has a place at the broker: a line without end would leave no place for an exit."""
+    asleep, go_on = threading.Semaphore(0), threading.Event()
+
+    def wait(_: float) -> None:
+        asleep.release()
+        go_on.wait()
+
+    wall = Wall()
+    throttle = Throttle(8, monotonic=wall.now, wait=wait)
+    while throttle.take_now():
+        pass
+
+    def enter() -> None:
+        with throttle.line():
+            throttle.take()
+
+    entries = [threading.Thread(target=enter) for _ in range(3)]
+    for entry in entries:
+        entry.start()
+        asleep.acquire()
+    with pytest.raises(Busy), throttle.line():
+        pass
+    with throttle.line(urgent=True):
+        throttle.take(urgent=True)
+    wall.seconds = 1.0
+    go_on.set()
+    for entry in entries:
+        entry.join()
+
+
+def test_exits_and_the_kill_switch_get_through_a_crowd_of_entries(desk: Desk) -> None:
+    rehearse(desk, is_on=True)
+    assert isinstance(orders.place(desk, BUY, ORIGIN), Sent)
+    placed, is_over = threading.Semaphore(0), threading.Event()
+
+    def enter() -> None:
+        while not is_over.is_set():
+            try:
+                orders.place(desk, replace(BUY, symbol="TCS", quantity=1), ORIGIN)
+                placed.release()
+            except Busy:
+                pass
+            except Denied:
+                return
+
+    crowd = [threading.Thread(target=enter) for _ in range(12)]
+    for each in crowd:
+        each.start()
+    try:
+        for _ in range(10):
+            placed.acquire()  # What was free of the first second is gone.
+        out = in_threads(3, lambda: orders.place(desk, replace(BUY, action=Action.SELL, quantity=2), ORIGIN))
+        engaged = kill_switch.engage(desk, "panic", cancel_all=True, close_all=True, by=TRADER)
+    finally:
+        is_over.set()
+        for each in crowd:
+            each.join()
+    assert [type(each) for each in out] == [Sent] * 3
+    assert engaged.faults == ()
+    (report,) = engaged.closed
+    assert [leg.why_not for leg in report.legs] == [""] * len(report.legs)
+    assert ("NSE", "RELIANCE", "MIS") in report.closures()
+
+
+def test_an_order_in_auto_is_read_for_only_where_it_would_have_to_wait(desk: Desk, wall: Wall) -> None:
+    broker = ScriptedBroker(desk)
+    broker.hold("RELIANCE", 10)
+    throttle = Throttle(8, monotonic=wall.now, wait=wall.wait)
+    throttled = replace(with_broker(desk, broker), throttles={"scripted": throttle})
+    orders.place(throttled, BUY, ORIGIN)
+    for _ in range(5):
+        orders.place(throttled, replace(BUY, symbol="TCS"), ORIGIN)
+    assert broker.reads == []
+    assert isinstance(orders.place(throttled, replace(BUY, action=Action.SELL), ORIGIN), Sent)
+    assert (broker.reads, wall.seconds) == (["order_book", "positions"], 0)
+    orders.place(throttled, replace(BUY, symbol="TCS"), ORIGIN)
+    assert wall.seconds > 0, "an entry waits"
+    assert len(broker.reads) == 2, "and what nothing was bought for is no exit, without a look"
+
+
+def test_an_exit_has_a_place_where_every_other_is_taken_and_leaves_one_for_a_cancel(
+    hanging: Desk, broker: Hanging
+) -> None:
+    broker.hold("SBIN", 10)
+    broker.go_on_for = Action.SELL
+    assert isinstance(orders.place(hanging, replace(BUY, symbol="SBIN", action=Action.SELL), ORIGIN), Sent)
+    with hanging.budget.slot(is_exit=True):
+        release = taken(hanging.budget, is_cancel=True)
+    release.set()
+
+
+def test_exits_take_all_places_but_one() -> None:
+    budget = Budget(0)
+    release = taken(budget, is_exit=True)
+    with pytest.raises(Busy), budget.slot(is_exit=True):
+        pass
+    with budget.slot(is_cancel=True):
+        release.set()
+
+
 def test_never_more_than_the_rate(throttle: Throttle, wall: Wall) -> None:
     for _ in range(80):
         throttle.take(urgent=True)
@@ -216,12 +320,12 @@ def test_a_rehearsal_that_cannot_be_read_keeps_no_cancel_from_going(desk: Desk, 
     assert isinstance(orders.cancel(desk, resting.broker_order_id, ORIGIN), Sent)
 
 
-def taken(budget: Budget, *, is_cancel: bool) -> threading.Event:
+def taken(budget: Budget, *, is_cancel: bool = False, is_exit: bool = False) -> threading.Event:
     """Another thread that has a place until the event is set."""
     inside, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with budget.slot(is_cancel=is_cancel):
+        with budget.slot(is_cancel=is_cancel, is_exit=is_exit):
             inside.set()
             release.wait(60)
 

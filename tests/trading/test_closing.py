@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import cycle
 
 import pytest
 
+from openalgo_bridge.api import answers
 from openalgo_bridge.app import open_desk
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, Denied, NotSent, OutcomeUnknown, Rejected
+from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import (
     Action,
@@ -26,17 +31,19 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.model.ticket import PAGE, Operation, Origin
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.trading import approvals, closing, kill_switch, orders
 from openalgo_bridge.trading.closing import Report
+from openalgo_bridge.trading.doors import Doors
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import Sent
+from openalgo_bridge.trading.watch import Watch
 from tests.conftest import CHEAP, TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
-BY_HAND = replace(ORIGIN, source=closing.PAGE)
+BY_HAND = replace(ORIGIN, source=PAGE)
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
 SELL = replace(BUY, action=Action.SELL)
 RESTING = replace(BUY, price_type=PriceType.LIMIT, price=Decimal(900))
@@ -49,6 +56,7 @@ class PartlyStubborn(ScriptedBroker):
     """Refuses whatever concerns ``stubborn``: an order's id, or a symbol."""
 
     stubborn: str = ""
+    while_placing: Callable[[], None] = lambda: None
 
     def cancel(self, permit: SendPermit[CancelRequest]) -> None:
         if permit.request.broker_order_id == self.stubborn:
@@ -58,6 +66,7 @@ class PartlyStubborn(ScriptedBroker):
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         if permit.request.symbol == self.stubborn:
             raise Rejected("Margin exceeds available funds")
+        self.while_placing()
         return super().place(permit)
 
 
@@ -86,6 +95,10 @@ def closed(desk: Desk, wanted: CloseRequest = EVERYTHING, origin: Origin = ORIGI
     report = closing.close(desk, wanted, origin)
     assert isinstance(report, Report)
     return report
+
+
+def turn(desk: Desk, mode: OrderMode) -> None:
+    desk.store.preferences.set_order_mode(mode, by=TRADER)
 
 
 def pull(desk: Desk) -> None:
@@ -239,6 +252,49 @@ def test_in_semi_auto_a_program_closes_at_once_when_exits_are_let_through(
     assert closed(scripted).is_done
 
 
+def test_what_the_trader_closes_goes_although_he_saves_semi_auto_meanwhile(
+    scripted: Desk, broker: PartlyStubborn
+) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.while_reading = lambda: turn(scripted, OrderMode.SEMI_AUTO)
+    engaged = kill_switch.engage(scripted, "panic", cancel_all=True, close_all=True, by=TRADER)
+    assert (engaged.is_done, len(engaged.closed[0].legs), len(broker.calls)) == (True, 1, 1)
+
+
+def test_a_mode_saved_between_two_legs_keeps_none_of_the_traders_positions_open(
+    scripted: Desk, broker: PartlyStubborn
+) -> None:
+    for symbol in ("RELIANCE", "TCS", "INFY"):
+        broker.hold(symbol, 10)
+    broker.while_placing = lambda: turn(scripted, OrderMode.SEMI_AUTO)
+    assert closed(scripted, origin=BY_HAND).is_done
+    assert len(broker.calls) == 3
+
+
+def test_a_programs_closing_is_held_when_the_trader_turns_to_semi_auto_meanwhile(
+    scripted: Desk, broker: PartlyStubborn
+) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.while_reading = lambda: turn(scripted, OrderMode.SEMI_AUTO)
+    held = closing.close(scripted, EVERYTHING, ORIGIN)
+    assert isinstance(held, Held)
+    assert [ticket.id for ticket in scripted.store.journal.held()] == [held.ticket.id]
+    assert (held.ticket.order_mode, broker.calls) == (OrderMode.SEMI_AUTO, [])
+
+
+def test_a_closing_whose_mode_changes_at_every_look_is_held_and_says_why(
+    scripted: Desk, broker: PartlyStubborn
+) -> None:
+    scripted.store.guards.save(GuardSettings(let_exits_through=True), by=TRADER)
+    broker.hold("RELIANCE", 10)
+    modes = cycle((OrderMode.SEMI_AUTO, OrderMode.AUTO))
+    broker.while_reading = lambda: turn(scripted, next(modes)) if broker.reads[-1] == "positions" else None
+    held = closing.close(scripted, EVERYTHING, ORIGIN)
+    assert isinstance(held, Held)
+    assert "mode was changed" in held.reason
+    assert broker.calls == []
+
+
 def test_a_held_closing_closes_what_is_open_when_it_is_approved_and_once(
     scripted: Desk, broker: PartlyStubborn, semi_auto: None
 ) -> None:
@@ -386,6 +442,38 @@ def test_it_is_on_although_the_broker_cannot_be_reached(scripted: Desk, broker: 
     assert len(engaged.faults) == 2
 
 
+class Panic(BaseException):
+    """What a compiled SDK raises."""
+
+
+@pytest.mark.parametrize("fault", [KeyError("net"), Panic()])
+def test_an_adapters_own_exception_in_one_leg_is_told_and_the_others_have_their_turn(
+    scripted: Desk, broker: PartlyStubborn, fault: BaseException
+) -> None:
+    for symbol in ("RELIANCE", "TCS", "INFY"):
+        broker.hold(symbol, 10)
+
+    def break_down() -> None:
+        # Two reads for the closing and two for each proof: this is the first of the second leg.
+        broker.unreadable = fault if len(broker.reads) == 5 else None
+
+    broker.while_reading = break_down
+    report = closed(scripted)
+    assert not report.is_done
+    assert type(fault).__name__ in report.legs[1].why_not
+    assert states(scripted, report) == [OrderState.SENT, OrderState.DROPPED, OrderState.SENT]
+
+
+def test_an_exchange_whose_books_raise_anything_is_one_fault_and_the_others_are_emptied(desk: Desk) -> None:
+    broken, sound = ScriptedBroker(desk, unreadable=RuntimeError("sdk bug")), ScriptedBroker(desk)
+    sound.hold("RELIANCE", 10)
+    both = replace(desk, brokers={TradingMode.LIVE: broken, TradingMode.ANALYZE: sound})
+    engaged = kill_switch.engage(both, "x", cancel_all=True, close_all=True, by=TRADER)
+    assert (engaged.state.is_on, len(sound.calls), len(engaged.faults)) == (True, 1, 2)
+    assert all("RuntimeError" in fault for fault in engaged.faults)
+    assert [each.orders for each in kill_switch.standing(both)] == [None, 1]
+
+
 def test_one_account_that_cannot_be_reached_does_not_keep_the_other_open(desk: Desk) -> None:
     dead, alive = ScriptedBroker(desk, unreadable=NotSent("no connection")), ScriptedBroker(desk)
     alive.hold("RELIANCE", 10)
@@ -398,3 +486,112 @@ def test_one_account_that_cannot_be_reached_does_not_keep_the_other_open(desk: D
 def test_entries_go_again_once_it_is_released(stopped: Desk) -> None:
     kill_switch.release(stopped, by=TRADER)
     assert isinstance(orders.place(stopped, BUY, ORIGIN), Sent)
+
+
+# -- what is on its way while everything is cancelled ------------------------------------------------------------
+
+
+@pytest.fixture
+def on_its_way(scripted: Desk, broker: PartlyStubborn) -> Iterator[Callable[[], None]]:
+    """An entry that is inside the broker's call, and shows in its book when it is let go, which waits for it."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        entered.set()
+        go_on.wait()
+
+    broker.while_placing = wait
+    entry = threading.Thread(target=orders.place, args=(scripted, RESTING, ORIGIN))
+    entry.start()
+    entered.wait()
+
+    def land() -> None:
+        go_on.set()
+        entry.join()
+
+    yield land
+    land()
+
+
+def test_an_order_that_may_still_come_to_be_there_is_not_called_withdrawn(
+    scripted: Desk, on_its_way: Callable[[], None]
+) -> None:
+    engaged = kill_switch.engage(scripted, "stop", cancel_all=True, close_all=False, by=TRADER)
+    assert not engaged.is_done
+    ((request, leg),) = engaged.cancelled[0].cancels()
+    assert request.broker_order_id == scripted.store.journal.order(1).ref, "the caller may ask for it by that"
+    assert leg.why_not == "Not withdrawn: nobody knows yet whether it is there."
+    (account,) = kill_switch.standing(scripted)
+    assert (account.orders, account.unseen) == (0, 1)
+    assert [each.id for each in closing.unseen(scripted, engaged.cancelled[0].ticket)] == [1]
+
+
+def test_what_was_on_its_way_when_the_switch_cancelled_everything_is_withdrawn_when_it_shows(
+    scripted: Desk, broker: PartlyStubborn, on_its_way: Callable[[], None]
+) -> None:
+    watch = Watch(replace(scripted, doors=Doors()))
+    kill_switch.engage(scripted, "stop", cancel_all=True, close_all=False, by=TRADER)
+    on_its_way()
+    assert [each.status.is_working for each in broker.order_book()] == [True]
+    kill_switch.withdraw_late(scripted)
+    assert [each.status.is_working for each in broker.order_book()] == [False]
+    tried = kill_switch.tried_since(scripted, scripted.store.kill_switch.state().since or scripted.clock.now())
+    assert [each.operation for each in tried] == [Operation.CANCEL]
+    watch.round()
+    assert len(broker.calls) == 2, "once"
+
+
+def test_the_timer_withdraws_what_is_found_after_the_switch_cancelled_everything(
+    scripted: Desk, broker: PartlyStubborn
+) -> None:
+    watch = Watch(replace(scripted, doors=Doors()))
+    watch.round()
+    broker.fault, broker.reread_after = lambda: OutcomeUnknown("timed out"), None
+    orders.place(scripted, RESTING, ORIGIN)
+    broker.fault = None
+    kill_switch.engage(scripted, "stop", cancel_all=True, close_all=False, by=TRADER)
+    watch.round()
+    ref = scripted.store.journal.order(1).ref
+    broker.book[ref] = BrokerOrder(
+        id=BrokerOrderId("S9"),
+        tag=ref,
+        request=RESTING,
+        status=OrderStatus.OPEN,
+        filled_quantity=0,
+        average_price=Decimal(0),
+        placed_at=scripted.clock.now(),
+    )
+    watch.round()
+    assert broker.book[ref].status is OrderStatus.CANCELLED
+
+
+def test_without_cancel_all_and_for_what_was_sent_later_the_timer_withdraws_nothing(
+    scripted: Desk, broker: PartlyStubborn, on_its_way: Callable[[], None]
+) -> None:
+    kill_switch.engage(scripted, "stop", cancel_all=False, close_all=False, by=TRADER)
+    on_its_way()
+    kill_switch.withdraw_late(scripted)
+    assert [each.status.is_working for each in broker.order_book()] == [True]
+    kill_switch.engage(scripted, "stop", cancel_all=True, close_all=False, by=TRADER)
+    broker.hold("TCS", 10)
+    orders.place(scripted, replace(STOP, symbol="TCS"), ORIGIN)
+    kill_switch.withdraw_late(scripted)
+    assert [each.request.symbol for each in broker.order_book() if each.status.is_working] == ["TCS"]
+
+
+def test_an_order_that_shows_already_is_withdrawn_and_not_called_unseen(scripted: Desk, broker: PartlyStubborn) -> None:
+    """The broker has it and has not answered yet: its row is still being sent."""
+    draft = orders.draft_of(scripted, RESTING, ORIGIN, TradingMode.ANALYZE, OrderMode.AUTO)
+    _, permit = scripted.store.journal.release(draft)
+    broker.place(permit)  # type: ignore[arg-type]
+    report = closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+    assert report.is_done
+    assert [request.broker_order_id for request, _ in report.cancels()] == ["S1"]
+
+
+def test_a_program_is_told_by_our_reference_what_could_not_be_withdrawn(
+    scripted: Desk, on_its_way: Callable[[], None]
+) -> None:
+    answer = answers.cancelled_all(closing.cancel_all(scripted, CancelAllRequest(), ORIGIN))
+    (failed,) = answer["failed_cancellations"]
+    assert (answer["status"], failed["orderid"]) == ("error", scripted.store.journal.order(1).ref)

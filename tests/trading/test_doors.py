@@ -15,7 +15,7 @@ from openalgo_bridge.model.ticket import Operation, Origin
 from openalgo_bridge.trading import approvals, books, orders
 from openalgo_bridge.trading.doors import Doors, DoorState
 from openalgo_bridge.trading.orders import Held
-from openalgo_bridge.trading.sending import Sent
+from openalgo_bridge.trading.sending import InDoubt, Sent
 from openalgo_bridge.trading.watch import Watch
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
@@ -126,6 +126,45 @@ def test_a_damaged_journal_shuts_the_doors_for_good(desk: Desk, broker: Scripted
     assert (broker.calls, closed.store.journal.tickets()) == ([], [])
 
 
+def test_a_journal_that_cannot_be_read_just_now_is_not_called_damaged(desk: Desk, broker: ScriptedBroker) -> None:
+    folder = desk.settings.db_dir / "elsewhere"
+    (folder / "bridge.db").mkdir(parents=True)
+    closed = starting(desk, broker)
+    unreadable = replace(closed, settings=replace(closed.settings, db_dir=folder))
+    watch = Watch(unreadable)
+    watch.round()
+    assert unreadable.doors.state is DoorState.OPENING
+    with pytest.raises(Starting):
+        orders.place(unreadable, BUY, ORIGIN)
+    (folder / "bridge.db").rmdir()
+    watch.round()
+    assert unreadable.doors.state is DoorState.OPEN
+
+
+def test_what_is_no_database_is_damaged(desk: Desk, broker: ScriptedBroker) -> None:
+    folder = desk.settings.db_dir / "elsewhere"
+    folder.mkdir()
+    (folder / "bridge.db").write_bytes(b"no database at all" * 100)
+    closed = starting(desk, broker)
+    damaged = replace(closed, settings=replace(closed.settings, db_dir=folder))
+    Watch(damaged).round()
+    assert damaged.doors.state is DoorState.SHUT
+
+
+def test_an_adapters_own_exception_keeps_the_doors_safe_and_says_so(desk: Desk, broker: ScriptedBroker) -> None:
+    broker.unreadable = ValueError("a bug of the SDK")
+    safe = starting(desk, broker)
+    watch = Watch(safe)
+    watch.round()
+    assert safe.doors.state is DoorState.SAFE
+    held = orders.place(safe, BUY, ORIGIN)
+    assert isinstance(held, Held)
+    assert "ValueError" in held.reason
+    broker.unreadable = None
+    watch.round()
+    assert safe.doors.state is DoorState.OPEN
+
+
 def test_a_start_looks_up_what_the_last_run_left(desk: Desk, broker: ScriptedBroker) -> None:
     running = with_broker(desk, broker)
     running.store.journal.release(orders.draft_of(desk, BUY, ORIGIN, *modes(desk)))
@@ -199,3 +238,43 @@ def test_the_watch_stops_when_it_is_told_to(desk: Desk, broker: ScriptedBroker) 
     watch = Watch(starting(desk, broker), interval_s=3600)
     watch.start()
     assert watch.stop(timeout=60)
+
+
+def test_an_outcome_that_could_not_be_written_is_written_by_the_timer(desk: Desk, broker: ScriptedBroker) -> None:
+    running = replace(with_broker(desk, broker), doors=Doors())
+    watch = Watch(running)
+    watch.round()
+    cannot_be_written(desk, broker, OutcomeUnknown("timed out"))
+    assert isinstance(orders.place(running, BUY, ORIGIN), InDoubt)
+    watch.round()
+    assert running.store.journal.order(1).state is OrderState.SENDING, "it still cannot be written"
+    desk.store.files[0].write("ALTER TABLE elsewhere RENAME TO order_event")
+    broker.reread_after = None
+    watch.round()
+    assert running.store.journal.order(1).state is OrderState.PARKED, "written, and looked up"
+    assert running.unwritten.all() == []
+
+
+def test_an_entry_waits_while_the_last_one_is_sent_for_longer_than_any_call(
+    desk: Desk, broker: ScriptedBroker, clock: FixedClock
+) -> None:
+    scripted = with_broker(desk, broker)
+    cannot_be_written(desk, broker, OutcomeUnknown("timed out"))
+    orders.place(scripted, BUY, ORIGIN)
+    desk.store.files[0].write("ALTER TABLE elsewhere RENAME TO order_event")
+    broker.fault = None
+    clock.move(minutes=2, seconds=1)
+    held = orders.place(scripted, BUY, ORIGIN)
+    assert isinstance(held, Held)
+    assert "in doubt" in held.reason
+    assert isinstance(orders.place(scripted, replace(BUY, symbol="SBIN"), ORIGIN), Sent)
+
+
+def cannot_be_written(desk: Desk, broker: ScriptedBroker, fault: BaseException) -> None:
+    """The next order is claimed and ends with ``fault``, which the journal cannot take."""
+
+    def fail() -> BaseException:
+        desk.store.files[0].write("ALTER TABLE order_event RENAME TO elsewhere")
+        return fault
+
+    broker.fault = fail

@@ -8,14 +8,24 @@ from decimal import Decimal
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, NotSent, OutcomeUnknown
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotSent, OutcomeUnknown
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import Action, CloseRequest, Exchange, OrderMode, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    CloseRequest,
+    Exchange,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+    Product,
+    TradingMode,
+)
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.store.journal import Settlement
-from openalgo_bridge.trading import approvals, exits, orders
+from openalgo_bridge.trading import approvals, closing, exits, orders, parked, recovery
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import InDoubt, Sent
 from tests.conftest import TRADER
@@ -87,6 +97,56 @@ def test_a_change_of_an_exit_is_an_exit_as_long_as_it_does_not_pass_flat(
     assert isinstance(orders.modify(scripted, sent.broker_order_id, replace(larger, quantity=13), ORIGIN), Held)
 
 
+def partly_filled(scripted: Desk, broker: ScriptedBroker) -> BrokerOrderId:
+    """An exit of 100 that is working, of which 40 are sold."""
+    broker.hold("RELIANCE", 100)
+    sent = orders.place(scripted, replace(RESTING_SELL, quantity=100), ORIGIN)
+    assert isinstance(sent, Sent)
+    broker.book[sent.ticket.ref] = replace(broker.book[sent.ticket.ref], filled_quantity=40)
+    broker.held[0] = replace(broker.held[0], quantity=60)
+    return sent.broker_order_id
+
+
+def test_an_exit_that_is_partly_filled_can_be_repriced_while_the_kill_switch_is_on(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    order_id = partly_filled(scripted, broker)
+    scripted.store.kill_switch.engage("feed is wrong", by=TRADER)
+    cheaper = replace(RESTING_SELL, quantity=100, price=Decimal(1050))
+    assert isinstance(orders.modify(scripted, order_id, cheaper, ORIGIN), Sent)
+    with pytest.raises(Denied):
+        orders.modify(scripted, order_id, replace(cheaper, quantity=101), ORIGIN)
+
+
+def test_a_change_of_an_exit_that_is_partly_filled_is_held_as_an_exit(
+    scripted: Desk, broker: ScriptedBroker, desk: Desk
+) -> None:
+    order_id = partly_filled(scripted, broker)
+    desk.store.guards.save(GuardSettings(), by=TRADER)
+    held = orders.modify(scripted, order_id, replace(RESTING_SELL, quantity=100, price=Decimal(1050)), ORIGIN)
+    assert isinstance(held, Held)
+    assert held.ticket.is_exit
+    assert isinstance(approvals.approve(scripted, held.ticket.id, held.ticket.shown, by=TRADER), Sent)
+
+
+@pytest.mark.parametrize("is_stopped", [True, False], ids=["kill switch", "semi-auto"])
+def test_an_entry_does_not_pass_as_an_exit_of_another_product(
+    scripted: Desk, broker: ScriptedBroker, is_stopped: bool
+) -> None:
+    broker.hold("RELIANCE", -100)
+    resting = replace(BUY, product=Product.CNC, price_type=PriceType.LIMIT, price=Decimal(900), quantity=1)
+    scripted.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+    entry = orders.place(scripted, resting, ORIGIN)
+    assert isinstance(entry, Sent)
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    if is_stopped:
+        scripted.store.kill_switch.engage("feed is wrong", by=TRADER)
+    as_exit = replace(resting, product=Product.MIS, quantity=100)
+    with pytest.raises(Invalid, match="product CNC"):
+        orders.modify(scripted, entry.broker_order_id, as_exit, ORIGIN)
+    assert broker.calls == [entry.ticket.ref]
+
+
 def test_eight_exits_at_once_never_pass_flat(scripted: Desk, broker: ScriptedBroker) -> None:
     """They all read the same position; the claims decide who fits."""
     broker.hold("RELIANCE", 30)
@@ -126,6 +186,21 @@ def test_approvals_of_exits_beside_the_kill_switch_never_pass_flat(
     assert len([each for each in outcomes if isinstance(each, Sent)]) == 1
     assert len([each for each in outcomes if isinstance(each, BridgeError)]) == 3
     assert len(broker.calls) == 1
+
+
+def test_a_closing_order_in_doubt_that_is_sent_again_is_an_exit_or_stays(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.reread_after, broker.fault = None, lambda: OutcomeUnknown("timed out")
+    closing.close(scripted, CloseRequest(), replace(ORIGIN, source="page", may_trade_live=True))
+    broker.fault = None
+    recovery.recover(scripted)
+    broker.held[0] = replace(broker.held[0], quantity=0)
+    (order,) = scripted.store.journal.parked()
+    with pytest.raises(Conflict, match="It arrived as an exit of 10, but only 0 are left"):
+        parked.send_again(scripted, order.id, by=TRADER)
+    assert broker.calls == [order.ref]
 
 
 def test_a_filled_order_takes_no_room_twice(scripted: Desk, broker: ScriptedBroker) -> None:

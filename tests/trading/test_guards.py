@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, Denied, NotSent, OutcomeUnknown
 from openalgo_bridge.model.guards import Guard, GuardSettings, TradingWindow
-from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType
-from openalgo_bridge.model.states import TicketState
-from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType, Product
+from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.model.states import OrderState, TicketState
+from openalgo_bridge.model.ticket import Origin, Ticket
+from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.trading.approvals import Revision
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import InDoubt, Sent
 from tests.conftest import TRADER, FixedClock
@@ -171,12 +177,152 @@ def test_eight_orders_at_once_do_not_use_up_more_than_the_day_has(
     assert (len(refused), len(broker.calls)) == (5, 3)
 
 
+@pytest.mark.parametrize("mode", OrderMode)
+def test_a_doubled_exit_is_refused_and_the_traders_own_is_not(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, mode: OrderMode
+) -> None:
+    limit(GuardSettings(duplicate_window=10, let_exits_through=True))
+    scripted.store.preferences.set_order_mode(mode, by=TRADER)
+    broker.hold("RELIANCE", 40)
+    assert isinstance(orders.place(scripted, SELL, ORIGIN), Sent)
+    with pytest.raises(Denied) as refused:
+        orders.place(scripted, SELL, ORIGIN)
+    assert (refused.value.guard, len(broker.calls)) == (Guard.DUPLICATE_SIGNAL, 1)
+    by_hand = replace(ORIGIN, source="page", may_trade_live=True)
+    for _ in range(2):
+        assert isinstance(orders.place(scripted, SELL, by_hand), Sent)
+
+
+def test_the_same_signal_eight_times_at_once_is_held_once(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, semi_auto: None
+) -> None:
+    limit(GuardSettings(duplicate_window=10))
+    outcomes = in_threads(8, lambda: orders.place(scripted, BUY, ORIGIN))
+    assert sum(isinstance(outcome, Held) for outcome in outcomes) == 1
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Denied)]
+    assert ({each.guard for each in refused}, len(refused)) == ({Guard.DUPLICATE_SIGNAL}, 7)
+
+
+def test_the_same_signal_again_is_known_although_the_first_was_changed(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, semi_auto: None
+) -> None:
+    limit(GuardSettings(duplicate_window=60))
+    held = orders.place(scripted, BUY, ORIGIN).ticket
+    wanted = Revision(quantity=5, price=Decimal(0), trigger_price=Decimal(0), product=held_product(held))
+    revised = approvals.revise(scripted, held.id, held.shown, wanted, by=TRADER)
+    approvals.approve(scripted, held.id, revised.shown, by=TRADER)
+    scripted.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+    with pytest.raises(Denied) as refused:
+        orders.place(scripted, BUY, ORIGIN)
+    assert (refused.value.guard, len(broker.calls)) == (Guard.DUPLICATE_SIGNAL, 1)
+
+
+def test_a_ticket_that_was_changed_is_still_the_signal_it_arrived_as(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, semi_auto: None
+) -> None:
+    one, two = (orders.place(scripted, BUY, ORIGIN).ticket for _ in range(2))
+    limit(GuardSettings(duplicate_window=60))
+    wanted = Revision(quantity=5, price=Decimal(0), trigger_price=Decimal(0), product=held_product(two))
+    revised = approvals.revise(scripted, two.id, two.shown, wanted, by=TRADER)
+    approvals.approve(scripted, one.id, one.shown, by=TRADER)
+    with pytest.raises(Denied) as refused:
+        approvals.approve(scripted, two.id, revised.shown, by=TRADER)
+    assert (refused.value.guard, broker.calls) == (Guard.DUPLICATE_SIGNAL, [one.ref])
+
+
+def held_product(ticket: Ticket) -> Product:
+    assert ticket.order is not None
+    return ticket.order.product
+
+
+def test_equal_tickets_that_waited_go_once_however_long_they_waited(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, semi_auto: None, clock: FixedClock
+) -> None:
+    """They were held before the trader set the limit."""
+    one, two = (orders.place(scripted, BUY, ORIGIN).ticket for _ in range(2))
+    limit(GuardSettings(duplicate_window=10))
+    clock.move(minutes=4)
+    assert isinstance(approvals.approve(scripted, one.id, one.shown, by=TRADER), Sent)
+    with pytest.raises(Denied) as refused:
+        approvals.approve(scripted, two.id, two.shown, by=TRADER)
+    assert (refused.value.guard, broker.calls) == (Guard.DUPLICATE_SIGNAL, [one.ref])
+
+
+def test_two_signals_that_are_far_enough_apart_both_go_however_late_they_are_approved(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, semi_auto: None, clock: FixedClock
+) -> None:
+    limit(GuardSettings(duplicate_window=10))
+    one = orders.place(scripted, BUY, ORIGIN).ticket
+    clock.move(seconds=11)
+    two = orders.place(scripted, BUY, ORIGIN).ticket
+    for waiting in (two, one):
+        assert isinstance(approvals.approve(scripted, waiting.id, waiting.shown, by=TRADER), Sent)
+
+
 def test_the_same_signal_eight_times_at_once_is_sent_once(scripted: Desk, broker: ScriptedBroker, limit: Limit) -> None:
     limit(GuardSettings(duplicate_window=10))
     outcomes = in_threads(8, lambda: orders.place(scripted, BUY, ORIGIN))
     refused = [outcome for outcome in outcomes if isinstance(outcome, Denied)]
     assert {each.guard for each in refused} == {Guard.DUPLICATE_SIGNAL}
     assert (len(refused), len(broker.calls)) == (7, 1)
+
+
+def once_while_reading(broker: ScriptedBroker, what: str, act: Callable[[], object]) -> None:
+    """Do ``act`` in the middle of a decision: just before the broker answers its next question for ``what``."""
+
+    def look() -> None:
+        if broker.reads[-1] == what:
+            broker.while_reading = lambda: None
+            act()
+
+    broker.while_reading = look
+
+
+def test_two_orders_at_once_do_not_open_more_positions_than_are_allowed(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit
+) -> None:
+    limit(GuardSettings(open_positions=1))
+    both_have_asked, symbols = threading.Barrier(2), iter(["RELIANCE", "TCS"])
+    asked: Counter[int] = Counter()
+
+    def meet() -> None:
+        """Each has read the journal and the order book, and now reads the positions."""
+        asked[threading.get_ident()] += 1
+        if asked[threading.get_ident()] == 2:
+            both_have_asked.wait(20)
+
+    broker.while_reading = meet
+    outcomes = in_threads(2, lambda: orders.place(scripted, replace(BUY, symbol=next(symbols)), ORIGIN))
+    (refused,) = [outcome for outcome in outcomes if isinstance(outcome, Denied)]
+    assert (refused.guard, len(broker.calls)) == (Guard.OPEN_POSITIONS, 1)
+
+
+def test_a_further_order_of_a_position_that_was_opened_meanwhile_goes(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit
+) -> None:
+    limit(GuardSettings(open_positions=1))
+    once_while_reading(broker, "positions", lambda: orders.place(scripted, BUY, ORIGIN))
+    assert isinstance(orders.place(scripted, BUY, ORIGIN), Sent)
+    assert len(broker.calls) == 2
+
+
+def test_an_order_that_arrives_between_two_readings_is_counted(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit
+) -> None:
+    limit(GuardSettings(open_positions=1))
+    journal = scripted.store.journal
+    modes = scripted.store.preferences.trading_mode(), OrderMode.AUTO
+    _, permit = journal.release(orders.draft_of(scripted, replace(BUY, symbol="TCS"), ORIGIN, *modes))
+
+    def arrive() -> None:
+        sent = broker.place(cast("SendPermit[OrderRequest]", permit))
+        journal.settle(permit.order_id, Settlement(state=OrderState.SENT, broker_order_id=sent))
+
+    # The book was read without it, and by now the journal does not know it as on its way.
+    once_while_reading(broker, "positions", arrive)
+    with pytest.raises(Denied) as refused:
+        orders.place(scripted, BUY, ORIGIN)
+    assert (refused.value.guard, broker.calls) == (Guard.OPEN_POSITIONS, [permit.ref])
 
 
 def test_an_old_signal_is_refused(scripted: Desk, limit: Limit, clock: FixedClock) -> None:
@@ -186,6 +332,17 @@ def test_an_old_signal_is_refused(scripted: Desk, limit: Limit, clock: FixedCloc
         orders.place(scripted, BUY, replace(ORIGIN, signal_at=arisen))
     assert refused.value.guard is Guard.STALE_SIGNAL
     orders.place(scripted, BUY, replace(ORIGIN, signal_at=clock.now()))
+
+
+def test_a_signal_from_the_future_has_no_age_that_is_known(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, clock: FixedClock
+) -> None:
+    """As from a sender that writes its local time and calls it UTC."""
+    limit(GuardSettings(stale_after=10))
+    with pytest.raises(Denied, match="clock of its sender is ahead") as refused:
+        orders.place(scripted, BUY, replace(ORIGIN, signal_at=clock.now() + timedelta(hours=5, minutes=30)))
+    assert (refused.value.guard, broker.calls) == (Guard.STALE_SIGNAL, [])
+    assert isinstance(orders.place(scripted, BUY, replace(ORIGIN, signal_at=clock.now() + timedelta(seconds=5))), Sent)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +376,7 @@ def test_guards_that_cannot_be_read_hold_everything(scripted: Desk, broker: Scri
 def test_an_order_in_doubt_holds_entries_of_its_symbol_and_lets_exits_pass(
     scripted: Desk, broker: ScriptedBroker
 ) -> None:
+    broker.hold("RELIANCE", 10)
     broker.fault = lambda: OutcomeUnknown("timed out")
     doubtful = orders.place(scripted, BUY, ORIGIN)
     assert isinstance(doubtful, InDoubt)
@@ -227,7 +385,6 @@ def test_an_order_in_doubt_holds_entries_of_its_symbol_and_lets_exits_pass(
     assert isinstance(held, Held)
     assert doubtful.ticket.ref in held.reason
     assert isinstance(orders.place(scripted, replace(BUY, symbol="TCS"), ORIGIN), Sent)
-    broker.hold("RELIANCE", 10)
     assert isinstance(orders.place(scripted, SELL, ORIGIN), Sent)
     assert isinstance(orders.place(scripted, SELL, ORIGIN), Held)
 
@@ -247,6 +404,133 @@ def test_an_approval_is_judged_by_the_limits_of_now(
     limit(GuardSettings())
     approvals.approve(scripted, held.id, held.shown, by=TRADER)
     assert broker.calls == [held.ref]
+
+
+def test_a_guard_that_refuses_an_approval_is_named_and_written_down(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, semi_auto: None
+) -> None:
+    held = orders.place(scripted, BUY, ORIGIN).ticket
+    limit(GuardSettings(maximum_quantity=9))
+    with pytest.raises(Denied) as refused:
+        approvals.approve(scripted, held.id, held.shown, by=TRADER)
+    reason = "Quantity 10 is above the 9 you allow for one order."
+    assert refused.value.message == f"Not sent (maximum_quantity). {reason}"
+    told = scripted.store.journal.events(held.id)[-1]
+    assert (told.was, told.state, told.by, told.reason) == ("held", "refused", "guard maximum_quantity", reason)
+    assert (approvals.ticket(scripted, held.id), broker.calls) == (held, [])
+    limit(GuardSettings())
+    approvals.approve(scripted, held.id, held.shown, by=TRADER)
+    assert [event.state for event in scripted.store.journal.events(held.id)[3:5]] == ["approved", "released"]
+
+
+def test_the_same_refusal_is_told_in_the_same_words_to_a_program_and_at_an_approval(
+    scripted: Desk, limit: Limit, semi_auto: None
+) -> None:
+    held = orders.place(scripted, BUY, ORIGIN).ticket
+    limit(GuardSettings(maximum_quantity=9))
+    with pytest.raises(Denied) as of_program:
+        orders.place(scripted, BUY, ORIGIN)
+    with pytest.raises(Denied) as of_approval:
+        approvals.approve(scripted, held.id, held.shown, by=TRADER)
+    assert of_program.value.message == of_approval.value.message
+
+
+def meanwhile(desk: Desk, order: OrderRequest) -> Callable[[], object]:
+    """A program whose order goes at once, in Auto."""
+
+    def place() -> None:
+        desk.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+        orders.place(desk, order, ORIGIN)
+
+    return place
+
+
+def test_an_approval_whose_symbol_comes_into_doubt_at_the_last_moment_waits(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, semi_auto: None
+) -> None:
+    limit(GuardSettings(price_drift=Decimal(1)))
+    held = orders.place(scripted, BUY, ORIGIN).ticket
+    broker.fault = lambda: OutcomeUnknown("timed out")
+    once_while_reading(broker, "quote", meanwhile(scripted, BUY))
+    with pytest.raises(Conflict, match="in doubt"):
+        approvals.approve(scripted, held.id, held.shown, by=TRADER)
+    assert (approvals.ticket(scripted, held.id).state, len(broker.calls)) == (TicketState.HELD, 1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "reading", "symbol"),
+    [
+        (GuardSettings(open_positions=1), "positions", "TCS"),
+        (GuardSettings(orders_per_day=1, price_drift=Decimal(1)), "quote", "TCS"),
+    ],
+    ids=["positions", "day"],
+)
+def test_an_approval_sees_what_others_used_up_at_the_last_moment(
+    scripted: Desk,
+    broker: ScriptedBroker,
+    limit: Limit,
+    semi_auto: None,
+    clock: FixedClock,
+    limits: GuardSettings,
+    reading: str,
+    symbol: str,
+) -> None:
+    limit(limits)
+    clock.move(hours=13, minutes=29)  # 23:59 IST
+    held = orders.place(scripted, BUY, ORIGIN).ticket
+    clock.move(minutes=2)
+    once_while_reading(broker, reading, meanwhile(scripted, replace(BUY, symbol=symbol)))
+    with pytest.raises(Conflict, match="meanwhile"):
+        approvals.approve(scripted, held.id, held.shown, by=TRADER)
+    assert approvals.ticket(scripted, held.id).state is TicketState.HELD
+    assert (len(broker.calls), held.ref in broker.calls) == (1, False)
+
+
+def test_of_two_equal_tickets_that_are_approved_at_once_one_goes(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, semi_auto: None
+) -> None:
+    one, two = (orders.place(scripted, BUY, ORIGIN).ticket for _ in range(2))
+    limit(GuardSettings(duplicate_window=10, price_drift=Decimal(1)))
+    once_while_reading(broker, "quote", lambda: approvals.approve(scripted, two.id, two.shown, by=TRADER))
+    with pytest.raises(Conflict, match="second time"):
+        approvals.approve(scripted, one.id, one.shown, by=TRADER)
+    assert broker.calls == [two.ref]
+
+
+@pytest.mark.parametrize("mode", OrderMode)
+def test_a_limit_that_is_narrowed_at_the_last_moment_holds_for_the_order_that_is_being_judged(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, mode: OrderMode
+) -> None:
+    limit(GuardSettings(price_drift=Decimal(1), order_value=Decimal(10**9)))
+    scripted.store.preferences.set_order_mode(mode, by=TRADER)
+
+    def judged() -> object:
+        if mode is OrderMode.AUTO:
+            return orders.place(scripted, BUY, ORIGIN)
+        held = orders.place(scripted, BUY, ORIGIN).ticket
+        narrow()
+        return approvals.approve(scripted, held.id, held.shown, by=TRADER)
+
+    def narrow() -> None:
+        once_while_reading(broker, "quote", lambda: limit(GuardSettings(maximum_quantity=9)))
+
+    if mode is OrderMode.AUTO:
+        narrow()
+    with pytest.raises((Denied, Conflict), match=r"maximum_quantity|limits were changed"):
+        judged()
+    assert broker.calls == []
+
+
+def test_what_waits_uses_up_nothing_of_the_day_of_what_is_approved(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, semi_auto: None
+) -> None:
+    one, two, three = (orders.place(scripted, replace(BUY, quantity=n), ORIGIN).ticket for n in (1, 2, 3))
+    limit(GuardSettings(orders_per_day=2))
+    for waiting in (one, two):
+        assert isinstance(approvals.approve(scripted, waiting.id, waiting.shown, by=TRADER), Sent)
+    with pytest.raises(Denied) as refused:
+        approvals.approve(scripted, three.id, three.shown, by=TRADER)
+    assert (refused.value.guard, len(broker.calls)) == (Guard.ORDERS_PER_DAY, 2)
 
 
 def test_a_ticket_does_not_count_against_itself(scripted: Desk, limit: Limit, semi_auto: None) -> None:

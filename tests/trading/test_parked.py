@@ -8,16 +8,18 @@ from decimal import Decimal
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Conflict, Denied, Invalid, NotFound, OutcomeUnknown
+from openalgo_bridge.errors import Conflict, Denied, Invalid, NotFound, NotSent, OutcomeUnknown
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderMode, OrderRequest, PriceType, Ref
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import books, orders, parked
+from openalgo_bridge.trading.doors import Doors
 from openalgo_bridge.trading.orders import Held
-from openalgo_bridge.trading.recovery import recover
+from openalgo_bridge.trading.recovery import look_for_parked, recover
 from openalgo_bridge.trading.sending import Sent
-from tests.conftest import TRADER
+from openalgo_bridge.trading.watch import Watch
+from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
@@ -165,3 +167,55 @@ def test_a_change_hidden_by_a_later_one_is_parked_not_called_absent(desk: Desk, 
     (change,) = scripted.store.journal.orders_of([doubt.ticket.id])
     assert change.state is (OrderState.NOT_PLACED if later == "nothing" else OrderState.PARKED)
     assert scripted.store.preferences.order_mode() is OrderMode.AUTO
+
+
+def test_what_shows_after_all_is_not_sent_again(scripted: Desk, broker: ScriptedBroker) -> None:
+    """The broker was slow: its book shows the order under our tag, in the moment the person says that it does not."""
+    it_lands(scripted, broker)
+    with pytest.raises(Conflict, match="It is there, under number S9"):
+        parked.send_again(scripted, 1, by=TRADER)
+    order = scripted.store.journal.order(1)
+    assert (order.state, order.broker_order_id, len(broker.calls)) == (OrderState.SENT, "S9", 1)
+
+
+def test_what_shows_after_all_is_not_called_handled(scripted: Desk, broker: ScriptedBroker) -> None:
+    it_lands(scripted, broker)
+    with pytest.raises(Conflict, match="S9"):
+        parked.handled(scripted, 1, by=TRADER)
+    assert scripted.store.journal.order(1).state is OrderState.SENT
+
+
+def test_nothing_is_sent_again_while_the_broker_cannot_be_asked(scripted: Desk, broker: ScriptedBroker) -> None:
+    mute = replace(scripted, brokers={})
+    with pytest.raises(NotSent, match="could not be looked up"):
+        parked.send_again(mute, 1, by=TRADER)
+    assert (scripted.store.journal.order(1).state, len(broker.calls)) == (OrderState.PARKED, 1)
+    parked.handled(mute, 1, by=TRADER)
+    assert scripted.store.journal.order(1).state is OrderState.NOT_PLACED
+
+
+def test_the_timer_finds_what_shows_after_all(scripted: Desk, broker: ScriptedBroker) -> None:
+    watch = Watch(replace(scripted, doors=Doors()))
+    watch.round()
+    assert scripted.store.journal.order(1).state is OrderState.PARKED, "not showing proves nothing"
+    it_lands(scripted, broker)
+    watch.round()
+    order = scripted.store.journal.order(1)
+    assert (order.state, order.broker_order_id) == (OrderState.SENT, "S9")
+
+
+def test_a_parked_order_of_another_day_is_not_looked_for(
+    scripted: Desk, broker: ScriptedBroker, clock: FixedClock
+) -> None:
+    it_lands(scripted, broker)
+    clock.move(days=1)
+    look_for_parked(scripted)
+    assert scripted.store.journal.order(1).state is OrderState.PARKED
+
+
+def it_lands(scripted: Desk, broker: ScriptedBroker) -> None:
+    """The parked order shows at the broker, under number S9."""
+    at_broker(scripted, broker, "S9")
+    landed = broker.book.pop(Ref("OTHERS9"))
+    ref = scripted.store.journal.order(1).ref
+    broker.book[ref] = replace(landed, tag=ref)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -12,12 +13,13 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotSent, Rejected
 from openalgo_bridge.model.books import Quote
 from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.order import Action
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading import approvals
 from tests.conftest import TRADER, Account, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
-from tests.web.conftest import Person, a_browser, a_trader_at, an_order, csrf_token, hold
+from tests.web.conftest import Person, a_browser, a_trader_at, an_order, csrf_token, hold, send
 
 
 class WithoutPrices(ScriptedBroker):
@@ -53,6 +55,18 @@ def test_a_held_order_is_told_in_one_sentence(trader: Person, desk: Desk) -> Non
     assert text.index("RELIANCE on NSE") < text.index("INFY on NSE"), "oldest first"
 
 
+def test_an_exit_that_waits_is_marked_where_it_is_decided(trader: Person, desk: Desk) -> None:
+    send(desk)
+    entry, leaving = hold(desk, an_order("TCS")), hold(desk, replace(an_order(), action=Action.SELL))
+    listed = trader.get("/action-center").text
+    assert listed.count("<strong>An exit waits:</strong> your position stays open until you decide.") == 1
+    assert listed.index(f'data-ticket="{leaving.id}"') < listed.index("An exit waits:")
+    marked = {each.id: "An exit waits:" in trader.get(f"/action-center/{each.id}").text for each in (entry, leaving)}
+    assert marked == {entry.id: False, leaving.id: True}
+    pending = trader.get("/action-center/pending").get_json()
+    assert (pending["count"], pending["exits"]) == (2, 1)
+
+
 def test_an_approved_order_fills_and_says_so(trader: Person, desk: Desk) -> None:
     ticket = hold(desk)
     status, text = decide(trader, ticket, "approve")
@@ -63,7 +77,7 @@ def test_an_approved_order_fills_and_says_so(trader: Person, desk: Desk) -> None
 
 def test_a_resting_order_is_not_called_filled(trader: Person, desk: Desk) -> None:
     _, text = decide(trader, hold(desk, an_order("RELIANCE", 10, price="1200")), "approve")
-    assert "is now: open" in text
+    assert "Working at the broker: BUY 10 RELIANCE on NSE at limit 1,200.00" in text
     assert "Filled:" not in text
 
 
@@ -145,12 +159,13 @@ def test_an_expired_order_has_no_buttons_and_cannot_be_approved(trader: Person, 
 
 
 def test_the_badge_counts_what_may_still_be_decided(trader: Person, desk: Desk, clock: FixedClock) -> None:
-    assert trader.get("/action-center/pending").get_json() == {"count": 0, "latest": 0}
+    standing = {"exits": 0, "stopped": False, "doors": "open"}
+    assert trader.get("/action-center/pending").get_json() == {"count": 0, "latest": 0} | standing
     hold(desk)
     second = hold(desk)
-    assert trader.get("/action-center/pending").get_json() == {"count": 2, "latest": second.id}
+    assert trader.get("/action-center/pending").get_json() == {"count": 2, "latest": second.id} | standing
     clock.move(minutes=6)
-    assert trader.get("/action-center/pending").get_json() == {"count": 0, "latest": 0}
+    assert trader.get("/action-center/pending").get_json() == {"count": 0, "latest": 0} | standing
 
 
 @pytest.mark.parametrize(

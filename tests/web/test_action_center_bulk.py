@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Busy, Rejected
-from openalgo_bridge.model.order import Action, CloseRequest, Product, TradingMode
+from openalgo_bridge.model.order import Action, BrokerOrderId, CloseRequest, OrderRequest, Product, TradingMode
+from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading import approvals
@@ -26,6 +28,7 @@ LIST = "/action-center"
 APPROVE, REJECT = f"{LIST}/approve-all", f"{LIST}/reject-all"
 _LINE = re.compile(r'data-label="What">([^<]*)</td>.*?<span class="badge[^>]*>([^<]*)</span>', re.DOTALL)
 _HEADING = re.compile(r"<h1>([^<]*)</h1>")
+_FORM = re.compile(r'<input type="hidden" name="form" value="([0-9a-f]{16})">')
 _FIELD = re.compile(r'<input type="hidden" name="ticket" value="([^"]*)">')
 
 
@@ -59,9 +62,15 @@ def fields(text: str) -> list[str]:
 
 def send(person: Person, page: str, path: str = APPROVE, **typed: str) -> str:
     """Press the button of a confirming page; the text of the page it leads to."""
-    answer = person.post_raw(path, csrf_token=csrf_token(page), ticket=fields(page), **typed)
+    return person.get(press(person, page, path, **typed)).text
+
+
+def press(person: Person, page: str, path: str = APPROVE, **typed: str) -> str:
+    """Press the button of a confirming page; the address it leads to."""
+    (form,) = _FORM.findall(page)
+    answer = person.post_raw(path, csrf_token=csrf_token(page), form=form, ticket=fields(page), **typed)
     assert answer.status_code == 302, answer.text
-    return person.get(answer.location).text
+    return answer.location
 
 
 def heading(text: str) -> str:
@@ -79,6 +88,7 @@ def states(desk: Desk, *tickets: Ticket) -> list[TicketState]:
     return [approvals.ticket(desk, ticket.id).state for ticket in tickets]
 
 
+WORKING = "Working at the broker"
 RELEASED, HELD, REJECTED = TicketState.RELEASED, TicketState.HELD, TicketState.REJECTED
 
 
@@ -111,7 +121,7 @@ def test_what_was_confirmed_is_sent_in_the_order_it_arrived_and_nothing_else(
     late = hold(scripted)
     text = send(person, page)
     assert broker.calls == [one.ref, two.ref]
-    assert heading(text) == "2 orders: 2 sent"
+    assert heading(text) == "2 orders: 2 working at the broker"
     assert states(scripted, one, left_alone, two, late) == [RELEASED, HELD, RELEASED, HELD]
 
 
@@ -189,7 +199,7 @@ def test_one_that_changed_after_it_was_shown_is_not_sent_and_its_line_says_so(
     smaller = Revision(quantity=5, price=Decimal(1000), trigger_price=Decimal(0), product=Product.MIS)
     approvals.revise(scripted, tickets[1].id, tickets[1].shown, smaller, by=TRADER)
     text = send(person, page)
-    assert [end for _, end in told(text)] == ["Sent", "Not sent", "Sent"]
+    assert [end for _, end in told(text)] == [WORKING, "Not sent", WORKING]
     assert "is not what was shown" in text
     assert states(scripted, *tickets) == [RELEASED, HELD, RELEASED]
     assert broker.calls == [tickets[0].ref, tickets[2].ref]
@@ -206,14 +216,14 @@ def test_one_that_expired_meanwhile_is_not_sent_and_its_line_says_so(
     text = send(person, page)
     assert told(text) == [
         ("BUY 10 RELIANCE on NSE at market, intraday (MIS)", "Not sent"),
-        ("BUY 10 INFY on NSE at market, intraday (MIS)", "Sent"),
+        ("BUY 10 INFY on NSE at market, intraday (MIS)", WORKING),
     ]
     assert "has expired: nobody decided in time" in text or "already expired" in text
     assert (broker.calls, states(scripted, old)) == ([young.ref], [TicketState.EXPIRED])
 
 
 @pytest.mark.parametrize(
-    ("stop", "ends"), [("yes", ["Sent", "Not sent", "Not tried"]), ("", ["Sent", "Not sent", "Sent"])]
+    ("stop", "ends"), [("yes", [WORKING, "Not sent", "Not tried"]), ("", [WORKING, "Not sent", WORKING])]
 )
 def test_the_first_refusal_stops_the_rest_where_that_is_ticked(
     person: Person, scripted: Desk, stop: str, ends: list[str]
@@ -233,7 +243,7 @@ def test_the_first_refusal_stops_the_rest_where_that_is_ticked(
 @pytest.mark.parametrize(
     ("fault", "end", "sentence"),
     [
-        (Rejected("Insufficient funds."), "Refused by the broker", "Insufficient funds."),
+        (Rejected("Insufficient funds."), "Refused", "Insufficient funds."),
         (TimeoutError("no answer"), "In doubt", "Do not send it again"),
         (Busy("Not sent, busy."), "In doubt", "Outcome unknown"),
     ],
@@ -258,25 +268,100 @@ def test_the_paper_exchange_fills_and_the_line_says_at_what(trader: Person, desk
 
 
 @pytest.mark.parametrize("stop", ["yes", ""])
-def test_the_same_form_twice_sends_once_and_says_so(
+def test_the_same_orders_from_two_pages_are_sent_once_and_the_second_says_so(
     person: Person, scripted: Desk, broker: ScriptedBroker, stop: str
 ) -> None:
     tickets = [hold(scripted), hold(scripted, an_order("INFY"))]
-    page = person.get(f"{APPROVE}?{ticked(*tickets)}").text
+    page, other = (person.get(f"{APPROVE}?{ticked(*tickets)}").text for _ in range(2))
     send(person, page, stop=stop)
-    again = send(person, page, stop=stop)
+    again = send(person, other, stop=stop)
     assert heading(again) == "2 orders: 2 decided before"
     assert [end for _, end in told(again)] == ["Decided before"] * 2
     assert broker.calls == [ticket.ref for ticket in tickets]
+
+
+def test_the_same_form_twice_leads_to_the_result_of_the_first(
+    person: Person, scripted: Desk, broker: ScriptedBroker
+) -> None:
+    tickets = [hold(scripted), hold(scripted, an_order("INFY"))]
+    page = person.get(f"{APPROVE}?{ticked(*tickets)}").text
+    broker.fault = lambda: Rejected("Not now.")
+    first = press(person, page, stop="yes")
+    broker.fault = None
+    assert press(person, page, stop="yes") == first
+    assert heading(person.get(first).text) == "2 orders: 1 refused, 1 not tried"
+    assert (len(broker.calls), states(scripted, tickets[1])) == (1, [HELD])
+
+
+@dataclass
+class ClickedTwice(ScriptedBroker):
+    """While it takes the first order, the button is pressed once more."""
+
+    press: Callable[[], None] = lambda: None
+
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        press, self.press = self.press, lambda: None
+        press()
+        return super().place(permit)
+
+
+def test_a_double_click_never_says_that_an_order_was_left_which_is_about_to_be_sent(
+    desk: Desk, account: Account
+) -> None:
+    broker = ClickedTwice(desk)
+    person = a_trader_at(with_broker(desk, broker))
+    tickets = [hold(desk), hold(desk, an_order("INFY"))]
+    page = person.get(f"{APPROVE}?{ticked(*tickets)}").text
+    seen: list[str] = []
+    broker.press = lambda: seen.append(send(person, page, stop="yes"))
+    done = send(person, page, stop="yes")
+    assert heading(seen[0]) == "Not through yet: 2 orders: 1 sending, 1 waiting for you"
+    assert "not tried" not in seen[0]
+    assert '<meta http-equiv="refresh"' in seen[0]
+    assert heading(done) == "2 orders: 2 working at the broker"
+    assert '<meta http-equiv="refresh"' not in done
+    assert broker.calls == [ticket.ref for ticket in tickets]
+
+
+def test_each_result_has_an_address_of_its_own(person: Person, scripted: Desk, broker: ScriptedBroker) -> None:
+    one, two, three = (hold(scripted, an_order(symbol)) for symbol in ("RELIANCE", "TCS", "INFY"))
+    approved = press(person, person.get(f"{APPROVE}?{ticked(one, two)}").text)
+    rejected = press(person, person.get(f"{REJECT}?{ticked(three)}").text, REJECT)
+    assert heading(person.get(approved).text) == "2 orders: 2 working at the broker"
+    assert heading(person.get(rejected).text) == "1 order: 1 turned down"
+
+
+def test_what_was_not_tried_and_is_decided_later_is_told_as_it_is_then(
+    person: Person, scripted: Desk, broker: ScriptedBroker
+) -> None:
+    tickets = [hold(scripted), hold(scripted, an_order("INFY"))]
+    broker.fault = lambda: Rejected("Not now.")
+    address = press(person, person.get(f"{APPROVE}?{ticked(*tickets)}").text, stop="yes")
+    assert "this one still waits for you" in person.get(address).text
+    approvals.reject(scripted, tickets[1].id, tickets[1].shown, "no", by=TRADER)
+    assert heading(person.get(address).text) == "2 orders: 1 refused, 1 turned down"
+
+
+def test_a_result_of_which_nothing_is_remembered_is_told_from_the_journal(
+    person: Person, scripted: Desk, broker: ScriptedBroker, account: Account
+) -> None:
+    """As after a restart."""
+    tickets = [hold(scripted), hold(scripted, an_order("INFY"))]
+    address = press(person, person.get(f"{APPROVE}?{ticked(*tickets)}").text)
+    assert heading(a_trader_at(scripted).get(address).text) == "2 orders: 2 working at the broker"
+    text = person.get(f"{LIST}/result?tickets=2.77.x&form=none").text
+    assert heading(text) == "1 order: 1 working at the broker"
+    assert "There is no ticket 77." in text
 
 
 def test_to_load_the_result_again_sends_nothing(person: Person, scripted: Desk, broker: ScriptedBroker) -> None:
     tickets = [hold(scripted), hold(scripted, an_order("INFY"))]
     page = person.get(f"{APPROVE}?{ticked(*tickets)}").text
     broker.fault = lambda: Rejected("Not now.")
-    send(person, page, stop="yes")
+    address = press(person, page, stop="yes")
     broker.fault = None
-    assert heading(person.get(f"{LIST}/result").text) == "2 orders: 1 refused by the broker, 1 not tried"
+    for _ in range(2):
+        assert heading(person.get(address).text) == "2 orders: 1 refused, 1 not tried"
     assert (len(broker.calls), states(scripted, tickets[1])) == (1, [HELD])
 
 
@@ -292,8 +377,9 @@ def test_a_held_closing_is_approved_among_others_and_told_leg_by_leg(
     page = person.get(f"{APPROVE}?{ticked(closing)}").text
     assert "1 change or closing" in page
     text = send(person, page)
-    assert told(text) == [("Close every open position", "Sent")]
-    assert "1 of 1 withdrawals and closing orders were taken by the broker." in text
+    assert told(text) == [("Close every open position", WORKING)]
+    assert "0 of 1 position closed." in text, "taken by the broker is not closed"
+    assert "Order S1: open, 0 of 10 filled so far." in text
     assert [order.request.action for order in broker.book.values()] == [Action.SELL]
 
 
@@ -301,7 +387,7 @@ def test_a_held_closing_is_approved_among_others_and_told_leg_by_leg(
     ("quantity", "fault", "end"),
     [
         (0, None, "Nothing to do"),
-        (10, Rejected("No."), "Not sent"),
+        (10, Rejected("No."), "Refused"),
         (10, TimeoutError("no answer"), "In doubt"),
     ],
 )
@@ -359,7 +445,7 @@ def test_the_ticked_ones_are_rejected_with_one_reason(person: Person, scripted: 
     assert "Reject 2: send nothing, for good" in page
     approvals.approve(scripted, two.id, two.shown, by=TRADER)
     text = send(person, page, REJECT, reason="news at noon")
-    assert [end for _, end in told(text)] == ["Rejected", "Decided before"]
+    assert [end for _, end in told(text)] == ["Turned down", "Decided before"]
     assert states(scripted, one, two, other) == [REJECTED, RELEASED, HELD]
     assert scripted.store.journal.ticket(one.id).reason == "news at noon"
     assert broker.calls == [two.ref]
@@ -370,7 +456,7 @@ def test_two_hundred_at_once_fit_into_the_form_and_its_answer(
 ) -> None:
     made = many(scripted, MOST)
     text = send(person, person.get(f"{APPROVE}?which=matching").text)
-    assert heading(text) == f"{MOST} orders: {MOST} sent"
+    assert heading(text) == f"{MOST} orders: {MOST} working at the broker"
     assert broker.calls == [ticket.ref for ticket in made]
 
 

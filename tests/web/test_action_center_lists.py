@@ -283,6 +283,7 @@ def test_looking_writes_nothing_even_when_something_is_overdue(trader: Person, d
         f"{LIST}?tab=decided",
         f"{LIST}/waiting",
         f"{LIST}/pending",
+        f"{LIST}/standing",
         f"{LIST}/approve-all?which=matching",
     ):
         trader.get(path)
@@ -308,7 +309,8 @@ def test_the_rows_by_themselves_are_no_sign_of_a_person(trader: Person, desk: De
 
 def test_the_badge_counts_all_that_waits_however_many(trader: Person, desk: Desk) -> None:
     made = many(desk, 250)
-    assert trader.get(f"{LIST}/pending").get_json() == {"count": 250, "latest": made[-1].id}
+    told = {"count": 250, "latest": made[-1].id, "exits": 0, "stopped": False, "doors": "open"}
+    assert trader.get(f"{LIST}/pending").get_json() == told
     assert 'data-count="250"' in trader.get("/orders").text
 
 

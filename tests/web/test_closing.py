@@ -35,8 +35,8 @@ from tests.web.test_pages import Page
 
 RESTING = an_order(quantity=3, price="990")
 STOP = replace(an_order(quantity=10, price="1010"), action=Action.SELL)
-ONE = {"account": "analyze", "exchange": "NSE", "symbol": "RELIANCE", "product": "MIS"}
-ALL = {"account": "analyze", "which": "all"}
+LONG = "NSE:MIS:10:RELIANCE"
+ONE = {"account": "analyze", "which": "one", "position": LONG}
 LEG = re.compile(r'<li class="list-group-item">\s*<span class="badge[^>]*>([^<]+)</span> <span[^>]*>([^<]+)</span>')
 
 
@@ -88,11 +88,18 @@ def person(scripted: Desk) -> Person:
     return a_trader_at(scripted)
 
 
-def press(person: Person, path: str, **fields: str) -> str:
+def press(person: Person, path: str, **fields: str | list[str]) -> str:
     """The text of the page that the form leads to."""
     answer = person.post(path, page="/orders/cancel-all", **fields)
     assert answer.status_code == 302, answer.text
     return html.unescape(person.get(answer.location).text)
+
+
+def close_all(person: Person, account: str = "analyze") -> str:
+    """Press the button of the page that names every position; the text of the page it leads to."""
+    page = person.get(f"/positions/close?account={account}").text
+    named = re.findall(r'name="position" value="([^"]*)"', page)
+    return press(person, "/positions/close", account=account, which="all", position=named)
 
 
 def heading(text: str) -> str:
@@ -129,7 +136,7 @@ def test_close_all_closes_each_and_reports_each(person: Person, scripted: Desk, 
     broker.hold("RELIANCE", 10)
     broker.hold("TCS", -5)
     orders.place(scripted, STOP, BY_HAND)
-    text = press(person, "/positions/close", **ALL)
+    text = close_all(person)
     assert heading(text) == "2 of 2 positions closed"
     assert [word for word, _ in LEG.findall(text)] == ["Cancelled", "Closed", "Closed"]
     assert "filled 10 at 1,000.00" in text
@@ -151,7 +158,7 @@ def test_one_that_is_not_closed_is_never_counted_as_closed(
     for symbol in ("RELIANCE", "TCS", "INFY", "SBIN"):
         broker.hold(symbol, 10)
     broker.faults = {"TCS": fault}
-    text = press(person, "/positions/close", **ALL)
+    text = close_all(person)
     assert heading(text) == "3 of 4 positions closed"
     assert "Not everything was done" in text
     told = {what.split()[2]: word for word, what in LEG.findall(text)}
@@ -165,7 +172,7 @@ def test_a_stop_that_cannot_be_withdrawn_is_told_with_the_position_that_stays(
     broker.hold("RELIANCE", 10)
     orders.place(scripted, STOP, BY_HAND)
     broker.faults = {"S1": Rejected("Too late.")}
-    text = press(person, "/positions/close", **ALL)
+    text = close_all(person)
     assert heading(text) == "0 of 1 position closed"
     assert [word for word, _ in LEG.findall(text)] == ["Refused", "Not sent"]
     assert "other orders already close this position" in text
@@ -237,7 +244,7 @@ def test_neither_semi_auto_nor_the_kill_switch_nor_live_holds_the_traders_own_cl
     person = a_trader_at(both)
     shown = person.get("/positions/close").text
     assert '<strong class="badge text-bg-danger">LIVE account, real money</strong>' in shown
-    text = press(person, "/positions/close", **(ALL | {"account": "live"}))
+    text = close_all(person, "live")
     assert heading(text) == "1 of 1 position closed"
     assert (net(live), broker.calls) == ([0], [])
 
@@ -257,18 +264,23 @@ def test_it_is_closed_at_the_account_that_the_button_named(desk: Desk, account: 
     [
         {},
         {"account": "analyze"},
-        {"account": "nobody", "which": "all"},
-        {"which": "all"},
-        ONE | {"symbol": ""},
-        ONE | {"symbol": "X" * 101},
-        ONE | {"product": "XYZ"},
-        ONE | {"exchange": ""},
-        {"account": "analyze", "which": "all", "symbol": "RELIANCE"},
-        {"account": "analyze", "which": "everything"},
+        ONE | {"account": "nobody"},
+        {"which": "all", "position": LONG},
+        {"account": "analyze", "which": "all"},
+        {"account": "analyze", "position": LONG},
+        ONE | {"which": "everything"},
+        ONE | {"position": "NSE:MIS:10:"},
+        ONE | {"position": "NSE:MIS:10:" + "X" * 101},
+        ONE | {"position": "NSE:XYZ:10:RELIANCE"},
+        ONE | {"position": ":MIS:10:RELIANCE"},
+        ONE | {"position": "NSE:MIS:0:RELIANCE"},
+        ONE | {"position": "NSE:MIS:ten:RELIANCE"},
+        ONE | {"position": "RELIANCE"},
+        ONE | {"position": [LONG, "NSE:MIS:5:TCS"]},
     ],
 )
 def test_a_form_that_names_no_position_closes_nothing(
-    person: Person, desk: Desk, broker: Fills, fields: dict[str, str]
+    person: Person, desk: Desk, broker: Fills, fields: dict[str, str | list[str]]
 ) -> None:
     """Least of all everything, because a field is missing."""
     broker.hold("RELIANCE", 10)
@@ -280,16 +292,48 @@ def test_a_form_that_names_no_position_closes_nothing(
 
 def test_a_position_that_never_was_is_a_sentence(person: Person, broker: Fills) -> None:
     broker.hold("RELIANCE", 10)
-    text = press(person, "/positions/close", **(ONE | {"symbol": "NOSUCH"}))
+    text = press(person, "/positions/close", **(ONE | {"position": "NSE:MIS:10:NOSUCH"}))
     assert heading(text) == "No position was open"
     assert broker.calls == []
+
+
+@pytest.mark.parametrize("quantity", [-50, 11])
+@pytest.mark.parametrize("which", ["one", "all"])
+def test_a_position_that_turned_or_grew_since_it_was_shown_is_not_closed(
+    person: Person, desk: Desk, broker: Fills, which: str, quantity: int
+) -> None:
+    broker.hold("TCS", 5)
+    broker.hold("RELIANCE", 10)
+    token = csrf_token(person.get("/positions").text)
+    broker.held = [replace(each, quantity=quantity) if each.symbol == "RELIANCE" else each for each in broker.held]
+    answer = person.post_raw("/positions/close", csrf_token=token, **(ONE | {"which": which}))
+    text = html.unescape(answer.text)
+    assert answer.status_code == 409
+    assert f"RELIANCE is {quantity} now, and was 10 when you looked. Nothing was sent." in text
+    assert ("buy 50 RELIANCE" if quantity < 0 else "sell 11 RELIANCE") in text.replace("BUY", "buy").replace(
+        "SELL", "sell"
+    ), "it is shown again as it is now"
+    assert (broker.calls, desk.store.journal.newest_ticket()) == ([], 0)
+
+
+def test_a_position_that_became_smaller_is_closed_as_it_is(person: Person, broker: Fills) -> None:
+    broker.hold("RELIANCE", 4)
+    assert heading(press(person, "/positions/close", **ONE)) == "1 of 1 position closed"
+    assert [order.request.quantity for order in broker.order_book()] == [4]
+
+
+def test_closing_all_leaves_what_opened_after_the_page_was_shown(person: Person, broker: Fills) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.hold("TCS", 5)
+    assert heading(press(person, "/positions/close", **(ONE | {"which": "all"}))) == "1 of 1 position closed"
+    assert net(broker) == [0, 5]
 
 
 def test_positions_that_cannot_be_read_are_not_closed_and_the_page_says_so(person: Person, broker: Fills) -> None:
     broker.hold("RELIANCE", 10)
     broker.unreadable = NotSent("The connection never opened.")
     assert "cannot be read: The connection never opened." in person.get("/positions/close").text
-    text = press(person, "/positions/close", **ALL)
+    text = press(person, "/positions/close", **(ONE | {"which": "all"}))
     assert "Nothing was closed, paper account: The connection never opened." in text
     assert broker.calls == []
 
@@ -391,7 +435,7 @@ def test_what_the_pages_show_keeps_the_rules_of_every_page(person: Person, scrip
     orders.place(scripted, STOP, BY_HAND)
     broker.faults = {"TCS": Rejected("<script>alert(1)</script>")}
     texts = [person.get(path).text for path in ("/orders", "/orders/cancel-all", "/positions", "/positions/close")]
-    press(person, "/positions/close", **ALL)
+    close_all(person)
     texts += [person.get(path).text for path in ("/orders/report/2", "/orders")]
     for page in map(Page, texts):
         assert not page.faults

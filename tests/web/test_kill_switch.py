@@ -96,6 +96,18 @@ def test_one_click_on_any_page_stops_all_orders(app: Flask, trader: Person, scri
         scripted.store.kill_switch.release(by=TRADER)
 
 
+def test_the_button_beside_a_folded_box_does_not_do_what_is_ticked_in_it(trader: Person) -> None:
+    """Nobody sees the ticks there, and a browser may bring back those of an earlier visit."""
+    forms = re.findall(r'<form[^>]*action="/kill-switch">.*?</form>', trader.get("/orders").text, re.DOTALL)
+    sent = {re.findall(r"<button[^>]*>([^<]*)<", form)[0]: re.findall(r' name="(\w+)"', form) for form in forms}
+    assert sent == {
+        "Stop all orders": ["csrf_token"],
+        "Stop all orders, and do what is ticked here": ["csrf_token", "reason", "cancel_all", "close_all"],
+    }
+    boxes = re.findall(r'<input[^>]*type="checkbox"[^>]*>', "".join(forms))
+    assert [' autocomplete="off"' in box for box in boxes] == [True, True]
+
+
 def test_the_banner_says_since_when_by_whom_and_why_and_what_still_goes(trader: Person, clock: FixedClock) -> None:
     stop(trader, "/orders", reason="the feed <b>lies</b>")
     clock.move(minutes=5)
@@ -177,9 +189,9 @@ def test_the_report_is_true_for_each_when_the_broker_refused_one(
     assert "1 of 3 done" in page
     told = {what.rsplit(": ", 1)[-1].split(" on ")[0]: (became, why) for what, became, why, _ in rows(page)}
     assert told == {
-        "BUY 10 INFY": ("Not done", "Cannot cancel order in complete status"),
+        "BUY 10 INFY": ("Refused", "Cannot cancel order in complete status"),
         "BUY 10 RELIANCE": ("Cancelled", ""),
-        "SELL 5 TCS": ("Sent, not filled yet", ""),
+        "SELL 5 TCS": ("Working at the broker", "Order S4: open, 0 of 5 filled so far."),
     }
     assert rows(page)[0][1] != "Cancelled", "what was not done stands first"
     assert "squared off" not in page
@@ -190,7 +202,9 @@ def test_what_is_in_doubt_is_not_called_done(trader: Person, scripted: Desk, bro
     broker.fault = lambda: OutcomeUnknown("timed out")
     page = stop(trader, cancel_all="yes")
     assert "0 of 1 done" in page
-    assert "In doubt: look at the broker" in page
+    ((_, became, why, _),) = rows(page)
+    assert became == "In doubt"
+    assert "Do not send it again" in why
 
 
 def test_it_closes_what_is_open_in_the_paper_account_and_says_at_what_price(desk: Desk, account: Account) -> None:
@@ -199,8 +213,9 @@ def test_it_closes_what_is_open_in_the_paper_account_and_says_at_what_price(desk
     person = a_browser(create_app(desk, SetupCode(announce=lambda code: None)))
     person.sign_in()
     page = stop(person, "/positions", cancel_all="yes", close_all="yes")
-    became = [row[1] for row in rows(page)]
-    assert sorted(word.split(" at ")[0] for word in became) == ["Cancelled", "Closed"]
+    became = sorted((row[1], row[2].split(": ")[-1]) for row in rows(page))
+    assert [word for word, _ in became] == ["Cancelled", "Closed"]
+    assert re.fullmatch(r"filled 10 at [\d,.]+\.", became[1][1])
     assert "<strong>0</strong> open orders" in page
     assert "<strong>0</strong> open positions" in page
 

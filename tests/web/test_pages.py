@@ -12,7 +12,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.store.traffic import Arrival, Ending
 from tests.conftest import TRADER, Account, FixedClock
-from tests.web.conftest import Person, an_order, hold, send
+from tests.web.conftest import Person, an_order, csrf_token, hold, send
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -160,6 +160,92 @@ def test_a_fault_of_ours_is_a_page_with_the_number_of_the_request(trader: Person
     assert answer.status_code == 500
     assert "not json" not in answer.text
     assert re.search(r"<code>[0-9a-f]{16}</code>", answer.text)
+
+
+def stop_forms(text: str) -> list[str]:
+    """What presses the kill switch from this page."""
+    return re.findall(r'<form[^>]* action="/kill-switch">(.*?)</form>', text, re.DOTALL)
+
+
+def test_the_pages_of_what_went_wrong_have_the_button_that_stops_all_orders(trader: Person, desk: Desk) -> None:
+    ticket, token = hold(desk), csrf_token(trader.get("/orders").text)
+    decision = f"/action-center/{ticket.id}/approve"
+    answers = [
+        trader.get("/no-such-page"),
+        trader.get("/kill-switch/release"),
+        trader.post_raw("/action-center/approve-all", csrf_token=token),
+        trader.post_raw("/logout", csrf_token="old"),
+        trader.post_raw(decision, csrf_token="old"),
+        trader.post_raw(decision, csrf_token=token, shown="of another order"),
+    ]
+    assert [answer.status_code for answer in answers] == [404, 405, 400, 400, 400, 409]
+    for answer in answers:
+        press(trader, desk, answer.text)
+
+
+def test_a_broken_database_leaves_the_button_that_stops_all_orders(trader: Person, desk: Desk) -> None:
+    desk.store.files[0].write("ALTER TABLE ticket RENAME TO lost")
+    answer = trader.get("/orders")
+    assert answer.status_code == 503
+    press(trader, desk, answer.text)
+
+
+def press(person: Person, desk: Desk, text: str) -> None:
+    """The first button of this page stops all orders; then they may go again."""
+    assert person.post_raw("/kill-switch", csrf_token=csrf_token(stop_forms(text)[0])).status_code in {302, 503}
+    assert desk.store.kill_switch.state().is_on
+    desk.store.kill_switch.release(by=TRADER)
+
+
+def test_a_second_press_that_cannot_be_written_does_not_say_that_the_switch_is_off(trader: Person, desk: Desk) -> None:
+    token = csrf_token(trader.get("/orders").text)
+    desk.store.kill_switch.engage("first", by=TRADER)
+    desk.store.files[0].tables.conn.execute("PRAGMA query_only=ON")
+    answer = trader.post_raw("/kill-switch", csrf_token=token)
+    desk.store.files[0].tables.conn.execute("PRAGMA query_only=OFF")
+    assert answer.status_code == 503
+    assert "No new order is sent: the kill switch is on" in answer.text
+    assert "NOT on" not in answer.text
+
+
+@pytest.mark.parametrize("lost", ["session", "user"])
+def test_where_nobody_can_be_known_the_page_of_an_error_leads_to_the_kill_switch(
+    trader: Person, desk: Desk, lost: str
+) -> None:
+    desk.store.files[0].write(f"ALTER TABLE {lost} RENAME TO lost")
+    for path in ("/orders", "/no-such-page"):
+        answer = trader.get(path)
+        assert answer.status_code in {404, 503}
+        assert stop_forms(answer.text) == []
+        assert '<a href="/kill-switch">stop them all</a>' in answer.text
+
+
+def test_a_stranger_gets_no_form_with_an_error(stranger: Person, account: Account) -> None:
+    answer = stranger.get("/no-such-page")
+    assert stop_forms(answer.text) == []
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_what_every_page_asks_for_tells_that_the_switch_or_the_doors_changed(trader: Person, desk: Desk) -> None:
+    def told() -> tuple[object, object]:
+        answer = trader.get("/action-center/pending").get_json()
+        return answer["stopped"], answer["doors"]
+
+    def standing() -> str:
+        return trader.get("/action-center/standing").text
+
+    assert told() == (False, "open")
+    assert 'data-stopped="false" data-doors="open"' in trader.get("/traffic").text
+    desk.store.kill_switch.engage("the feed lies", by=TRADER)
+    assert told() == (True, "open")
+    assert "the feed lies" in standing()
+    assert "<main" not in standing()
+    desk.doors.keep_safe("The broker cannot be read.")
+    assert told() == (True, "safe")
+    assert "Every order waits for you" in standing()
+    desk.store.files[0].write("DELETE FROM kill_switch")
+    assert told() == (None, "safe")
+    assert 'data-stopped="null" data-doors="safe"' in standing()
 
 
 def test_the_first_steps_are_there_until_the_first_order(trader: Person, desk: Desk) -> None:

@@ -17,6 +17,7 @@ from openalgo_bridge.web.closing import BY_HAND
 from tests.conftest import TRADER, Account
 from tests.fakes import ScriptedBroker, with_broker
 from tests.web.conftest import Person, a_trader_at, an_order, hold, send
+from tests.web.test_action_center_lists import many
 
 STOP = replace(an_order(quantity=4, price="1010"), action=Action.SELL)
 
@@ -87,6 +88,15 @@ def test_what_already_closes_a_position_stands_beside_it(
     assert "An exit of 4 is already working at the broker." in row
     assert "An exit of 2 waits for you in the Action Center." in row
     assert "in doubt" not in row
+
+
+def test_an_exit_is_seen_behind_however_many_orders_that_wait(
+    person: Person, scripted: Desk, broker: ScriptedBroker
+) -> None:
+    broker.hold("RELIANCE", 10)
+    many(scripted, 201)
+    hold(scripted, replace(STOP, quantity=2))
+    assert "An exit of 2 waits for you" in row_of(person.get("/positions").text, "RELIANCE")
 
 
 @pytest.mark.parametrize("state", [OrderState.UNKNOWN, OrderState.PARKED])

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import pytest
 from flask import Flask
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.audit import AuditEvent
+from openalgo_bridge.model.order import BrokerOrderId, OrderRequest
+from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.model.ticket import Ticket
 from tests.conftest import PASSWORD, TRADER, Account, FixedClock
+from tests.fakes import ScriptedBroker, with_broker
 from tests.phone import set_up
-from tests.web.conftest import Person, a_browser
+from tests.web.conftest import Person, a_browser, a_trader_at, an_order, csrf_token, hold
 
 NEW = "four unrelated new words"
 _END = re.compile(r'action="(/security/sessions/\d+/end)"')
@@ -204,3 +213,196 @@ def test_after_half_an_hour_of_nothing_the_session_lives_and_the_step_up_is_gone
     clock.move(minutes=30)
     assert is_in(trader)
     assert asks_again(trader)
+
+
+# Two tabs, and a file that cannot be written.
+
+
+def items(desk: Desk) -> dict[str, object]:
+    """What the one session holds."""
+    (session,) = desk.store.sessions.all()
+    found: dict[str, object] = json.loads(session.content)
+    return found
+
+
+@dataclass
+class SlowBroker(ScriptedBroker):
+    """Answers an order when the test lets it."""
+
+    is_asked: threading.Event = field(default_factory=threading.Event)
+    may_answer: threading.Event = field(default_factory=threading.Event)
+
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        self.is_asked.set()
+        assert self.may_answer.wait(30)
+        return super().place(permit)
+
+
+@dataclass(frozen=True)
+class SlowTab:
+    """Another tab of the same browser, in which an order of 10 RELIANCE is being approved."""
+
+    tab: Person
+    broker: SlowBroker
+    ticket: Ticket
+    token: str
+    thread: ThreadPoolExecutor
+
+    def begin(self) -> None:
+        fields = {"csrf_token": self.token, "shown": self.ticket.shown}
+        self.thread.submit(self.tab.post_raw, f"/action-center/{self.ticket.id}/approve", **fields)
+        assert self.broker.is_asked.wait(30)
+
+    def end(self) -> None:
+        self.broker.may_answer.set()
+        self.thread.shutdown()
+
+
+@pytest.fixture
+def slow_broker(desk: Desk) -> SlowBroker:
+    return SlowBroker(desk)
+
+
+@pytest.fixture
+def at_slow(desk: Desk, account: Account, slow_broker: SlowBroker) -> Person:
+    """The trader at a bridge whose broker is slow."""
+    return a_trader_at(with_broker(desk, slow_broker))
+
+
+@pytest.fixture
+def slow_tab(desk: Desk, at_slow: Person, slow_broker: SlowBroker) -> Iterator[SlowTab]:
+    ticket, tab = hold(desk), a_browser(at_slow.client.application)
+    tab.client.set_cookie("bridge_5000", at_slow.cookie(), domain="127.0.0.1")
+    token = csrf_token(at_slow.get("/orders").text)
+    slow = SlowTab(tab, slow_broker, ticket, token, ThreadPoolExecutor(1))
+    yield slow
+    slow.end()
+
+
+def reject(person: Person, desk: Desk, symbol: str) -> None:
+    """One more order that waits, turned down in this tab."""
+    ticket = hold(desk, an_order(symbol))
+    page = f"/action-center/{ticket.id}"
+    assert person.post_raw(f"{page}/reject", csrf_token=token_of(person), shown=ticket.shown).status_code == 302
+
+
+def token_of(person: Person) -> str:
+    """Of a page that shows no messages, so that none is used up."""
+    return csrf_token(person.get("/action-center/waiting").text)
+
+
+def test_the_messages_of_two_tabs_are_both_shown(at_slow: Person, slow_tab: SlowTab, desk: Desk) -> None:
+    slow_tab.begin()
+    reject(at_slow, desk, "TCS")
+    slow_tab.end()
+    page = at_slow.get("/action-center").text
+    assert "Rejected: BUY 10 TCS" in page
+    assert "BUY 10 RELIANCE on NSE" in page
+    assert "Rejected: BUY 10 TCS" not in at_slow.get("/action-center").text
+
+
+def test_a_slow_tab_brings_back_no_message_that_was_shown_meanwhile(
+    at_slow: Person, slow_tab: SlowTab, desk: Desk
+) -> None:
+    reject(at_slow, desk, "TCS")
+    slow_tab.begin()
+    assert "Rejected: BUY 10 TCS" in at_slow.get("/action-center").text
+    slow_tab.end()
+    page = at_slow.get("/action-center").text
+    assert "BUY 10 RELIANCE on NSE" in page
+    assert "Rejected: BUY 10 TCS" not in page
+
+
+def test_a_step_up_outlives_the_answer_of_a_slow_tab(
+    at_slow: Person, slow_tab: SlowTab, desk: Desk, account: Account
+) -> None:
+    slow_tab.begin()
+    desk.store.kill_switch.engage("test", by=TRADER)
+    fields = {"csrf_token": slow_tab.token, "password": account.password}
+    assert at_slow.post_raw("/kill-switch/release", **fields).status_code == 302
+    slow_tab.end()
+    desk.store.kill_switch.engage("again", by=TRADER)
+    assert at_slow.post_raw("/kill-switch/release", csrf_token=slow_tab.token).status_code == 302
+    assert not desk.store.kill_switch.state().is_on
+
+
+def test_a_message_is_written_and_taken_out_and_then_nothing_is_written(trader: Person, desk: Desk) -> None:
+    quiet = items(desk)
+    reject(trader, desk, "TCS")
+    assert set(items(desk)) - set(quiet) == {"_flashes"}
+    trader.get("/orders")
+    assert items(desk) == quiet
+
+
+def test_the_sign_in_makes_the_token_of_all_forms_so_that_no_tab_can_replace_it(trader: Person, desk: Desk) -> None:
+    before = items(desk)["csrf_token"]
+    for path in ("/orders", "/positions"):
+        assert trader.get(path).status_code == 200
+    assert items(desk)["csrf_token"] == before
+
+
+def refuse(desk: Desk, what: str) -> None:
+    """From now on the table of sessions does not take ``what``, as on a disk that is full."""
+    desk.store.files[0].write(
+        f"CREATE TRIGGER refused BEFORE {what} ON session BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    )
+
+
+def test_a_page_that_was_only_looked_at_waits_for_nobody_who_writes(
+    trader: Person, desk: Desk, clock: FixedClock
+) -> None:
+    clock.move(minutes=2)
+    with ThreadPoolExecutor(1) as other, desk.store.files[0].transaction():
+        pages = [other.submit(trader.get, path).result(30) for path in ("/", "/orders", "/kill-switch", "/guards")]
+    assert [page.status_code for page in pages] == [200] * 4
+
+
+def test_pages_answer_while_another_program_has_locked_the_database(
+    trader: Person, desk: Desk, clock: FixedClock
+) -> None:
+    clock.move(minutes=2)
+    other = sqlite3.connect(desk.settings.db_dir / "bridge.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for path in ("/", "/orders", "/kill-switch", "/action-center", "/positions"):
+        answer = trader.get(path)
+        assert answer.status_code == 200, path
+        assert "Stop all orders" in answer.text, path
+    other.close()
+
+
+def test_what_was_done_is_answered_as_done_where_the_session_cannot_be_written(trader: Person, desk: Desk) -> None:
+    ticket = hold(desk)
+    token = csrf_token(trader.get("/orders").text)
+    refuse(desk, "UPDATE")
+    sent = trader.post_raw(f"/action-center/{ticket.id}/approve", csrf_token=token, shown=ticket.shown)
+    assert sent.status_code == 302
+    assert "Filled" in trader.get(sent.location).text, "the page reads the journal"
+    stopped = trader.post_raw("/kill-switch", csrf_token=token, reason="the disk is full", close_all="yes")
+    assert stopped.status_code == 302
+    page = trader.get(stopped.location).text
+    assert "the disk is full" in page
+    assert "1 of 1 done" in page
+
+
+def test_a_step_up_that_cannot_be_written_opens_no_window_and_keeps_what_it_was_for(
+    trader: Person, desk: Desk, account: Account
+) -> None:
+    desk.store.kill_switch.engage("test", by=TRADER)
+    cookie = trader.cookie()
+    refuse(desk, "UPDATE")
+    released = trader.post("/kill-switch/release", page="/kill-switch", password=account.password)
+    assert released.status_code == 302
+    assert not desk.store.kill_switch.state().is_on
+    desk.store.kill_switch.engage("again", by=TRADER)
+    assert 'id="release-password"' in trader.get("/kill-switch").text
+    assert trader.cookie() == cookie
+    assert is_in(trader)
+
+
+def test_a_sign_out_that_cannot_be_written_is_not_told_as_done(trader: Person, desk: Desk) -> None:
+    token = csrf_token(trader.get("/orders").text)
+    refuse(desk, "DELETE")
+    answer = trader.post_raw("/logout", csrf_token=token)
+    assert answer.status_code == 503
+    assert "disk full" in answer.text
+    assert is_in(trader)

@@ -334,7 +334,7 @@ def test_a_held_closing_is_approved_on_its_page_and_closes(trader: Person, desk:
     assert "Change it first" not in trader.get(path_of(asked.ticket)).text
     status, text = decide(trader, asked.ticket, "approve")
     assert status == 302
-    assert "the broker took 1 of 1 messages" in text
+    assert "Filled: Close every open position. 1 of 1 position closed." in text
     assert [position.quantity for position in desk.broker(TradingMode.ANALYZE).positions()] == [0]
     status, text = decide(trader, asked.ticket, "approve")
     assert (status, placed(desk)) == (409, 2)

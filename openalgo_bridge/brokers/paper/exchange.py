@@ -25,7 +25,7 @@ from openalgo_bridge.model.paper import PaperOrder, PaperPosition, to_rupees
 from openalgo_bridge.model.permit import SendPermit
 
 # Its book is its own: a read is always complete and fresh, so absence needs no waiting.
-_CAPABILITIES = Capabilities(reread_after=0.0, rehearsed_per_second=8.0)
+_CAPABILITIES = Capabilities(reread_after=0.0, rehearsed_per_second=8.0, positions_lag=0.0)
 
 
 class PaperExchange:

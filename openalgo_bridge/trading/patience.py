@@ -1,0 +1,142 @@
+"""What a page asks the brokers, all of it within one second: a person must not wait for a broker that is slow.
+
+A broker is asked in a thread of its own. When the page's time is over, it goes without the answer and says so; the
+thread waits on, and the answer is lost. There are few such threads, so a broker that hangs takes no more than these.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from openalgo_bridge.brokers.base import Broker, Capabilities
+from openalgo_bridge.clock import Clock
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, NotAsked
+from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, Position, Quote, Trade
+from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
+from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.trading.budget import BoundedBroker, Budget
+
+ReadT = TypeVar("ReadT")
+
+_PATIENCE_S = 1.0
+_SLOW = "Not known: the broker is slow to answer. Load this page again."
+
+
+class Readers:
+    """A few threads that ask brokers. They end with the process: nothing of them needs to be finished."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._open = 0
+
+    def ask(self, read: Callable[[], ReadT], timeout: float) -> ReadT:
+        """What ``read`` returns. Raises NotAsked after ``timeout`` seconds, and the BridgeError of ``read``."""
+        answer: Future[ReadT] = Future()
+        with self._lock:
+            self._open += 1
+            if self._open > self._threads and self._threads < self._most:
+                self._threads += 1
+                threading.Thread(target=self._work, name="reader", daemon=True).start()
+        self._waiting.put((answer, read))
+        try:
+            return answer.result(timeout)
+        except TimeoutError as late:
+            answer.cancel()  # Where nobody has begun with it, nobody will.
+            raise NotAsked(_SLOW) from late
+
+    def _work(self) -> None:
+        while True:
+            answer, read = self._waiting.get()
+            try:
+                if answer.set_running_or_notify_cancel():
+                    answer.set_result(read())
+            except BridgeError as fault:
+                answer.set_exception(fault)
+            finally:
+                with self._lock:
+                    self._open -= 1
+
+
+_MOST = 8
+_READERS = Readers(_MOST)
+# One for the process: each thread keeps a connection to every database that it has read.
+
+
+def reading(desk: Desk) -> Desk:
+    """The same desk for one page that only looks: what its brokers do not say within a second is not asked."""
+    until = desk.clock.monotonic() + _PATIENCE_S
+    budget = Budget(_MOST)
+    patient = {
+        mode: _Patient(BoundedBroker(broker, budget), desk.clock, until) for mode, broker in desk.brokers.items()
+    }
+    return replace(desk, brokers=patient)
+
+
+class _Patient:
+    """A broker that is only read, and until a moment of the monotonic clock."""
+
+    def __init__(self, inner: Broker, clock: Clock, until: float) -> None:
+        self._inner = inner
+        self._clock = clock
+        self._until = until
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._inner.capabilities
+
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        raise NotImplementedError("a page that only looks sends nothing")
+
+    def modify(self, permit: SendPermit[ModifyRequest]) -> None:
+        raise NotImplementedError("a page that only looks sends nothing")
+
+    def cancel(self, permit: SendPermit[CancelRequest]) -> None:
+        raise NotImplementedError("a page that only looks sends nothing")
+
+    def check(self, order: OrderRequest) -> None:
+        self._asked(lambda: self._inner.check(order))
+
+    def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
+        return self._asked(lambda: self._inner.order(order_id))
+
+    def find(self, tag: Ref) -> BrokerOrder | None:
+        return self._asked(lambda: self._inner.find(tag))
+
+    def order_book(self) -> Sequence[BrokerOrder]:
+        return self._asked(self._inner.order_book)
+
+    def trade_book(self) -> Sequence[Trade]:
+        return self._asked(self._inner.trade_book)
+
+    def positions(self) -> Sequence[Position]:
+        return self._asked(self._inner.positions)
+
+    def holdings(self) -> Sequence[Holding]:
+        return self._asked(self._inner.holdings)
+
+    def funds(self) -> Funds:
+        return self._asked(self._inner.funds)
+
+    def margin(self, order: OrderRequest) -> Decimal:
+        return self._asked(lambda: self._inner.margin(order))
+
+    def quote(self, instrument: Instrument) -> Quote:
+        return self._asked(lambda: self._inner.quote(instrument))
+
+    def _asked(self, read: Callable[[], ReadT]) -> ReadT:
+        return _READERS.ask(read, max(0.0, self._until - self._clock.monotonic()))
