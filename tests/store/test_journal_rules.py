@@ -161,7 +161,10 @@ def test_a_revised_ticket_stays_held_and_must_be_shown_again(journal: Journal) -
     revised = journal.revise(held.id, held.shown, replace(BUY_TEN, quantity=5), by=TRADER)
     assert revised.order == replace(BUY_TEN, quantity=5)
     assert (revised.state, journal.ticket(held.id)) == (TicketState.HELD, revised)
-    assert (journal.events(held.id)[-1].state, journal.events(held.id)[-1].reason) == ("revised", "quantity 10 -> 5")
+    assert (journal.events(held.id)[-1].state, journal.events(held.id)[-1].reason) == (
+        "revised",
+        '[["quantity", "10", "5"]]',
+    )
     for late in (
         lambda: journal.approve(held.id, held.shown, by=TRADER),
         lambda: journal.reject(held.id, held.shown, "", by=TRADER),

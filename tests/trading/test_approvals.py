@@ -60,7 +60,7 @@ def test_what_is_sent_is_what_was_revised_and_shown_again(scripted: Desk, broker
     assert isinstance(approvals.approve(scripted, waiting.id, revised.shown, by=TRADER), Sent)
     (there,) = broker.book.values()
     assert there.request == replace(LIMIT, quantity=5, price=Decimal(999), product=Product.CNC)
-    assert "quantity 10 -> 5" in scripted.store.journal.events(waiting.id)[2].reason
+    assert '["quantity", "10", "5"]' in scripted.store.journal.events(waiting.id)[2].reason
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,9 @@ def test_a_closing_whose_mode_changes_at_every_look_is_held_and_says_why(
     broker.hold("RELIANCE", 10)
     modes = cycle((OrderMode.SEMI_AUTO, OrderMode.AUTO))
     broker.while_reading = lambda: turn(scripted, next(modes)) if broker.reads[-1] == "positions" else None
+    assert closed(scripted, origin=BY_HAND).is_done, "what the trader clicks goes under either mode"
+    broker.calls.clear()
+    broker.book.clear()
     held = closing.close(scripted, EVERYTHING, ORIGIN)
     assert isinstance(held, Held)
     assert "mode was changed" in held.reason
