@@ -391,6 +391,9 @@ def _save_before_the_next_write(desk: Desk, save: Callable[[], TestResponse]) ->
         def __exit__(self, *error: object) -> None:
             lock.release()
 
+        # How the session is saved, which is not the write that is meant.
+        acquire, release = staticmethod(lock.acquire), staticmethod(lock.release)
+
     desk.store.files[0]._write_lock = Lock()  # type: ignore[assignment]
 
 
