@@ -173,17 +173,19 @@ def test_only_so_many_entries_wait_and_exits_pass_all_of_them() -> None:
             throttle.take()
 
     entries = [threading.Thread(target=enter) for _ in range(3)]
-    for entry in entries:
-        entry.start()
-        asleep.acquire()
-    with pytest.raises(Busy), throttle.line():
-        pass
-    with throttle.line(urgent=True):
-        throttle.take(urgent=True)
-    wall.seconds = 1.0
-    go_on.set()
-    for entry in entries:
-        entry.join()
+    try:
+        for entry in entries:
+            entry.start()
+            asleep.acquire()
+        with pytest.raises(Busy), throttle.line():
+            pass
+        with throttle.line(urgent=True):
+            throttle.take(urgent=True)
+    finally:
+        wall.seconds = 1.0
+        go_on.set()
+        for entry in entries:
+            entry.join()
 
 
 def test_exits_and_the_kill_switch_get_through_a_crowd_of_entries(desk: Desk) -> None:
