@@ -12,7 +12,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openalgo_bridge.api import answers
 from openalgo_bridge.api.answers import Json
@@ -24,6 +24,7 @@ from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.idempotency import Asked, Former
 from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.trading import closing
 from openalgo_bridge.trading.closing import Leg, Report
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import InDoubt, Sent
@@ -154,7 +155,8 @@ def _told(desk: Desk, ticket: Ticket) -> Json:
     orders = desk.store.journal.orders_of([ticket.id])
     match ticket.operation:
         case Operation.CANCEL_ALL:
-            return answers.cancelled_all(_report(ticket, orders))
+            report = _report(ticket, orders)
+            return answers.cancelled_all(replace(report, legs=(*report.legs, *closing.not_withdrawn(desk, ticket))))
         case Operation.CLOSE:
             return answers.closed_positions(_report(ticket, orders))
         case Operation.MODIFY:

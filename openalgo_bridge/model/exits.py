@@ -25,15 +25,17 @@ def room(
 
     ``positions`` must have been read after ``working``: what fills in between is then counted twice, never not at
     all. ``counted`` are the tags of orders that somebody else takes off, ``replaces`` the order that ``order`` is
-    the new form of: what that has filled is a part of its quantity, and of no position any more.
+    the new form of: what that has filled is a part of its quantity, and of no position any more. As much as that
+    works for already it may go on working for beside others: a stop beside a target may be moved.
     """
-    taken = filled = 0
+    taken = filled = pending = 0
     for other in working:
         if other.id == replaces:
-            filled = other.filled_quantity
+            filled, pending = other.filled_quantity, other.pending_quantity
         elif is_on_same_side(other.request, order) and other.tag not in counted:
             taken += other.pending_quantity
-    return max(0, reducible(net(positions, order), order.action) - taken) + filled
+    held = reducible(net(positions, order), order.action)
+    return max(held - taken, min(held, pending)) + filled
 
 
 def reducible(position: int, action: Action) -> int:

@@ -79,8 +79,8 @@ class Origin:
 class TicketDraft:
     """A ticket before it has an id. The modes are stamped here and never change again (behaviour X20).
 
-    ``price_then`` is the last price when it arrived, None where none was known. ``is_exit``: it is held, and when it
-    arrived it went against a position and not past it, so that it must never open one.
+    ``price_then`` is the last price when it arrived, None where none was known. ``is_exit``: it went as a proven
+    exit, or is held and looked like one when it arrived, so that it must never open a position later.
     """
 
     ref: Ref

@@ -91,11 +91,21 @@ def check_modes(db: sqlite3.Connection, draft: TicketDraft) -> None:
         raise Conflict("Held because the trading mode was changed meanwhile.")
 
 
-def check_still_auto(db: sqlite3.Connection, ticket: Ticket) -> None:
-    """A further order of a ticket that nobody approved goes only while the mode is still Auto. Raises Conflict."""
-    is_free = ticket.operation.is_cancel or _is_closing_by_hand(ticket)
+def check_still_auto(db: sqlite3.Connection, ticket: Ticket, operation: Operation) -> None:
+    """A further order of a ticket that nobody approved goes only while the mode is still Auto. Raises Conflict.
+
+    A cancel never waits, and a closing that has begun is finished: its stop may be withdrawn already.
+    """
+    is_free = operation.is_cancel or _is_closing_by_hand(ticket) or _is_closing_begun(db, ticket)
     if ticket.order_mode is OrderMode.AUTO and not is_free and _preference(db, "order_mode") != OrderMode.AUTO:
         raise Conflict("Not sent because the order mode was changed meanwhile.")
+
+
+def _is_closing_begun(db: sqlite3.Connection, ticket: Ticket) -> bool:
+    if ticket.operation is not Operation.CLOSE:
+        return False
+    begun = "SELECT 1 FROM orders WHERE ticket_id = ? AND state NOT IN ('planned', 'dropped') LIMIT 1"
+    return db.execute(begun, (ticket.id,)).fetchone() is not None
 
 
 def overdue(now: datetime) -> int:

@@ -206,7 +206,7 @@ class Journal(JournalReads):
             order = order_by_id(db, order_id)
             ticket = ticket_of(_ticket_row(db, order.ticket_id))
             claims.check_kill_switch(db, order.operation, reserve)
-            claims.check_still_auto(db, ticket)
+            claims.check_still_auto(db, ticket, order.operation)
             claims.check_reservation(db, order_of(order.request), ticket.trading_mode, reserve)
             sending = Settlement(state=OrderState.SENDING)
             rows.move_order(db, order_id, OrderState.PLANNED, sending, now, ticket.origin.source)

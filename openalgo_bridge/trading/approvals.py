@@ -107,7 +107,8 @@ def _approve_message(desk: Desk, held: Ticket, request: BrokerRequest, shown: st
     validation.check(desk.store.instruments, request)
     broker = desk.broker(held.trading_mode)
     if isinstance(request, ModifyRequest):
-        orders.check_target(broker, request)
+        with desk.budget.slot(is_exit=True):
+            orders.check_target(broker, request)
     is_exit = partial(exits.is_proven, desk, broker, request, held.trading_mode)
     with clearance(desk, broker, held.operation, is_exit=is_exit):
         try:

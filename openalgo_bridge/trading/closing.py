@@ -121,6 +121,11 @@ def unseen(desk: Desk, ticket: Ticket) -> list[JournalOrder]:
     return _unseen(desk.store.journal.doubts(), ticket)
 
 
+def not_withdrawn(desk: Desk, ticket: Ticket) -> tuple[Leg, ...]:
+    """What :func:`unseen` finds, as a report tells it. Raises StorageError."""
+    return tuple(map(_not_withdrawn, unseen(desk, ticket)))
+
+
 def _unseen(doubts: Iterable[JournalOrder], ticket: Ticket) -> list[JournalOrder]:
     wanted = ticket.request
     if not isinstance(wanted, CancelAllRequest):

@@ -9,7 +9,14 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder
-from openalgo_bridge.model.order import BrokerRequest, CancelRequest, ModifyRequest, OrderRequest, TradingMode
+from openalgo_bridge.model.order import (
+    BrokerOrderId,
+    BrokerRequest,
+    CancelRequest,
+    ModifyRequest,
+    OrderRequest,
+    TradingMode,
+)
 from openalgo_bridge.store.claims import Reservation
 
 
@@ -39,7 +46,7 @@ def measure(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, m
         working=book,
         positions=positions,
         counted=since.refs,
-        replaces=request.broker_order_id if isinstance(request, ModifyRequest) else None,
+        replaces=_replaced(request),
     )
     room -= _not_shown(desk, broker, order, mode, book, exits.net(positions, order))
     return Reservation(room=room, since=since)
@@ -72,9 +79,16 @@ def is_proven(desk: Desk, broker: Broker, request: BrokerRequest, mode: TradingM
         return False
 
 
-def reduces(broker: Broker, order: OrderRequest, *, filled: int = 0) -> bool:
-    """Whether ``order`` goes against a position and not past it, as far as one look tells. Sends nothing by itself.
+def reduces(broker: Broker, request: OrderRequest | ModifyRequest) -> bool:
+    """Whether ``request`` looks like an exit beside what works at the broker: it marks what waits, and lets nothing go.
 
-    ``filled`` is how much of it has been before it was changed. Raises a BridgeError where the position cannot be read.
+    A target beside a working stop is none (design 4). Raises a BridgeError where the books cannot be read.
     """
-    return order.quantity - filled <= exits.reducible(exits.net(broker.positions(), order), order.action)
+    order = request.order if isinstance(request, ModifyRequest) else request
+    working = broker.order_book()
+    room = exits.room(order, working=working, positions=broker.positions(), counted=(), replaces=_replaced(request))
+    return order.quantity <= room
+
+
+def _replaced(request: OrderRequest | ModifyRequest) -> BrokerOrderId | None:
+    return request.broker_order_id if isinstance(request, ModifyRequest) else None

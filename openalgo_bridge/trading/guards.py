@@ -119,8 +119,13 @@ class Case:
         return Premises(limits=settings, day_begin=self._midnight(), known=known, last_order_id=last_order_id)
 
     def as_exit(self) -> Reservation | None:
-        """The room it may be claimed in as an exit. Raises a BridgeError where nobody can tell."""
-        return exits.prove(self.desk, self.broker, self.request, self.mode)
+        """The room it may be claimed in as an exit. Raises a BridgeError where nobody can tell.
+
+        The proof may take a place that is kept back for exits, unless a glance at the journal shows that it is none.
+        """
+        may_be = self.desk.store.journal.has_other_side(self.order, self.mode)
+        with self.desk.budget.slot(is_exit=may_be):
+            return exits.prove(self.desk, self.broker, self.request, self.mode)
 
     def _signal(self) -> Signal:
         digest = signal_of(self.request) if self.ticket is None else self.ticket.signal
@@ -256,7 +261,12 @@ def _judged(
 def _drift(case: Case, then: Decimal | None, settings: GuardSettings) -> Iterator[Obstacle]:
     if settings.price_drift is None or then is None:
         return
-    refused = guards.drift(then, case.last_price(), settings)
+    try:
+        now = case.last_price()
+    except BridgeError as fault:
+        yield Obstacle(reason=f"Held because the price could not be compared: {fault.message}")
+        return
+    refused = guards.drift(then, now, settings)
     if refused is not None:
         yield Obstacle(reason=refused.sentence, guard=refused.guard)
 

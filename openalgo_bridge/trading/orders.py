@@ -102,7 +102,10 @@ def _submit(desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, t
     desk.doors.admit(operation_of(request))
     validation.check(desk.store.instruments, request)
     broker = desk.broker(trading_mode)
-    filled = check_target(broker, request) if isinstance(request, ModifyRequest) else 0
+    if isinstance(request, ModifyRequest):
+        # It names an order that is there, so it may take a place that is kept back for exits.
+        with desk.budget.slot(is_exit=True):
+            check_target(broker, request)
     changed = ""
     for _ in range(DECISIONS):
         case = guards.case_of(desk, broker, request, origin, trading_mode)
@@ -110,12 +113,14 @@ def _submit(desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, t
         draft = draft_of(desk, request, origin, trading_mode, decision.order_mode)
         if decision.route is not Route.SEND:
             try:
-                return _stop(desk, case, draft, decision, filled)
+                return _stop(desk, case, draft, decision)
             except Conflict as refusal:
                 changed = refusal.message
                 continue
         looks_like_exit = partial(exits.is_proven, desk, broker, request, trading_mode)
         is_exit = looks_like_exit if decision.reserve is None else by_itself
+        # What went as an exit goes as one or not at all when the person sends it again.
+        draft = replace(draft, is_exit=decision.reserve is not None)
         with clearance(desk, broker, draft.operation, is_exit=is_exit):
             try:
                 ticket, permit = desk.store.journal.release(draft, reserve=decision.reserve, premises=decision.premises)
@@ -126,7 +131,7 @@ def _submit(desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, t
                 changed = refusal.message
                 continue
             return carry_out(desk, broker, ticket, permit)
-    return _hold(desk, case, draft, changed, filled)
+    return _hold(desk, case, draft, changed)
 
 
 def draft_of(
@@ -151,32 +156,30 @@ def denied(desk: Desk, draft: TicketDraft, guard: Guard, reason: str) -> Denied:
     return refusal
 
 
-def _stop(desk: Desk, case: Case, draft: TicketDraft, decision: Decision, filled: int) -> Held:
+def _stop(desk: Desk, case: Case, draft: TicketDraft, decision: Decision) -> Held:
     """Raises Denied, and Conflict where the same signal was held a moment ago."""
     if decision.guard is not None:
         raise denied(desk, draft, decision.guard, decision.reason)
-    return _hold(desk, case, draft, decision.reason, filled, decision.limits)
+    return _hold(desk, case, draft, decision.reason, decision.limits)
 
 
-def _hold(
-    desk: Desk, case: Case, draft: TicketDraft, reason: str, filled: int, limits: GuardSettings | None = None
-) -> Held:
+def _hold(desk: Desk, case: Case, draft: TicketDraft, reason: str, limits: GuardSettings | None = None) -> Held:
     """Only what the broker would take, as far as that can be known, is worth the person's time."""
     with suppress(NotAsked):
         case.broker.check(case.order)
     now = desk.clock.now()
     held_for = desk.store.guards.held_for(draft.origin.source)
     # An exit waits as long as it can still be made: to let it lapse unseen would leave the position open.
-    is_exit = _is_exit(case, filled)
+    is_exit = _is_exit(case)
     expires_at = session_end(case.order.exchange, now, held_for) if is_exit else now + held_for
     draft = replace(draft, price_then=_known_price(case), is_exit=is_exit)
     ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason, limits=limits)
     return Held(ticket=ticket, reason=reason)
 
 
-def _is_exit(case: Case, filled: int) -> bool:
+def _is_exit(case: Case) -> bool:
     try:
-        return exits.reduces(case.broker, case.order, filled=filled)
+        return exits.reduces(case.broker, case.request)
     except BridgeError:
         return False
 
@@ -199,8 +202,8 @@ def _withdrawn(desk: Desk, held: Ticket) -> bool:
     return True
 
 
-def check_target(broker: Broker, request: ModifyRequest) -> int:
-    """Whether there is something to change; how much of it is filled.
+def check_target(broker: Broker, request: ModifyRequest) -> None:
+    """Whether there is something to change.
 
     A change is of the quantity, the prices and their type. Under another product it would be of another position, and
     what closes that one would let through what opens this one. Raises NotFound, Invalid, or a BrokerError.
@@ -215,4 +218,3 @@ def check_target(broker: Broker, request: ModifyRequest) -> int:
         )
     if not there.status.is_working:
         raise Invalid(f"Cannot modify order in {there.status} status")
-    return there.filled_quantity

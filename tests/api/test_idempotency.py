@@ -189,6 +189,18 @@ def test_after_a_crash_what_is_held_is_told_to_be_held(
     assert broker.calls == []
 
 
+def test_a_cut_off_cancel_all_still_tells_what_may_yet_be_there(
+    client: FlaskClient, account: Account, desk: Desk, broker: ScriptedBroker
+) -> None:
+    broker.reread_after, broker.fault = None, lambda: TimeoutError("read")
+    post(client, account, "k1")
+    broker.fault = None
+    first = post(client, account, "c1", "cancelallorder", strategy="x").get_json()
+    cut_off(desk)
+    again = post(client, account, "c1", "cancelallorder", strategy="x").get_json()
+    assert (again["status"], again["failed_cancellations"]) == ("error", first["failed_cancellations"])
+
+
 def test_a_call_that_was_cut_off_before_it_did_anything_is_done(
     client: FlaskClient, account: Account, desk: Desk, broker: ScriptedBroker
 ) -> None:
