@@ -288,7 +288,7 @@ def _ways(environment: Environment) -> Iterator[list[_Command]]:
     uv = shutil.which("uv")
     if uv:
         make = [uv, "venv", "--quiet", "--no-project", "--python", sys.executable, folder]
-        fill = [uv, "pip", "install", "--quiet", "--python", python, *_FROM_LOCK]
+        fill = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *_FROM_LOCK]
         yield [make, [*fill, "--only-binary", ":all:", "-r", requirements]]
     if importlib.util.find_spec("ensurepip"):
         yield [[sys.executable, "-m", "venv", folder], [python, "-m", "pip", *pip_install]]

@@ -11,15 +11,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.api.routes import ENDPOINTS
-from openalgo_bridge.app import create_app
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.guard import MAX_BODY_BYTES
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.settings import Settings
 from tests.api.test_body import BAD
-from tests.conftest import TRADER, Account, client_of
+from tests.conftest import TRADER, Account, app_of, client_of
 from tests.fakes import ScriptedBroker, with_broker
 
 ORDER = {"strategy": "test", "symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": "10"}
@@ -138,7 +136,7 @@ def test_semi_auto_answers_as_the_dialect_says_plus_a_reference(post: Post, desk
 
 def test_an_unclear_outcome_is_a_success_that_says_unknown(desk: Desk, account: Account) -> None:
     broker = ScriptedBroker(desk, fault=lambda: TimeoutError("read"))
-    app = create_app(with_broker(desk, broker), SetupCode(announce=lambda code: None))
+    app = app_of(with_broker(desk, broker))
     client = client_of(app)
     fields = {"apikey": account.key, **ORDER}
     answer = client.post("/api/v1/placeorder", json=fields)
@@ -310,7 +308,7 @@ def test_every_route_and_every_end_is_one_closed_row(client: FlaskClient, desk: 
 
 
 def test_a_fault_of_ours_is_500_in_the_error_shape_and_in_the_log(desk: Desk, account: Account) -> None:
-    app = create_app(replace(desk, brokers={}), SetupCode(announce=lambda code: None))
+    app = app_of(replace(desk, brokers={}))
 
     def broken() -> None:
         raise ZeroDivisionError("a bug")
@@ -338,7 +336,7 @@ def test_an_order_is_refused_when_its_row_cannot_be_written_but_a_cancel_is_not(
 
 def limited_client(desk: Desk, settings: Settings) -> FlaskClient:
     strict = replace(desk, settings=replace(settings, order_rate_limit="3 per hour", api_rate_limit="5 per hour"))
-    app = create_app(strict, SetupCode(announce=lambda code: None))
+    app = app_of(strict)
     return client_of(app)
 
 

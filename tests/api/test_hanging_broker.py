@@ -17,8 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from openalgo_bridge.account.setup import SetupCode, create_account
-from openalgo_bridge.app import create_app
+from openalgo_bridge.account.setup import create_account
 from openalgo_bridge.commands.serve import record_refusal
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, PriceType
@@ -27,7 +26,7 @@ from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.server import THREADS, Server
 from openalgo_bridge.trading import orders
 from openalgo_bridge.trading.sending import Sent
-from tests.conftest import PASSWORD, free_port
+from tests.conftest import PASSWORD, app_of, free_port
 from tests.fakes import ScriptedBroker, with_broker
 from tests.web.conftest import csrf_token
 
@@ -108,9 +107,7 @@ def served(desk: Desk) -> Iterator[Served]:
     broker = Hanging(desk)
     ours = with_broker(replace(desk, settings=replace(desk.settings, flask_port=port)), broker)
     key = create_account(ours, "trader", PASSWORD, risk_accepted=True)
-    server = Server(
-        create_app(ours, SetupCode(announce=lambda code: None)), port=port, refused=partial(record_refusal, ours)
-    )
+    server = Server(app_of(ours), port=port, refused=partial(record_refusal, ours))
     server.start()
     yield Served(ours, broker, f"http://127.0.0.1:{port}", key)
     broker.answers.set()

@@ -16,15 +16,13 @@ from werkzeug.test import TestResponse
 
 from openalgo_bridge.account import keys
 from openalgo_bridge.account.login import Proof
-from openalgo_bridge.account.setup import SetupCode
-from openalgo_bridge.app import create_app
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Rejected
 from openalgo_bridge.model.order import OrderMode, OrderRequest
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.trading import approvals
-from tests.conftest import PASSWORD, TRADER, Account, FixedClock, client_of
+from tests.conftest import PASSWORD, TRADER, Account, FixedClock, app_of, client_of
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 
 ORDER = {"strategy": "test", "symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": "10"}
@@ -42,7 +40,7 @@ def scripted(desk: Desk, broker: ScriptedBroker) -> Desk:
 
 @pytest.fixture
 def app(scripted: Desk) -> Flask:
-    return create_app(scripted, SetupCode(announce=lambda code: None))
+    return app_of(scripted)
 
 
 def post(client: FlaskClient, account: Account, key: str, path: str = "placeorder", **fields: Any) -> TestResponse:

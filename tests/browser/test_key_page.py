@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
 from openalgo_bridge.account import keys
-from openalgo_bridge.account.setup import SetupCode
-from openalgo_bridge.app import create_app, open_desk
+from openalgo_bridge.app import open_desk
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.commands.serve import record_refusal
 from openalgo_bridge.model.address import AddressRule
@@ -20,7 +19,7 @@ from openalgo_bridge.model.permission import PRESETS, Permission, Preset
 from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
 from tests.browser.conftest import Script, Watch, sign_in
-from tests.conftest import CHEAP, PASSWORD, TRADER, Live, free_port
+from tests.conftest import CHEAP, PASSWORD, TRADER, Live, app_of, free_port
 
 pytestmark = pytest.mark.browser
 
@@ -219,9 +218,7 @@ def fresh(settings: Settings) -> Iterator[tuple[Live, list[str]]]:
     codes: list[str] = []
     port = free_port()
     opened = open_desk(replace(settings, flask_port=port), Clock(), CHEAP)
-    server = Server(
-        create_app(opened, SetupCode(announce=codes.append)), port=port, refused=partial(record_refusal, opened)
-    )
+    server = Server(app_of(opened, codes.append), port=port, refused=partial(record_refusal, opened))
     server.start()
     yield Live(f"http://127.0.0.1:{port}", port, opened), codes
     server.close()

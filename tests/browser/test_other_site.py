@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Page
 
-from openalgo_bridge.account.setup import SetupCode
-from openalgo_bridge.app import create_app, open_desk
+from openalgo_bridge.app import open_desk
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.model.apikey import new_key
 from openalgo_bridge.model.order import OrderMode
@@ -26,7 +25,7 @@ from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
 from tests.bridge_rows import calls_logged, rows_of_every_table
 from tests.browser.conftest import Script
-from tests.conftest import CHEAP, PASSWORD, TRADER, Live, free_port
+from tests.conftest import CHEAP, PASSWORD, TRADER, Live, app_of, free_port
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -165,7 +164,7 @@ def live(settings: Settings, arrivals: list[Arrival]) -> Iterator[Live]:
     port = free_port()
     opened = open_desk(replace(settings, flask_port=port), Clock(), CHEAP)
     opened.doors.open()
-    app = create_app(opened, SetupCode(announce=lambda code: None))
+    app = app_of(opened)
 
     def watched(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         arrivals.append(Arrival(environ.get("HTTP_SEC_FETCH_SITE", ""), environ.get("HTTP_COOKIE", "")))
@@ -208,7 +207,7 @@ def hostile_port() -> Iterator[int]:
 @pytest.fixture
 def knocks(live: Live) -> Knocks:
     """Every POST route of the pages and some of each other kind, from the route tables."""
-    app = create_app(live.desk, SetupCode(announce=lambda code: None))
+    app = app_of(live.desk)
     posts = [rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
     assert len(posts) >= 8
     return Knocks(

@@ -9,12 +9,11 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from openalgo_bridge.account.setup import SetupCode
-from openalgo_bridge.app import create_app, open_desk
+from openalgo_bridge.app import open_desk
 from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
 from tests.browser.conftest import Script, Watch, sign_in
-from tests.conftest import CHEAP, PASSWORD, FixedClock, Live, free_port
+from tests.conftest import CHEAP, PASSWORD, FixedClock, Live, app_of, free_port
 from tests.phone import Phone
 
 pytestmark = pytest.mark.browser
@@ -27,7 +26,7 @@ def live(settings: Settings, clock: FixedClock) -> Iterator[Live]:
     """With a clock that stands still, so that no code gets old on the way."""
     port = free_port()
     opened = open_desk(replace(settings, flask_port=port), clock, CHEAP)
-    app: Flask = create_app(opened, SetupCode(announce=lambda code: None))
+    app: Flask = app_of(opened)
     server = Server(app, port=port, refused=lambda *_: None)
     server.start()
     yield Live(f"http://127.0.0.1:{port}", port, opened)

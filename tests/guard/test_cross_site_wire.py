@@ -12,10 +12,9 @@ import pytest
 from flask import Flask
 
 from openalgo_bridge.account import key_rules
-from openalgo_bridge.account.setup import SetupCode, create_account
-from openalgo_bridge.app import create_app
+from openalgo_bridge.account.setup import create_account
 from tests.bridge_rows import rows_of_every_table
-from tests.conftest import PASSWORD, Live
+from tests.conftest import PASSWORD, Live, app_of
 from tests.guard.test_cross_site_matrix import paths
 from tests.web.conftest import hold
 
@@ -66,7 +65,7 @@ def browser(live: Live) -> Browser:
 
 
 def forms(live: Live) -> list[str]:
-    app: Flask = create_app(live.desk, SetupCode(announce=lambda code: None))
+    app: Flask = app_of(live.desk)
     found = paths(app, "POST")
     assert len(found) >= 20
     return found

@@ -16,10 +16,9 @@ from itertools import cycle, islice, product
 import pytest
 from flask import Flask
 
-from openalgo_bridge.account.setup import SetupCode, create_account
-from openalgo_bridge.app import create_app
+from openalgo_bridge.account.setup import create_account
 from tests.bridge_rows import calls_logged, rows_of_every_table
-from tests.conftest import PASSWORD, Live
+from tests.conftest import PASSWORD, Live, app_of
 from tests.wire import Answer, Wire
 
 CLIENTS = 4
@@ -196,7 +195,7 @@ def every_request(app: Flask) -> list[tuple[str, str]]:
 def requests(live: Live) -> list[tuple[str, str]]:
     """The route tables are those of a second app over the same files: nobody serves it."""
     create_account(live.desk, "trader", PASSWORD, risk_accepted=True)
-    found = every_request(create_app(live.desk, SetupCode(announce=lambda code: None)))
+    found = every_request(app_of(live.desk))
     assert len(found) > 60
     return found
 

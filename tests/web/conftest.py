@@ -13,13 +13,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from openalgo_bridge.account.devices import new_device_token
-from openalgo_bridge.account.setup import SetupCode
-from openalgo_bridge.app import create_app
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType
 from openalgo_bridge.model.ticket import Origin, Ticket
 from openalgo_bridge.trading import orders
-from tests.conftest import PASSWORD, TRADER, Account, client_of
+from tests.conftest import PASSWORD, TRADER, Account, app_of, client_of
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _KEY = re.compile(r'id="key" value="([0-9A-Za-z]{32})"')
@@ -70,7 +68,7 @@ def a_browser(app: Flask) -> Person:
 
 def a_trader_at(desk: Desk) -> Person:
     """The trader, signed in at another desk over the same files."""
-    person = a_browser(create_app(desk, SetupCode(announce=lambda code: None)))
+    person = a_browser(app_of(desk))
     person.sign_in()
     return person
 
@@ -95,7 +93,7 @@ def codes() -> list[str]:
 
 @pytest.fixture
 def app(desk: Desk, codes: list[str]) -> Flask:
-    return create_app(desk, SetupCode(announce=codes.append))
+    return app_of(desk, codes.append)
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ import pytest
 from flask import Flask
 
 from openalgo_bridge import web
-from openalgo_bridge.account.setup import SetupCode
-from openalgo_bridge.app import create_app, open_desk
+from openalgo_bridge.app import open_desk
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Denied, OutcomeUnknown
 from openalgo_bridge.model.audit import AuditEvent
@@ -24,7 +23,7 @@ from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import approvals, orders, parked
 from openalgo_bridge.trading.recovery import recover
 from openalgo_bridge.trading.sending import Sent
-from tests.conftest import CHEAP, TRADER, Account, FixedClock, client_of
+from tests.conftest import CHEAP, TRADER, Account, FixedClock, app_of, client_of
 from tests.fakes import with_broker
 from tests.trading.test_closing import PartlyStubborn
 from tests.web.conftest import Person, a_browser, an_order, csrf_token, hold
@@ -49,7 +48,7 @@ def scripted(desk: Desk, broker: PartlyStubborn) -> Desk:
 @pytest.fixture
 def app(scripted: Desk) -> Flask:
     """The pages with a broker that follows the test."""
-    return create_app(scripted, SetupCode(announce=lambda code: None))
+    return app_of(scripted)
 
 
 def stop(person: Person, page: str = "/kill-switch", **fields: str) -> str:
@@ -210,7 +209,7 @@ def test_what_is_in_doubt_is_not_called_done(trader: Person, scripted: Desk, bro
 def test_it_closes_what_is_open_in_the_paper_account_and_says_at_what_price(desk: Desk, account: Account) -> None:
     orders.place(desk, BUY, ORIGIN)
     rest(desk, replace(RESTING, price=Decimal(1200)))
-    person = a_browser(create_app(desk, SetupCode(announce=lambda code: None)))
+    person = a_browser(app_of(desk))
     person.sign_in()
     page = stop(person, "/positions", cancel_all="yes", close_all="yes")
     became = sorted((row[1], row[2].split(": ")[-1]) for row in rows(page))
@@ -380,7 +379,7 @@ def test_it_survives_a_restart_and_so_does_the_report(
     again = with_broker(open_desk(scripted.settings, clock, CHEAP), broker)
     try:
         again.doors.open()
-        person = a_browser(create_app(again, SetupCode(announce=lambda code: None)))
+        person = a_browser(app_of(again))
         person.sign_in()
         page = person.get("/kill-switch").text
         assert "power cut" in page
@@ -426,7 +425,7 @@ def test_while_the_doors_open_every_page_says_that_no_order_is_taken_yet(
     scripted.close()
     starting = open_desk(scripted.settings, clock, CHEAP)
     try:
-        person = a_browser(create_app(starting, SetupCode(announce=lambda code: None)))
+        person = a_browser(app_of(starting))
         person.sign_in()
         assert "still reading what became of the last orders" in person.get("/orders").text
         assert stop(person, "/orders", reason="in time"), "the switch does not wait for the doors"

@@ -14,14 +14,13 @@ from werkzeug.test import TestResponse
 from openalgo_bridge.account import two_factor
 from openalgo_bridge.account.change_password import change_password
 from openalgo_bridge.account.login import Proof
-from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.account.signing import sign
-from openalgo_bridge.app import create_app, open_desk
+from openalgo_bridge.app import open_desk
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.machine_key import PASSWORD_WAS_RIGHT, MachineKey
-from tests.conftest import CHEAP, PASSWORD, TRADER, Account, FixedClock
+from tests.conftest import CHEAP, PASSWORD, TRADER, Account, FixedClock, app_of
 from tests.phone import Phone, set_up
 from tests.web.conftest import Person, a_browser, csrf_token, hold
 
@@ -233,7 +232,7 @@ def test_guessing_codes_is_limited_and_a_restart_clears_nothing(
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) == 15 * 60
     again = open_desk(settings, clock, CHEAP)
-    other = a_browser(create_app(again, SetupCode(announce=lambda code: None)))
+    other = a_browser(app_of(again))
     other.sign_in()
     assert type_code(other, phone.code()).status_code == 429
     again.close()
@@ -308,7 +307,7 @@ def test_under_another_machine_key_the_code_page_says_the_ways_in_and_takes_a_re
     desk.close()
     (settings.db_dir / "machine.key").unlink()
     fresh = open_desk(settings, clock, CHEAP)
-    person = a_browser(create_app(fresh, SetupCode(announce=lambda code: None)))
+    person = a_browser(app_of(fresh))
     person.sign_in()
     page = person.get("/login/totp").text
     assert "recovery codes" in page

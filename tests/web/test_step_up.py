@@ -9,12 +9,12 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from openalgo_bridge.account.devices import known_device, new_device_token
-from openalgo_bridge.account.setup import SetupCode, create_account
-from openalgo_bridge.app import create_app, open_desk
+from openalgo_bridge.account.setup import create_account
+from openalgo_bridge.app import open_desk
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.settings import Settings
-from tests.conftest import CHEAP, PASSWORD, TRADER, FixedClock
+from tests.conftest import CHEAP, PASSWORD, TRADER, FixedClock, app_of
 from tests.phone import Phone, set_up
 from tests.web.conftest import Person, a_browser, known_for_codes
 
@@ -200,7 +200,7 @@ def test_a_proof_that_leaned_on_the_window_opens_no_other_one(settings: Settings
     clock = MovingClock()
     desk = open_desk(settings, clock, CHEAP)
     create_account(desk, "trader", PASSWORD, risk_accepted=True)
-    person = a_browser(create_app(desk, SetupCode(announce=codes.append)))
+    person = a_browser(app_of(desk, codes.append))
     person.sign_in()
     app_on_phone = set_up(desk)
     known_for_codes(person, desk)

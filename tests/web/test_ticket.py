@@ -13,8 +13,6 @@ from decimal import Decimal
 import pytest
 from flask import Flask
 
-from openalgo_bridge.account.setup import SetupCode
-from openalgo_bridge.app import create_app
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotSent, OutcomeUnknown, Rejected
 from openalgo_bridge.model.books import OrderStatus, Trade
@@ -31,7 +29,7 @@ from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Origin, Ticket
 from openalgo_bridge.trading import approvals, closing, orders
 from openalgo_bridge.trading.orders import Held
-from tests.conftest import TRADER, Account, FixedClock, client_of
+from tests.conftest import TRADER, Account, FixedClock, app_of, client_of
 from tests.fakes import ScriptedBroker, with_broker
 from tests.web.conftest import Person, a_browser, an_order, csrf_token, hold, send
 
@@ -78,7 +76,7 @@ def placed(desk: Desk) -> int:
 
 def at(desk: Desk) -> Person:
     """The trader, signed in at another desk over the same files."""
-    person = a_browser(create_app(desk, SetupCode(announce=lambda code: None)))
+    person = a_browser(app_of(desk))
     person.sign_in()
     return person
 

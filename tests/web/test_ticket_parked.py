@@ -10,8 +10,6 @@ from decimal import Decimal
 
 import pytest
 
-from openalgo_bridge.account.setup import SetupCode
-from openalgo_bridge.app import create_app
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotSent, OutcomeUnknown
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
@@ -21,7 +19,7 @@ from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import orders
 from openalgo_bridge.trading.recovery import recover
 from openalgo_bridge.trading.sending import Sent
-from tests.conftest import TRADER, Account, FixedClock
+from tests.conftest import TRADER, Account, FixedClock, app_of
 from tests.fakes import ScriptedBroker, with_broker
 from tests.web.conftest import Person, a_browser, an_order, csrf_token, send
 
@@ -46,7 +44,7 @@ def scripted(desk: Desk, account: Account, broker: ScriptedBroker) -> Desk:
 
 @pytest.fixture
 def person(scripted: Desk) -> Person:
-    signed_in = a_browser(create_app(scripted, SetupCode(announce=lambda code: None)))
+    signed_in = a_browser(app_of(scripted))
     signed_in.sign_in()
     return signed_in
 
@@ -207,7 +205,7 @@ def test_a_parked_cancel_needs_no_number(desk: Desk, account: Account, broker: S
     broker.fault = None
     broker.book[placed.ticket.ref] = replace(broker.book[placed.ticket.ref], status=OrderStatus.OPEN)
     recover(scripted)
-    person = a_browser(create_app(scripted, SetupCode(announce=lambda code: None)))
+    person = a_browser(app_of(scripted))
     person.sign_in()
     page = f"/action-center/{doubt.ticket.id}"
     assert "broker_order_id" not in person.get(page).text
