@@ -30,13 +30,13 @@ PASSWORD = "bench only, never a real account"
 _LIMITS = {
     "maximum_quantity": "1000000",
     "order_value": "1000000000",
-    "open_positions": "10000",
     "orders_per_day": "1000000",
     "loss_of_day": "1000000000",
     "price_band": "100",
 }
-"""Every limit that costs an order something, each too wide to refuse one. The duplicate window is not among them: a
-bench repeats itself, and so does each of its clients at the same time.
+"""Limits that cost an order something, each too wide to refuse one. Two are not among them. The duplicate window: a
+bench repeats itself, and so does each of its clients at the same time. The open positions: they are read from the order
+book of the day, which the paper exchange makes anew at each look, and which grows by tens of thousands here.
 """
 _START_S, _STOP_S, _POLL_S = 30.0, 15.0, 0.005
 
