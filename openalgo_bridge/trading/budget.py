@@ -6,6 +6,7 @@ A broker that hangs must not take every thread: the kill switch, cancels, the si
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
@@ -88,16 +89,11 @@ class Budget:
             self._freed.notify_all()
 
 
-class BoundedBroker:
-    """A broker of which only as many requests at once may ask anything as there are slots.
+class WrappedBroker(ABC):
+    """Another broker, of which every read goes through :meth:`_asked`."""
 
-    A read without a place raises NotAsked, which is a broker's error, so that a page shows what we know ourselves.
-    So is whatever an adapter raises while it reads: nobody behind this has to expect more than a BridgeError.
-    """
-
-    def __init__(self, inner: Broker, budget: Budget) -> None:
+    def __init__(self, inner: Broker) -> None:
         self._inner = inner
-        self._budget = budget
 
     @property
     def name(self) -> str:
@@ -106,9 +102,6 @@ class BoundedBroker:
     @property
     def capabilities(self) -> Capabilities:
         return self._inner.capabilities
-
-    def check(self, order: OrderRequest) -> None:
-        self._asked(lambda: self._inner.check(order))
 
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         # Whoever has a permit took its place before the claim, in trading/sending.py.
@@ -119,6 +112,9 @@ class BoundedBroker:
 
     def cancel(self, permit: SendPermit[CancelRequest]) -> None:
         self._inner.cancel(permit)
+
+    def check(self, order: OrderRequest) -> None:
+        self._asked(lambda: self._inner.check(order))
 
     def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
         return self._asked(lambda: self._inner.order(order_id))
@@ -146,6 +142,22 @@ class BoundedBroker:
 
     def quote(self, instrument: Instrument) -> Quote:
         return self._asked(lambda: self._inner.quote(instrument))
+
+    @abstractmethod
+    def _asked(self, read: Callable[[], ReadT]) -> ReadT:
+        """What ``read`` returns, as this wrapper allows it."""
+
+
+class BoundedBroker(WrappedBroker):
+    """A broker of which only as many requests at once may ask anything as there are slots.
+
+    A read without a place raises NotAsked, which is a broker's error, so that a page shows what we know ourselves.
+    So is whatever an adapter raises while it reads: nobody behind this has to expect more than a BridgeError.
+    """
+
+    def __init__(self, inner: Broker, budget: Budget) -> None:
+        super().__init__(inner)
+        self._budget = budget
 
     def _asked(self, read: Callable[[], ReadT]) -> ReadT:
         with ExitStack() as held:

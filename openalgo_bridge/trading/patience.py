@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any, TypeVar
 
-from openalgo_bridge.brokers.base import Broker, Capabilities
+from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, NotAsked
-from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, Position, Quote, Trade
-from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
+from openalgo_bridge.errors import BridgeError, NotAsked, NotSent
+from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest
 from openalgo_bridge.model.permit import SendPermit
-from openalgo_bridge.trading.budget import BoundedBroker, Budget
+from openalgo_bridge.trading.budget import BoundedBroker, Budget, WrappedBroker
 
 ReadT = TypeVar("ReadT")
 
@@ -83,60 +80,26 @@ def reading(desk: Desk) -> Desk:
     return replace(desk, brokers=patient)
 
 
-class _Patient:
+class _Patient(WrappedBroker):
     """A broker that is only read, and until a moment of the monotonic clock."""
 
     def __init__(self, inner: Broker, clock: Clock, until: float) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._clock = clock
         self._until = until
 
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._inner.capabilities
-
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
-        raise NotImplementedError("a page that only looks sends nothing")
+        raise _not_sent(permit)
 
     def modify(self, permit: SendPermit[ModifyRequest]) -> None:
-        raise NotImplementedError("a page that only looks sends nothing")
+        raise _not_sent(permit)
 
     def cancel(self, permit: SendPermit[CancelRequest]) -> None:
-        raise NotImplementedError("a page that only looks sends nothing")
-
-    def check(self, order: OrderRequest) -> None:
-        self._asked(lambda: self._inner.check(order))
-
-    def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
-        return self._asked(lambda: self._inner.order(order_id))
-
-    def find(self, tag: Ref) -> BrokerOrder | None:
-        return self._asked(lambda: self._inner.find(tag))
-
-    def order_book(self) -> Sequence[BrokerOrder]:
-        return self._asked(self._inner.order_book)
-
-    def trade_book(self) -> Sequence[Trade]:
-        return self._asked(self._inner.trade_book)
-
-    def positions(self) -> Sequence[Position]:
-        return self._asked(self._inner.positions)
-
-    def holdings(self) -> Sequence[Holding]:
-        return self._asked(self._inner.holdings)
-
-    def funds(self) -> Funds:
-        return self._asked(self._inner.funds)
-
-    def margin(self, order: OrderRequest) -> Decimal:
-        return self._asked(lambda: self._inner.margin(order))
-
-    def quote(self, instrument: Instrument) -> Quote:
-        return self._asked(lambda: self._inner.quote(instrument))
+        raise _not_sent(permit)
 
     def _asked(self, read: Callable[[], ReadT]) -> ReadT:
         return _READERS.ask(read, max(0.0, self._until - self._clock.monotonic()))
+
+
+def _not_sent(permit: SendPermit[Any]) -> NotSent:
+    return NotSent(f"Order {permit.ref} was not sent: a page that only looks sends nothing.")
