@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from flask.testing import FlaskClient
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import OrderMode
-from tests.conftest import TRADER, Account
-
-Post = Callable[..., tuple[int, Any]]
-ORDER = {"strategy": "test", "symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": "10"}
-
-
-@pytest.fixture
-def post(client: FlaskClient, account: Account) -> Post:
-    """Call an endpoint with the right key; answers (status, JSON)."""
-
-    def call(path: str, **fields: Any) -> tuple[int, Any]:
-        answer = client.post(f"/api/v1/{path}", json={"apikey": account.key, **fields})
-        return answer.status_code, answer.get_json()
-
-    return call
-
-
-def rest(post: Post) -> str:
-    ltp = post("quotes", symbol="RELIANCE", exchange="NSE")[1]["data"]["ltp"]
-    return str(post("placeorder", **ORDER, pricetype="LIMIT", price=round(ltp * 0.9))[1]["orderid"])
+from tests.api.conftest import ORDER, Post, rest
+from tests.conftest import TRADER
 
 
 def test_cancel_all_names_what_it_cancelled(post: Post, desk: Desk) -> None:

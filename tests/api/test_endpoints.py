@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,29 +15,16 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.guard import MAX_BODY_BYTES
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.settings import Settings
+from tests.api.conftest import ORDER, Post
 from tests.api.test_body import BAD
 from tests.conftest import TRADER, Account, app_of, client_of
 from tests.fakes import ScriptedBroker, with_broker
 
-ORDER = {"strategy": "test", "symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": "10"}
 READS = ["orderbook", "tradebook", "positionbook", "holdings", "funds", "analyzer", "ping"]
 PATHS = [endpoint.path for endpoint in ENDPOINTS]
 
 # What is larger is the guard's to refuse, with 413.
 SMALL_ENOUGH = {name: raw for name, raw in BAD.items() if len(raw) <= MAX_BODY_BYTES}
-
-Post = Callable[..., Any]
-
-
-@pytest.fixture
-def post(client: FlaskClient, account: Account) -> Post:
-    """Call an endpoint with the right key; answers (status, JSON)."""
-
-    def call(path: str, **fields: Any) -> tuple[int, Any]:
-        answer = client.post(f"/api/v1/{path.strip('/')}", json={"apikey": account.key, **fields})
-        return answer.status_code, answer.get_json()
-
-    return call
 
 
 def rest_of(desk: Desk) -> list[Any]:

@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from flask.testing import FlaskClient
 
 from openalgo_bridge.desk import Desk
-from tests.conftest import Account
-
-Post = Callable[..., tuple[int, Any]]
-ORDER = {"strategy": "test", "symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": "10"}
-
-
-@pytest.fixture
-def post(client: FlaskClient, account: Account) -> Post:
-    """Call an endpoint with the right key; answers (status, JSON)."""
-
-    def call(path: str, **fields: Any) -> tuple[int, Any]:
-        answer = client.post(f"/api/v1/{path}", json={"apikey": account.key, **fields})
-        return answer.status_code, answer.get_json()
-
-    return call
-
-
-def rest(post: Post) -> str:
-    ltp = post("quotes", symbol="RELIANCE", exchange="NSE")[1]["data"]["ltp"]
-    return str(post("placeorder", **ORDER, pricetype="LIMIT", price=round(ltp * 0.9))[1]["orderid"])
+from tests.api.conftest import ORDER, Post, rest
 
 
 def test_each_closing_order_is_asked_for_by_its_reference(post: Post, desk: Desk) -> None:
