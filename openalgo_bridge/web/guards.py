@@ -79,7 +79,7 @@ GROUPS = (
     ),
     Group(
         title="Exits",
-        sentence="What provably takes a position down passes every guard but the one for LIMIT prices.",
+        sentence="An exit that can be proven passes every guard but those for LIMIT prices and repeated signals.",
         names=("let_exits_through",),
     ),
     Group(
@@ -151,7 +151,10 @@ class GuardsForm(AskedLaterForm):
     )
     duplicate_window = StringField(
         "Refuse the same signal again within, in seconds",
-        description="The same order of the same source and strategy, a second time within so many seconds.",
+        description=(
+            "The same order of the same source and strategy, a second time within so many seconds. For exits too,"
+            " unless you click them yourself."
+        ),
         render_kw=_NUMBER,
     )
     stale_after = StringField(
