@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import time
 from decimal import Decimal
 from typing import TypeVar
@@ -19,11 +19,13 @@ _NUMBER = re.compile(r"\d{1,12}(\.\d{1,4})?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _SYMBOL = re.compile(r"[A-Z0-9&._:\-]{0,40}\*?", re.ASCII)
-_SOURCE = re.compile(r"api|page|webhook:[A-Za-z0-9._\-]{1,64}", re.ASCII)
+_PROGRAM = re.compile(r"api|webhook:[A-Za-z0-9._\-]{1,64}", re.ASCII)
+_SOURCE = re.compile(rf"page|{_PROGRAM.pattern}", re.ASCII)
 _MOST_SYMBOLS = 500
 _MOST_SOURCES = 100
 _SHORTEST_WAIT = 10
 _DAY = 86_400
+_OFF = "off"
 _TRUE = {"yes", "on", "true", "1"}
 
 
@@ -40,6 +42,7 @@ def parse(fields: Mapping[str, str]) -> GuardSettings:
         allowed_symbols=form.read("allowed_symbols", _symbols),
         trading_window=form.window(),
         duplicate_window=form.read("duplicate_window", _whole(1, _DAY)),
+        duplicate_window_source=form.read("duplicate_window_source", _windows) or default.duplicate_window_source,
         stale_after=form.read("stale_after", _whole(1, _DAY)),
         price_band=form.read("price_band", _amount(Decimal("0.01"), Decimal(100))) or default.price_band,
         price_drift=form.read("price_drift", _amount(Decimal("0.01"), Decimal(100))),
@@ -65,12 +68,13 @@ def texts(settings: GuardSettings) -> dict[str, str]:
         "window_opens": f"{window.opens:%H:%M}" if window else "",
         "window_closes": f"{window.closes:%H:%M}" if window else "",
         "duplicate_window": _text(settings.duplicate_window),
+        "duplicate_window_source": _lines(settings.duplicate_window_source),
         "stale_after": _text(settings.stale_after),
         "price_band": _text(settings.price_band),
         "price_drift": _text(settings.price_drift),
         "let_exits_through": "yes" if settings.let_exits_through else "",
         "held_for": str(settings.held_for),
-        "held_for_source": "\n".join(f"{source} {seconds}" for source, seconds in settings.held_for_source),
+        "held_for_source": _lines(settings.held_for_source),
         "rehearse_rate": "yes" if settings.rehearse_rate else "",
     }
 
@@ -123,11 +127,15 @@ class _Form:
 
 def _whole(lowest: int, highest: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not _WHOLE.fullmatch(text) or not lowest <= int(text) <= highest:
+        if not _is_whole(text, lowest, highest):
             raise ValueError(f"Must be a whole number from {lowest} to {highest}, or empty.")
         return int(text)
 
     return read
+
+
+def _is_whole(text: str, lowest: int, highest: int) -> bool:
+    return _WHOLE.fullmatch(text) is not None and lowest <= int(text) <= highest
 
 
 def _amount(lowest: Decimal, highest: Decimal) -> Callable[[str], Decimal]:
@@ -157,22 +165,54 @@ def _symbols(text: str) -> frozenset[str]:
 
 
 def _times(text: str) -> tuple[tuple[str, int], ...]:
+    wanted = "must be a source and its seconds, such as api 600 or webhook:tv 120."
+    return _per_source(text, _SOURCE, wanted, _seconds)
+
+
+def _windows(text: str) -> tuple[tuple[str, int | None], ...]:
+    """Of programs only: what the trader clicks is never refused as a repeat, so a line for it would mean nothing."""
+    wanted = "must be api or a webhook, and its seconds or off, such as api off or webhook:tv 60."
+    return _per_source(text, _PROGRAM, wanted, _seconds_or_off)
+
+
+def _per_source(
+    text: str, sources: re.Pattern[str], wanted: str, of: Callable[[str], _T]
+) -> tuple[tuple[str, _T], ...]:
+    """One source a line, with a value of its own. ``wanted`` says what a line is."""
     lines = [line.split() for line in text.splitlines() if line.strip()]
     if len(lines) > _MOST_SOURCES:
         raise ValueError(f"At most {_MOST_SOURCES} sources, one a line.")
-    seconds = _whole(_SHORTEST_WAIT, _DAY)
-    times: dict[str, int] = {}
+    values: dict[str, _T] = {}
     for words in lines:
         told = " ".join(words)[:80]
-        if len(words) != 2 or not _SOURCE.fullmatch(words[0]):
-            raise ValueError(f"{told}: must be a source and its seconds, such as api 600 or webhook:tv 120.")
-        if words[0] in times:
+        if len(words) != 2 or not sources.fullmatch(words[0]):
+            raise ValueError(f"{told}: {wanted}")
+        if words[0] in values:
             raise ValueError(f"{told}: this source has a line already.")
         try:
-            times[words[0]] = seconds(words[1])
-        except ValueError:
-            raise ValueError(f"{told}: a whole number of seconds from {_SHORTEST_WAIT} to {_DAY}.") from None
-    return tuple(sorted(times.items()))
+            values[words[0]] = of(words[1])
+        except ValueError as fault:
+            raise ValueError(f"{told}: {fault}") from None
+    return tuple((source, values[source]) for source in sorted(values))
+
+
+def _seconds(text: str) -> int:
+    if not _is_whole(text, _SHORTEST_WAIT, _DAY):
+        raise ValueError(f"a whole number of seconds from {_SHORTEST_WAIT} to {_DAY}.")
+    return int(text)
+
+
+def _seconds_or_off(text: str) -> int | None:
+    if text == _OFF:
+        return None
+    if not _is_whole(text, 1, _DAY):
+        raise ValueError(f"a whole number of seconds from 1 to {_DAY}, or {_OFF}.")
+    return int(text)
+
+
+def _lines(values: Iterable[tuple[str, int | None]]) -> str:
+    """What :func:`_per_source` reads."""
+    return "\n".join(f"{source} {_text(value) or _OFF}" for source, value in values)
 
 
 def _text(value: Decimal | int | None) -> str:
@@ -181,4 +221,4 @@ def _text(value: Decimal | int | None) -> str:
 
 def _told(form: Mapping[str, str], names: list[str]) -> str:
     """Each with its name in words; a field of several lines on one."""
-    return "; ".join(f"{name.replace('_', ' ')}: {form[name].replace(chr(10), ', ') or 'off'}" for name in names)
+    return "; ".join(f"{name.replace('_', ' ')}: {form[name].replace(chr(10), ', ') or _OFF}" for name in names)

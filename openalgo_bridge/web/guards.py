@@ -70,7 +70,7 @@ GROUPS = (
     Group(
         title="Signals",
         sentence="",
-        names=("duplicate_window", "stale_after"),
+        names=("duplicate_window", "duplicate_window_source", "stale_after"),
     ),
     Group(
         title="Prices",
@@ -156,6 +156,11 @@ class GuardsForm(AskedLaterForm):
             " unless you click them yourself."
         ),
         render_kw=_NUMBER,
+    )
+    duplicate_window_source = TextAreaField(
+        "Sources with a window of their own",
+        description="One a line, with its seconds or off: api off, webhook:tv 60.",
+        render_kw=_LINES,
     )
     stale_after = StringField(
         "Refuse signals older than, in seconds",

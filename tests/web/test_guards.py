@@ -32,6 +32,7 @@ FIELDS: dict[str, tuple[dict[str, str], str]] = {
     "window_opens": ({"window_opens": "09:20", "window_closes": "15:15"}, "9 am"),
     "window_closes": ({"window_opens": "09:20", "window_closes": "15:15"}, "24:00"),
     "duplicate_window": ({"duplicate_window": "10"}, "ten"),
+    "duplicate_window_source": ({"duplicate_window_source": "webhook:tv 60"}, "page 60"),
     "stale_after": ({"stale_after": "30"}, "1_000"),
     "price_band": ({"price_band": "2.5"}, "101"),
     "price_drift": ({"price_drift": "1"}, "<b>"),
@@ -218,8 +219,20 @@ def test_a_ticket_waits_as_long_as_its_source_may(trader: Person, desk: Desk) ->
     assert (held.ticket.expires_at - desk.clock.now()).total_seconds() == 20
 
 
+def test_a_source_that_may_repeat_needs_the_password_and_a_stricter_one_does_not(
+    trader: Person, desk: Desk, account: Account
+) -> None:
+    assert save(trader, duplicate_window="10", duplicate_window_source="webhook:tv 60").status_code == 302
+    assert "Now: webhook:tv 60." in trader.get("/guards").text
+    asked = save(trader, duplicate_window_source="webhook:tv 60\napi off")
+    assert (asked.status_code, desk.store.guards.load().duplicate_window_of("api")) == (403, 10)
+    trader.post_raw("/guards", **typed(asked.text), password=account.password)
+    assert desk.store.guards.load().duplicate_window_of("api") is None
+    assert "Now: api off, webhook:tv 60." in trader.get("/guards").text
+
+
 def test_hostile_text_is_shown_as_text_and_not_saved(trader: Person, desk: Desk) -> None:
-    for name in ("maximum_quantity", "allowed_symbols", "held_for_source"):
+    for name in ("maximum_quantity", "allowed_symbols", "held_for_source", "duplicate_window_source"):
         for hostile in ('"><script>alert(1)</script>', "{{7*7}}", "NSE:A" * 2000, "\x00", "١٢"):
             answer = save(trader, **{name: hostile})
             assert answer.status_code == 400, (name, hostile)
