@@ -31,6 +31,7 @@ _WARM_UP_CALLS = 30
 _START_BUDGET_S = 1.5
 _IDLE_BUDGET_MB = 90
 _CHECK_BUDGET_MS = 0.1
+_BOOK, _BOOK_BUDGET_MS = 5000, 40
 _MOST_T = 4.5
 """Beyond this, timings of two kinds of wrong keys differ for sure (security T23, as dudect judges)."""
 
@@ -66,6 +67,7 @@ def main() -> int:
             others["nothing lost, Auto"] = _nothing_lost(auto, _answered(measured, "auto"), _SENT)
             others["nothing lost, Semi-Auto"] = _nothing_lost(semi, _answered(measured, "semi"), _HELD)
         others |= _action_center(folder / "pages", 30 if options.quick else 100)
+        others["order book of the day"] = _order_book(folder / "book", 10 if options.quick else 50)
         others |= _key_check(folder / "keys", 4000 if options.quick else 20_000)
     return 0 if report(measured, others) else 1
 
@@ -105,6 +107,22 @@ def _action_center(folder: Path, calls: int) -> dict[str, Verdict]:
     action_center.fill(folder)
     with servers.running_bridge(bridge) as running:
         return action_center.measure(running.port, calls)
+
+
+def _order_book(folder: Path, calls: int) -> Verdict:
+    """The first call reads every order, and does not count; a program asks again and again."""
+    bridge = servers.make_bridge(folder)
+    command = [sys.executable, str(servers.PROJECT / "bench" / "paper_orders.py"), str(folder), str(_BOOK)]
+    subprocess.run(command, env=servers.with_package(), check=True)
+    row = Row(name="order book", server="book", path="/api/v1/orderbook")
+    with servers.running_bridge(bridge) as running:
+        _load(row, running, {"book": bridge.key}, 2)
+        tally = _load(row, running, {"book": bridge.key}, calls)
+    if tally.failed:
+        return Verdict(figure=tally.why, budget=f"p50 < {_BOOK_BUDGET_MS} ms", ok=False)
+    median = statistics.median(tally.micros) / 1000
+    figure = f"{median:.1f} ms p50, {max(tally.micros) / 1000:.1f} ms at most, {_BOOK} orders"
+    return Verdict(figure=figure, budget=f"p50 < {_BOOK_BUDGET_MS} ms", ok=median < _BOOK_BUDGET_MS)
 
 
 def _key_check(folder: Path, samples: int) -> dict[str, Verdict]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 IST = ZoneInfo("Asia/Kolkata")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_WITHOUT_OFFSET = len("YYYY-MM-DD HH:MM:SS")
 
 
 class Clock:
@@ -50,4 +51,4 @@ def midnight(day: date) -> datetime:
 
 def ist_text(moment: datetime) -> str:
     """The dialect's time text, ``YYYY-MM-DD HH:MM:SS`` in IST (contract 1.10)."""
-    return moment.astimezone(IST).strftime("%Y-%m-%d %H:%M:%S")
+    return moment.astimezone(IST).isoformat(" ", "seconds")[:_WITHOUT_OFFSET]

@@ -7,13 +7,14 @@ are strings, prices are numbers. Prices a person computes with stay numbers.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from openalgo_bridge.clock import ist_text
 from openalgo_bridge.errors import BridgeError, Denied, Invalid, RateLimited
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
-from openalgo_bridge.model.order import Action, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, PriceType, TradingMode
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.model.ticket import Ticket, target_of
 from openalgo_bridge.trading.books import OrderFate
@@ -163,7 +164,7 @@ def _fate(fate: OrderFate) -> Json:
 
 def order_book(orders: Sequence[BrokerOrder]) -> Json:
     """``orderbook`` data (contract 2.3.2)."""
-    return {"orders": [_book_row(order) for order in orders], "statistics": _statistics(orders)}
+    return {"orders": [_remembered_row(order) for order in orders], "statistics": _statistics(orders)}
 
 
 def trade_book(trades: Iterable[Trade]) -> Sequence[Json]:
@@ -275,6 +276,24 @@ def _order(request: OrderRequest) -> Json:
     }
 
 
+_rows: dict[BrokerOrderId, tuple[BrokerOrder, Json]] = {}
+_MOST_ROWS = 20_000
+
+
+def _remembered_row(order: BrokerOrder) -> Json:
+    """A day has thousands of orders, and programs ask for them every second. An order is immutable, so the very same
+    object has the same row; a broker that makes its objects anew has them spelled anew.
+    """
+    known = _rows.get(order.id)
+    if known is not None and known[0] is order:
+        return known[1]
+    if len(_rows) >= _MOST_ROWS:
+        _rows.clear()
+    row = _book_row(order)
+    _rows[order.id] = (order, row)
+    return row
+
+
 def _book_row(order: BrokerOrder) -> Json:
     return {
         **_order(order.request),
@@ -289,13 +308,15 @@ def _book_row(order: BrokerOrder) -> Json:
 
 
 def _statistics(orders: Sequence[BrokerOrder]) -> Json:
+    sides = Counter(order.request.action for order in orders)
+    statuses = Counter(order.status for order in orders)
     return {
-        "total_buy_orders": sum(order.request.action is Action.BUY for order in orders),
-        "total_sell_orders": sum(order.request.action is Action.SELL for order in orders),
-        "total_completed_orders": sum(order.status is OrderStatus.COMPLETE for order in orders),
-        "total_open_orders": sum(order.status is OrderStatus.OPEN for order in orders),
-        "total_rejected_orders": sum(order.status is OrderStatus.REJECTED for order in orders),
-        "total_trigger_pending_orders": sum(order.status is OrderStatus.TRIGGER_PENDING for order in orders),
+        "total_buy_orders": sides[Action.BUY],
+        "total_sell_orders": sides[Action.SELL],
+        "total_completed_orders": statuses[OrderStatus.COMPLETE],
+        "total_open_orders": statuses[OrderStatus.OPEN],
+        "total_rejected_orders": statuses[OrderStatus.REJECTED],
+        "total_trigger_pending_orders": statuses[OrderStatus.TRIGGER_PENDING],
     }
 
 

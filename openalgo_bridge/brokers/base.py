@@ -57,10 +57,17 @@ class Broker(Protocol):
         """Send one order, tagged with ``permit.ref``; return the broker's id of it."""
 
     def modify(self, permit: SendPermit[ModifyRequest]) -> None:
-        """Change one resting order. Raises NotFound for an unknown id."""
+        """Change one resting order. Raises NotFound for an unknown id.
+
+        Returns when the broker has taken the request, as :meth:`cancel` does.
+        """
 
     def cancel(self, permit: SendPermit[CancelRequest]) -> None:
-        """Withdraw one resting order. Raises NotFound for an unknown id."""
+        """Withdraw one resting order. Raises NotFound for an unknown id.
+
+        Returns when the broker has taken the request. The order may still work for a moment, and fill: whoever needs it
+        gone reads the order book until it is final there.
+        """
 
     def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
         """One order of today; None when the broker provably has none of that id."""

@@ -6,8 +6,9 @@ a transaction wrote is on the disk when it ends.
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 
@@ -38,6 +39,13 @@ _ACCOUNT = (
     f"SELECT money.capital, money.realised AS booked, money.blocked AS used, paper_position.* FROM ({_MONEY}) AS money"
     " LEFT JOIN paper_position ON paper_position.quantity <> 0 OR paper_position.realised_on = ?"
     " ORDER BY symbol, exchange, product"
+)
+
+
+# Two looks by number: with OR between them SQLite would walk the whole table.
+_ORDERS_AFTER = (
+    "SELECT * FROM paper_order WHERE id IN (SELECT value FROM json_each(?2)) AND id <= ?1"
+    " UNION ALL SELECT * FROM paper_order WHERE id > ?1"
 )
 
 
@@ -198,6 +206,11 @@ class PaperBook:
         """Orders placed at or after ``since``, newest first."""
         rows = self._db.read("SELECT * FROM paper_order WHERE placed_at >= ? ORDER BY id DESC", (to_ms(since),))
         return [_order(row) for row in rows]
+
+    def orders_after(self, number: int, *, or_among: Collection[int]) -> list[PaperOrder]:
+        """Orders with a higher number than ``number``, and those named; oldest first."""
+        named = json.dumps(sorted(or_among))
+        return [_order(row) for row in self._db.read(_ORDERS_AFTER, (number, named))]
 
     def resting(self) -> list[PaperOrder]:
         """All open orders, oldest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
@@ -56,6 +56,9 @@ class PaperBookProtocol(Protocol):
 
     def orders(self, since: datetime) -> Sequence[PaperOrder]:
         """Orders placed at or after ``since``, newest first."""
+
+    def orders_after(self, number: int, *, or_among: Collection[int]) -> Sequence[PaperOrder]:
+        """Orders with a higher number than ``number``, and those named; oldest first."""
 
     def resting(self) -> Sequence[PaperOrder]:
         """All open orders, oldest first."""

@@ -14,6 +14,7 @@ from decimal import Decimal
 from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.brokers.paper import decisions, matching, rules, statements
 from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol
+from openalgo_bridge.brokers.paper.day_book import DayBook
 from openalgo_bridge.brokers.paper.decisions import Decision
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import NotFound, Rejected
@@ -33,6 +34,7 @@ class PaperExchange:
 
     def __init__(self, *, book: PaperBookProtocol, market: Market, instruments: InstrumentList, clock: Clock) -> None:
         self._book = book
+        self._day_book = DayBook(book)
         self._market = market
         self._instruments = instruments
         self._clock = clock
@@ -125,7 +127,7 @@ class PaperExchange:
         """Orders since 03:00 IST, newest first."""
         now = self._clock.now()
         self._match_all(now)
-        return [statements.broker_order(order) for order in self._book.orders(_day_begin(now))]
+        return self._day_book.orders(_day_begin(now))
 
     def trade_book(self) -> Sequence[Trade]:
         """Fills since 03:00 IST, newest first."""

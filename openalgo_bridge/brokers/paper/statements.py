@@ -91,4 +91,5 @@ def _realised_on(row: PaperPosition, day: date) -> int:
 
 
 def _dated(number: int, moment: datetime) -> str:
-    return f"{moment.astimezone(IST):%y%m%d}{number:08d}"
+    day = moment.astimezone(IST)
+    return f"{day.year % 100:02d}{day.month:02d}{day.day:02d}{number:08d}"

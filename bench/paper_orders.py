@@ -1,0 +1,42 @@
+"""Fills the book of a paper exchange that does not run: ``python bench/paper_orders.py FOLDER COUNT``.
+
+All are limit orders of today that have ended, as after a busy day.
+"""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+from openalgo_bridge.clock import Clock
+from openalgo_bridge.model.books import OrderStatus
+from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType
+from openalgo_bridge.model.paper import PaperOrder
+from openalgo_bridge.model.ticket import new_ref
+from openalgo_bridge.store.embedded_list import embedded_list
+from openalgo_bridge.store.store import Store
+
+
+def fill(folder: Path, count: int) -> None:
+    """All in one transaction."""
+    store = Store.open(folder, Clock())
+    now = Clock().now()
+    symbols = [each.symbol for each in embedded_list() if each.exchange is Exchange.NSE]
+    with store.paperbook.transaction() as book:
+        for number in range(count):
+            request = OrderRequest(
+                symbol=symbols[number % len(symbols)],
+                exchange=Exchange.NSE,
+                action=Action.SELL if number % 3 else Action.BUY,
+                quantity=1 + number % 50,
+                price_type=PriceType.LIMIT,
+                price=Decimal(100 + number % 2000),
+            )
+            status = OrderStatus.CANCELLED if number % 5 else OrderStatus.REJECTED
+            book.add(PaperOrder(tag=new_ref(now), request=request, status=status, placed_at=now))
+    store.close()
+
+
+if __name__ == "__main__":
+    fill(Path(sys.argv[1]), int(sys.argv[2]))
