@@ -23,6 +23,7 @@ from openalgo_bridge.settings import Settings
 from openalgo_bridge.store import integrity, schema
 from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
+from openalgo_bridge.store.breaks import Breaks
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal
 from openalgo_bridge.store.kill_switch import KillSwitch
@@ -184,6 +185,13 @@ def _orders(database: Database) -> Iterator[Finding]:
         words = (
             f"{in_doubt} in doubt: the broker may have what was sent. Do not send it again. New orders in the same "
             "symbols wait. Look at the broker, and decide on the Orders page."
+        )
+        yield Finding(ok=False, what="orders", words=words)
+    breaks = Breaks(database, _CLOCK).open_count()
+    if breaks:
+        words = (
+            f"{breaks} in dispute: the broker and the journal say different things. New orders in the same symbols "
+            "wait. The Orders page says what it is and what to do."
         )
         yield Finding(ok=False, what="orders", words=words)
     switch = KillSwitch(database, _CLOCK).state()

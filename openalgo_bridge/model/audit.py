@@ -48,6 +48,7 @@ class AuditEvent(StrEnum):
     KILL_SWITCH_ON = "kill switch on"
     KILL_SWITCH_OFF = "kill switch off"
     GUARDS = "guards"
+    BREAK_ACKNOWLEDGED = "reconciliation break acknowledged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -193,6 +193,53 @@ def m015_arrival(db: sqlite_utils.Database) -> None:
     )
 
 
+def m017_reconciliation(db: sqlite_utils.Database) -> None:
+    """Orders of which a broker's book and the journal say different things. Written by ``store/breaks.py`` alone.
+
+    ``told`` is the sentence as it was found, ``order_id`` empty where the journal has no such order. The claim of an
+    entry reads the open ones of its symbol.
+    """
+    db.execute(
+        """CREATE TABLE reconciliation_break (
+            id INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL CHECK (kind IN ('unexpected', 'missing', 'duplicate')),
+            state TEXT NOT NULL CHECK (state IN ('open', 'acknowledged', 'cleared')),
+            trading_mode TEXT NOT NULL,
+            broker_order_id TEXT NOT NULL,
+            ref TEXT NOT NULL,
+            exchange TEXT NOT NULL,
+            symbol TEXT NOT NULL,
+            told TEXT NOT NULL,
+            order_id INTEGER REFERENCES orders (id),
+            found_at INTEGER NOT NULL,
+            ended_at INTEGER,
+            ended_by TEXT NOT NULL DEFAULT '',
+            CHECK ((state = 'open') = (ended_at IS NULL))
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX breaks_open ON reconciliation_break (symbol, exchange) WHERE state = 'open'")
+    db.execute("CREATE INDEX breaks_by_order ON reconciliation_break (order_id) WHERE order_id IS NOT NULL")
+    # What the trader has seen is not told again; what cleared may break anew.
+    db.execute(
+        "CREATE UNIQUE INDEX one_break ON reconciliation_break (broker_order_id, trading_mode, kind, ref)"
+        " WHERE state <> 'cleared'"
+    )
+    db.execute(
+        """CREATE TRIGGER break_ends_once BEFORE UPDATE ON reconciliation_break
+            WHEN old.state <> 'open' OR new.state = 'open'
+            BEGIN SELECT RAISE(ABORT, 'a break ends once'); END"""
+    )
+    db.execute(
+        """CREATE TRIGGER break_kept BEFORE UPDATE OF id, kind, trading_mode, broker_order_id, ref, exchange, symbol,
+            told, order_id, found_at ON reconciliation_break
+            BEGIN SELECT RAISE(ABORT, 'what was found never changes'); END"""
+    )
+    db.execute(
+        """CREATE TRIGGER break_no_delete BEFORE DELETE ON reconciliation_break
+            BEGIN SELECT RAISE(ABORT, 'breaks are append-only'); END"""
+    )
+
+
 def _read_out(db: sqlite_utils.Database, table: str, name: str, kind: str, otherwise: str) -> None:
     """A column with a field of the request: of the order itself, or of the order that a change shall lead to."""
     db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind} NOT NULL DEFAULT {otherwise}")

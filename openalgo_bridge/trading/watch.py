@@ -1,4 +1,5 @@
-"""The bridge's one timer: opens the order doors, lets held tickets expire, looks up orders in doubt.
+"""The bridge's one timer: opens the order doors, lets held tickets expire, looks up orders in doubt, compares the
+brokers' books with the journal.
 
 It sends nothing but the withdrawals that the kill switch still owes.
 """
@@ -7,18 +8,25 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError
+from openalgo_bridge.errors import BridgeError, BrokerError
+from openalgo_bridge.model.books import BrokerOrder
+from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.store import integrity
 from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.trading.kill_switch import withdraw_late
+from openalgo_bridge.trading.reconciliation import Absentees, reconcile
 from openalgo_bridge.trading.recovery import Absences, look_for_parked, look_up_all, recover
 from openalgo_bridge.trading.sending import write_again
 
 INTERVAL_S = 5.0
 """Seconds between two rounds."""
+
+ROUNDS_BETWEEN_RECONCILIATIONS = 12
+"""A whole book is much to ask for, and brokers count what they are asked."""
 
 _ROUNDS_BETWEEN_PRUNINGS = 720
 _log = logging.getLogger(__name__)
@@ -38,6 +46,7 @@ class Watch:
         self._tell = tell
         self._interval_s = interval_s
         self._absences = Absences(desk.clock)
+        self._absentees = Absentees(desk.clock)
         self._stopping = threading.Event()
         self._has_recovered = False
         self._rounds = 0
@@ -69,6 +78,9 @@ class Watch:
         if self._rounds % _ROUNDS_BETWEEN_PRUNINGS == 0:
             self._attempt(self._desk.store.idempotency.prune)
         self._rounds += 1
+        if self._rounds % ROUNDS_BETWEEN_RECONCILIATIONS == 0:
+            for mode in self._desk.brokers:
+                self._attempt(partial(self._reconcile_again, mode))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -83,14 +95,17 @@ class Watch:
             _log.exception("the watch could not do all of its round")
 
     def _open_doors(self) -> None:
-        """Sound journal, unfinished orders, a broker that answers: only then may orders come in."""
+        """Sound journal, unfinished orders, a broker that answers and is compared: only then may orders come in."""
         doors = self._desk.doors
         if not self._has_recovered and not self._recover():
             return
-        reason = self._why_unreadable()
-        if reason:
-            doors.keep_safe(f"Held because the broker cannot be read since the start: {reason}")
+        try:
+            books = {mode: self._read(mode) for mode in self._desk.brokers}
+        except BridgeError as error:
+            doors.keep_safe(f"Held because the broker cannot be read since the start: {error.message}")
             return
+        for mode, book in books.items():
+            self._reconcile(mode, book)
         if doors.state is DoorState.SAFE:
             self._tell("The broker can be read again: orders are no longer held.")
         doors.open()
@@ -111,13 +126,22 @@ class Watch:
             self._tell(str(found))
         return True
 
-    def _why_unreadable(self) -> str:
-        """Why a connected broker does not show its orders and positions; empty when all of them do."""
-        for mode in self._desk.brokers:
-            broker = self._desk.broker(mode)
-            try:
-                broker.order_book()
-                broker.positions()
-            except BridgeError as error:
-                return error.message
-        return ""
+    def _read(self, mode: TradingMode) -> Sequence[BrokerOrder]:
+        """The order book. Raises a BridgeError where the broker does not show that and its positions."""
+        broker = self._desk.broker(mode)
+        book = broker.order_book()
+        broker.positions()
+        return book
+
+    def _reconcile_again(self, mode: TradingMode) -> None:
+        """What cannot be read now is compared next time: the doors stay as they are."""
+        try:
+            book = self._desk.broker(mode).order_book()
+        except BrokerError:
+            return
+        self._reconcile(mode, book)
+
+    def _reconcile(self, mode: TradingMode, book: Sequence[BrokerOrder]) -> None:
+        new = reconcile(self._desk, mode, book, self._absentees)
+        if new:
+            self._tell(f"{len(new)} order(s) in dispute between the broker and the journal: see the Orders page.")

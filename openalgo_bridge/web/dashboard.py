@@ -42,6 +42,8 @@ def dashboard() -> ResponseReturnValue:
         today=today,
         fault=fault,
         in_doubt=desk.store.journal.in_doubt_count(),
+        break_count=desk.store.breaks.open_count(),
+        disputed=sorted({each.symbol for each in desk.store.breaks.open()}),
         key=key,
         uses=if_readable(lambda: desk.store.key_uses.of(key.key.fingerprint) if key else []),
         is_new=not desk.store.journal.newest_ticket(),

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.breaks import Break
 from openalgo_bridge.model.order import BrokerOrderId, CancelAllRequest, CloseRequest
 from openalgo_bridge.model.outcome import Outcome, outcome_of_ticket
 from openalgo_bridge.model.states import OrderState
@@ -25,7 +26,7 @@ class Line:
     a ticket of many.
 
     ``filled`` (units) and ``average_price`` (rupees) are the broker's, None where it has no word.
-    ``cancels`` is the order that its button withdraws.
+    ``cancels`` is the order that its button withdraws. ``breaks`` are those of which the broker has not agreed since.
     """
 
     ticket: Ticket
@@ -37,6 +38,7 @@ class Line:
     average_price: Decimal | None
     cancels: BrokerOrderId | None
     legs: tuple[Leg, ...]
+    breaks: tuple[Break, ...] = ()
 
     @property
     def progress(self) -> str:
@@ -58,16 +60,22 @@ def lines_now(desk: Desk, tickets: Sequence[Ticket]) -> list[Line]:
 
 
 def lines_of(
-    tickets: Sequence[Ticket], messages: Sequence[JournalOrder], said: BrokerOrders, now: datetime
+    tickets: Sequence[Ticket],
+    messages: Sequence[JournalOrder],
+    said: BrokerOrders,
+    now: datetime,
+    breaks: Sequence[Break] = (),
 ) -> list[Line]:
     """In the order of the tickets. What was held for too long waits for nobody, whether or not it was swept yet."""
     of_ticket: dict[int, list[JournalOrder]] = {}
     for message in messages:
         of_ticket.setdefault(message.ticket_id, []).append(message)
-    return [_line(ticket, of_ticket.get(ticket.id, []), said, now) for ticket in tickets]
+    return [_line(ticket, of_ticket.get(ticket.id, []), said, now, breaks) for ticket in tickets]
 
 
-def _line(ticket: Ticket, messages: list[JournalOrder], said: BrokerOrders, now: datetime) -> Line:
+def _line(
+    ticket: Ticket, messages: list[JournalOrder], said: BrokerOrders, now: datetime, breaks: Sequence[Break]
+) -> Line:
     closes = ticket.operation is Operation.CLOSE
     legs = tuple(leg_of(each, said.of(each), closes=closes) for each in messages)
     is_of_many = isinstance(ticket.request, CancelAllRequest | CloseRequest) or len(legs) > 1
@@ -83,6 +91,7 @@ def _line(ticket: Ticket, messages: list[JournalOrder], said: BrokerOrders, now:
         average_price=there.average_price if there is not None and there.filled_quantity else None,
         cancels=None if first is None else _cancellable(first, said),
         legs=legs if is_of_many else (),
+        breaks=tuple(each for each in breaks if each.ticket_id == ticket.id),
     )
 
 

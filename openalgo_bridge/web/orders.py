@@ -22,6 +22,7 @@ from openalgo_bridge.errors import (
     SessionExpired,
 )
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
+from openalgo_bridge.model.breaks import Break
 from openalgo_bridge.model.order import BrokerOrderId, CancelAllRequest, TradingMode
 from openalgo_bridge.model.outcome import Outcome
 from openalgo_bridge.model.ticket import Ticket
@@ -35,9 +36,9 @@ from openalgo_bridge.trading.targets import Target
 from openalgo_bridge.web import legs, order_lines, words
 from openalgo_bridge.web.broker_orders import BrokerOrders, of_earlier, of_today
 from openalgo_bridge.web.closing import BY_HAND, account_in_form, account_in_url, door_of
-from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.current import actor, current_desk
 from openalgo_bridge.web.day_filter import Asked, asked_in_url
-from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of
+from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of, row_ids_in_form
 
 blueprint = Blueprint("orders", __name__)
 
@@ -46,10 +47,13 @@ _LONGEST_ID = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A page of tickets with their messages, what the brokers say of them, and the tally of the whole day."""
+    """A page of tickets with their messages and the breaks of these, what the brokers say of them, and the tally of
+    the whole day.
+    """
 
     tickets: Sequence[Ticket]
     messages: Sequence[JournalOrder]
+    disputed: Sequence[Break]
     said: BrokerOrders
     tally: Tally
 
@@ -59,13 +63,17 @@ def orders() -> ResponseReturnValue:
     """Newest first."""
     desk = reading(current_desk())
     asked, before = asked_in_url(desk.clock.now()), before_in_url()
-    listed = _listed(desk, asked, before)
+    breaks = desk.store.breaks.open()
+    listed = _listed(desk, asked, before, breaks)
     page = page_of(listed.tickets, before)
     return render_template(
         "orders.html",
         asked=asked,
         page=page,
-        lines=order_lines.lines_of(page.rows, listed.messages, listed.said, desk.clock.now()),
+        lines=order_lines.lines_of(page.rows, listed.messages, listed.said, desk.clock.now(), listed.disputed),
+        breaks=breaks,
+        break_count=desk.store.breaks.open_count() if breaks else 0,
+        working={each.id: _working_number(each, listed.said) for each in breaks},
         tally=listed.tally,
         outcomes=[each for each in Outcome if listed.tally.counts.get(each)],
         faults=listed.said.faults,
@@ -86,6 +94,20 @@ def cancel() -> ResponseReturnValue:
     flash(*_cancelled(desk, number, mode))
     same_list: dict[str, Any] = {**asked_in_url(desk.clock.now()).query()}
     return redirect(url_for("orders.orders", **same_list))
+
+
+@blueprint.post("/orders/breaks/acknowledge")
+def acknowledge() -> ResponseReturnValue:
+    """The trader has seen these reconciliation breaks: new entries in their symbols go again. Sends nothing.
+
+    Raises Invalid where the form names none.
+    """
+    desk = current_desk()
+    seen = desk.store.breaks.acknowledge(row_ids_in_form("break_id"), by=actor())
+    symbols = ", ".join(sorted({each.symbol for each in seen}))
+    noted = f"Noted: you have seen what the broker and the journal disagree about in {symbols}."
+    flash(f"{noted if seen else 'That has ended already.'} Nothing was sent.", "secondary")
+    return redirect(url_for("orders.orders"))
 
 
 @blueprint.get("/orders/cancel-all")
@@ -112,18 +134,25 @@ def cancel_all() -> ResponseReturnValue:
     return redirect(url_for("closing.report", ticket_id=report.ticket.id))
 
 
+def _working_number(of: Break, said: BrokerOrders) -> BrokerOrderId | None:
+    """The order at the broker, while it can still be cancelled."""
+    there = said.found.get((of.trading_mode, of.broker_order_id))
+    return there.id if there is not None and there.status.is_working else None
+
+
 def _newest_day(desk: Desk) -> date | None:
     """The day of the last ticket there is."""
     return next((day_in_india(ticket.created_at) for ticket in desk.store.journal.tickets(limit=1)), None)
 
 
-def _listed(desk: Desk, asked: Asked, before: int | None) -> Listed:
+def _listed(desk: Desk, asked: Asked, before: int | None, breaks: Sequence[Break]) -> Listed:
     """Of today every order is known, from one read of each book; of an earlier day those of the page alone.
 
     So what was sent on an earlier day is counted as sent, whatever its lines can tell.
     """
     outcomes, journal = desk.store.outcomes, desk.store.journal
-    accounts = outcomes.accounts(asked.wanted) if asked.is_today else set()
+    disputed_at = {each.trading_mode for each in breaks}
+    accounts = outcomes.accounts(asked.wanted) | disputed_at if asked.is_today else set()
     said = of_today(desk, accounts)
     tally = outcomes.tally(asked.wanted, said.found)
     if asked.outcome is None:
@@ -133,7 +162,8 @@ def _listed(desk: Desk, asked: Asked, before: int | None) -> Listed:
     messages = journal.orders_of([ticket.id for ticket in tickets[:PAGE_SIZE]])
     if not asked.is_today:
         said = of_earlier(desk, reversed(messages))
-    return Listed(tickets=tickets, messages=messages, said=said, tally=tally)
+    disputed = desk.store.breaks.of_orders([message.id for message in messages])
+    return Listed(tickets=tickets, messages=messages, disputed=disputed, said=said, tally=tally)
 
 
 def _cancelled(desk: Desk, number: BrokerOrderId, mode: TradingMode) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from flask import request
 
-from openalgo_bridge.errors import NotFound
+from openalgo_bridge.errors import Invalid, NotFound
 
 RowT = TypeVar("RowT")
 
@@ -39,6 +39,14 @@ def row_id_in_url(name: str) -> int | None:
     """The row id of this parameter; None for anything that is no row id."""
     text = request.args.get(name, "")
     return int(text) if _ROW_ID.fullmatch(text) and int(text) > 0 else None
+
+
+def row_ids_in_form(name: str) -> list[int]:
+    """The row ids that a form names. Raises Invalid where it names none, or something else."""
+    texts = request.form.getlist(name)
+    if not texts or not all(_ROW_ID.fullmatch(text) for text in texts):
+        raise Invalid("The form does not say what it is about. Nothing was changed.")
+    return [int(text) for text in texts]
 
 
 def row_id(number: int) -> int:

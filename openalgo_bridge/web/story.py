@@ -9,6 +9,7 @@ from datetime import datetime
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model.books import Trade
+from openalgo_bridge.model.breaks import BREAK_EVENTS, Break
 from openalgo_bridge.model.order import BrokerOrderId, CancelAllRequest, CloseRequest
 from openalgo_bridge.model.outcome import Outcome
 from openalgo_bridge.model.states import OrderState, TicketState
@@ -20,6 +21,7 @@ from openalgo_bridge.web.legs import Leg, leg_of
 from openalgo_bridge.web.order_lines import Line, lines_of
 
 _GUARD = "guard "
+_NO_STATE = {"", REVISED, REFUSED} | BREAK_EVENTS
 _TRADED = {Outcome.FILLED, Outcome.WORKING, Outcome.PARTLY_FILLED}
 
 State = TicketState | OrderState | str
@@ -39,11 +41,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:
-    """What happened to one message: its moves, its order as the broker has it, and the fills of that."""
+    """What happened to one message: its moves, its order as the broker has it, the fills of that, and of which breaks
+    the broker has not agreed since.
+    """
 
     leg: Leg
     steps: tuple[Step, ...]
     trades: tuple[Trade, ...]
+    breaks: tuple[Break, ...]
 
     @property
     def order(self) -> JournalOrder:
@@ -101,11 +106,12 @@ def story_of(desk: Desk, ticket: Ticket) -> Story:
     line = lines_of([ticket], messages, said, now)[0]
     is_of_many = isinstance(ticket.request, CancelAllRequest | CloseRequest) or len(messages) > 1
     trades, fault = _trades(desk, ticket, messages, line, said)
+    breaks = desk.store.breaks.of_orders([each.id for each in messages])
     return Story(
         line=line,
         why=_why(line, events),
         steps=tuple(_step(each) for each in events if each.order_id is None or not is_of_many),
-        chapters=tuple(_chapter(ticket, each, events, said, trades) for each in messages),
+        chapters=tuple(_chapter(ticket, each, events, said, trades, breaks) for each in messages),
         is_of_many=is_of_many,
         fault=said.faults.get(ticket.trading_mode, fault),
     )
@@ -126,12 +132,18 @@ def _trades(
 
 
 def _chapter(
-    ticket: Ticket, order: JournalOrder, events: Sequence[Event], said: BrokerOrders, trades: Sequence[Trade]
+    ticket: Ticket,
+    order: JournalOrder,
+    events: Sequence[Event],
+    said: BrokerOrders,
+    trades: Sequence[Trade],
+    breaks: Sequence[Break],
 ) -> Chapter:
     return Chapter(
         leg=leg_of(order, said.of(order), closes=ticket.operation is Operation.CLOSE),
         steps=tuple(_step(each) for each in events if each.order_id == order.id),
         trades=tuple(each for each in trades if _is_of(each, order.broker_order_id)),
+        breaks=tuple(each for each in breaks if each.order_id == order.id),
     )
 
 
@@ -152,7 +164,7 @@ def _step(event: Event) -> Step:
 
 def _word(event: Event, word: str) -> State:
     """A ticket's and an order's ``rejected`` are not the same; an event without a move is no state."""
-    if word in {"", REVISED, REFUSED}:
+    if word in _NO_STATE:
         return word
     return TicketState(word) if event.order_id is None else OrderState(word)
 

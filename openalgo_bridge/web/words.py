@@ -44,6 +44,9 @@ _STATES = {
     "not_placed": "Never reached the broker",
     "parked": "In doubt: decide",
     "dropped": "Not sent",
+    "break_open": "Reconciliation break",
+    "break_acknowledged": "Break seen by you",
+    "break_cleared": "Break cleared",
     # of the broker
     "open": "Open",
     "trigger pending": "Waiting for its trigger",
@@ -61,6 +64,7 @@ _TONES = {
     "denied": "danger",
     "refused": "danger",
     "not_placed": "danger",
+    "break_open": "danger",
     "open": "info",
     "trigger pending": "info",
     "sent": "info",
@@ -73,6 +77,7 @@ _DOERS = {
     "clock": "the clock",
     "restart": "the restart",
     "look-up": "the bridge, which asked the broker",
+    "reconciliation": "the bridge, which compared the broker's book with the journal",
     "closing": "the bridge",
 }
 

@@ -18,6 +18,7 @@ from openalgo_bridge.store.journal import Settlement
 from tests.bridge_rows import rows_of_every_table
 from tests.conftest import TRADER, Account, free_port
 from tests.phone import set_up
+from tests.store.test_breaks import a_finding
 from tests.store.test_journal import a_draft
 
 
@@ -131,6 +132,16 @@ def test_orders_in_doubt_are_told_with_what_to_do(desk: Desk, account: Account, 
     assert "Do not send it again" in finding.words
     desk.store.journal.settle(permit.order_id, Settlement(state=OrderState.PARKED), was=OrderState.UNKNOWN)
     assert said(settings, "orders") == finding
+
+
+def test_orders_in_dispute_with_the_broker_are_told(desk: Desk, account: Account, settings: Settings) -> None:
+    desk.store.breaks.record([a_finding()], [])
+    finding = said(settings, "orders")
+    assert finding is not None
+    assert not finding.ok
+    assert finding.words.startswith("1 in dispute")
+    desk.store.breaks.acknowledge([1], by=TRADER)
+    assert said(settings, "orders") is None
 
 
 def test_a_kill_switch_that_is_on_is_told_and_is_no_fault(desk: Desk, account: Account, settings: Settings) -> None:

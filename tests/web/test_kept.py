@@ -37,6 +37,8 @@ NOT_KEPT = {
     "login.logout",
     "orders.cancel",
     "orders.cancel_all",
+    # What is open is shown beside its button, and may have ended meanwhile.
+    "orders.acknowledge",
     "positions.close",
     "apikey.view",
     "apikey.regenerate",

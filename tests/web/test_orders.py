@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pytest
@@ -25,6 +25,8 @@ from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.trading import closing, orders
+from openalgo_bridge.trading.doors import Doors
+from openalgo_bridge.trading.watch import Watch
 from openalgo_bridge.web.closing import BY_HAND
 from tests.conftest import TRADER, Account, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
@@ -347,3 +349,75 @@ def test_a_cancel_goes_to_the_account_that_the_button_named(desk: Desk, account:
     desk.store.preferences.set_trading_mode(TradingMode.ANALYZE, by=TRADER)
     assert "LIVE account, real money" in cancel(person, "S1", "live")
     assert working(both, TradingMode.LIVE) == []
+
+
+# -- what the broker and the journal disagree about ----------------------------------------------------------------
+
+
+def at_odds(desk: Desk, *symbols: str) -> Desk:
+    """A desk that has just started and found an order of each symbol at its broker that the journal has as refused."""
+    broker = ScriptedBroker(desk, fault=lambda: Rejected("no"), accepts_before_fault=True)
+    scripted = at(desk, broker)
+    for symbol in symbols:
+        with suppress(Rejected):
+            send(scripted, an_order(symbol, 7, price="1300" if symbol == "INFY" else "0"))
+    broker.fault = None
+    started = replace(scripted, doors=Doors())
+    Watch(started).round()
+    return started
+
+
+def test_a_break_is_told_with_its_symbol_and_what_to_do(desk: Desk, account: Account) -> None:
+    person = a_trader_at(at_odds(desk, "INFY", "RELIANCE"))
+    overview = person.get("/").text
+    assert "disagree about 2 orders</strong> in INFY, RELIANCE" in overview
+    text = person.get("/orders").text
+    assert "The broker and the journal disagree about 2 orders" in text
+    assert "BUY 7 INFY on NSE, 0 of 7 filled. The journal has it as refused." in text
+    assert "cancel it or close what it opened" in text
+    assert text.count('<span class="badge text-bg-danger">Reconciliation break</span>') == 2, "at their tickets too"
+    ticket = person.get("/action-center/1").text
+    assert "<strong>Reconciliation break.</strong>" in ticket
+    assert "which compared the broker&#39;s book with the journal" in ticket
+    assert "Nothing of it is there." not in ticket
+
+
+def test_a_break_is_noted_by_one_click_and_entries_go_again(desk: Desk, account: Account) -> None:
+    scripted = at_odds(desk, "INFY", "RELIANCE")
+    person = a_trader_at(scripted)
+    answer = person.post("/orders/breaks/acknowledge", page="/orders", break_id="1")
+    text = person.get(answer.location).text
+    assert "you have seen what the broker and the journal disagree about in INFY. Nothing was sent." in text
+    assert "The broker and the journal disagree about 1 order<" in text
+    send(scripted, an_order("INFY", 7, price="1300"))
+    assert len(working(scripted)) == 3
+    again = person.post("/orders/breaks/acknowledge", page="/orders", break_id="1")
+    assert "That has ended already. Nothing was sent." in person.get(again.location).text
+    assert "Reconciliation break, seen by you." in person.get("/action-center/1").text
+
+
+def test_all_breaks_that_are_shown_are_noted_at_once_and_none_besides(desk: Desk, account: Account) -> None:
+    scripted = at_odds(desk, "INFY", "RELIANCE", "SBIN")
+    person = a_trader_at(scripted)
+    person.post("/orders/breaks/acknowledge", page="/orders", break_id=["1", "2"])
+    assert [each.symbol for each in scripted.store.breaks.open()] == ["SBIN"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"break_id": ""}, {"break_id": "1 OR 1"}, {"break_id": "9" * 30}])
+def test_a_form_that_names_no_break_is_refused_with_a_sentence(
+    desk: Desk, account: Account, fields: dict[str, str]
+) -> None:
+    scripted = at_odds(desk, "INFY")
+    answer = a_trader_at(scripted).post("/orders/breaks/acknowledge", page="/orders", **fields)
+    assert answer.status_code == 400
+    assert "Nothing was changed" in answer.text
+    assert scripted.store.breaks.open_count() == 1
+
+
+def test_an_order_that_should_not_be_there_can_be_cancelled_beside_its_break(desk: Desk, account: Account) -> None:
+    scripted = at_odds(desk, "INFY")
+    person = a_trader_at(scripted)
+    assert "Cancel this order<span" in person.get("/orders").text
+    cancel(person, "S1")
+    assert working(scripted) == []
+    assert "Cancel this order<span" not in person.get("/orders").text
