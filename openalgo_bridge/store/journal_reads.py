@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from openalgo_bridge.clock import Clock, from_ms, to_ms
@@ -137,11 +137,12 @@ class JournalReads:
         sql = f"{_ORDERS} WHERE orders.ticket_id IN ({_marks(wanted)}) ORDER BY orders.id"
         return [_order_of(row) for row in self._db.read(sql, wanted)]
 
-    def order_by_broker_id(self, broker_order_id: BrokerOrderId) -> JournalOrder | None:
-        """Our record of a placed order, or None when it was not placed through us."""
-        sql = f"{_ORDERS} WHERE orders.broker_order_id = ? AND orders.operation = 'placeorder'"
-        row = self._db.read_one(sql, (broker_order_id,))
-        return None if row is None else _order_of(row)
+    def orders_by_broker_id(self, broker_order_id: BrokerOrderId) -> list[JournalOrder]:
+        """Our records of the orders placed under a number, newest first: none, when none was placed through us, or
+        several, when two accounts or two days gave out the same one.
+        """
+        sql = f"{_ORDERS} WHERE orders.broker_order_id = ? AND orders.operation = 'placeorder' ORDER BY orders.id DESC"
+        return [_order_of(row) for row in self._db.read(sql, (broker_order_id,))]
 
     def order(self, order_id: int) -> JournalOrder:
         """One order. Raises NotFound."""
@@ -201,10 +202,14 @@ class JournalReads:
         )
         return self._db.read_one(sql, (order.id, order.request.broker_order_id)) is not None
 
-    def watermark(self, order: OrderRequest, trading_mode: TradingMode) -> Watermark:
-        """What is on its way on the side of ``order``: to be read before the broker is asked for the position."""
+    def watermark(self, order: OrderRequest, trading_mode: TradingMode, *, late_s: float = 0.0) -> Watermark:
+        """What is on its way on the side of ``order``: to be read before the broker is asked for the position.
+
+        ``late_s`` is by how many seconds the broker's order book may be late.
+        """
+        sent_since = self._clock.now() - timedelta(seconds=late_s) if late_s else None
         with self._db.snapshot() as db:
-            return claims.watermark(db, order, trading_mode)
+            return claims.watermark(db, order, trading_mode, sent_since)
 
     def has_other_side(self, order: OrderRequest, mode: TradingMode) -> bool:
         """Whether any of the last tickets let an order go that ``order`` could be the exit of."""

@@ -26,6 +26,7 @@ from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket, operation_of
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.recovery import ask, look_again
+from openalgo_bridge.trading.targets import by_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,8 @@ def connected(desk: Desk) -> Connected:
 
 
 def order_fate(desk: Desk, wanted: str) -> OrderFate:
-    """What became of an order. Raises NotFound when neither the broker nor the journal knows ``wanted``.
+    """What became of an order. Raises NotFound when neither the broker nor the journal knows ``wanted``, and Conflict
+    where it is the number of two orders.
 
     A ticket that took many orders answers with its first one, and names the references of the others.
     """
@@ -116,12 +118,14 @@ def _placed_at_broker(desk: Desk, placed: JournalOrder) -> BrokerOrder | None:
     if placed.broker_order_id is not None:
         return desk.broker(placed.trading_mode).order(placed.broker_order_id)
     # Its end could not be written down, or nobody knows it: the broker may know more.
-    return ask(desk, placed) if placed.state in {OrderState.SENDING, OrderState.PARKED} else None
+    if placed.state in {OrderState.SENDING, OrderState.PARKED}:
+        return ask(desk, placed)
+    number = desk.store.breaks.number_at_broker(placed.id)
+    return None if number is None else desk.broker(placed.trading_mode).order(number)
 
 
 def _fate_by_broker_id(desk: Desk, wanted: BrokerOrderId) -> OrderFate:
-    placed = desk.store.journal.order_by_broker_id(wanted)
-    mode = desk.store.preferences.trading_mode() if placed is None else placed.trading_mode
+    mode = by_number(desk, wanted).trading_mode
     there = desk.broker(mode).order(wanted)
     if there is None:
         raise NotFound(f"Order {wanted} not found")

@@ -1,7 +1,8 @@
-"""What a page asks the brokers, all of it within one second: a person must not wait for a broker that is slow.
+"""What a page asks each broker, all of it within one second: a person must not wait for a broker that is slow.
 
-A broker is asked in a thread of its own. When the page's time is over, it goes without the answer and says so; the
-thread waits on, and the answer is lost. There are few such threads, so a broker that hangs takes no more than these.
+A broker is asked in a thread of its own. When its time is over, the page goes without the answer and says so; the
+thread waits on, and the answer is lost. Each broker has few such threads and its own second, so one that hangs takes
+neither from the page nor from the other broker more than these.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, NotAsked, NotSent
-from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest
+from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, TradingMode
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.trading.budget import BoundedBroker, Budget, WrappedBroker
 
@@ -66,27 +67,27 @@ class Readers:
 
 
 _MOST = 8
-_READERS = Readers(_MOST)
-# One for the process: each thread keeps a connection to every database that it has read.
+_READERS = {mode: Readers(_MOST) for mode in TradingMode}
+# For the process: each thread keeps a connection to every database that it has read.
 
 
 def reading(desk: Desk) -> Desk:
-    """The same desk for one page that only looks: what its brokers do not say within a second is not asked."""
-    until = desk.clock.monotonic() + _PATIENCE_S
-    budget = Budget(_MOST)
+    """The same desk for one page that only looks: what a broker does not say within a second is not asked."""
     patient = {
-        mode: _Patient(BoundedBroker(broker, budget), desk.clock, until) for mode, broker in desk.brokers.items()
+        mode: _Patient(BoundedBroker(broker, Budget(_MOST)), desk.clock, _READERS[mode])
+        for mode, broker in desk.brokers.items()
     }
     return replace(desk, brokers=patient)
 
 
 class _Patient(WrappedBroker):
-    """A broker that is only read, and until a moment of the monotonic clock."""
+    """A broker that is only read, and for a second from the first question on."""
 
-    def __init__(self, inner: Broker, clock: Clock, until: float) -> None:
+    def __init__(self, inner: Broker, clock: Clock, readers: Readers) -> None:
         super().__init__(inner)
         self._clock = clock
-        self._until = until
+        self._readers = readers
+        self._until: float | None = None
 
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         raise _not_sent(permit)
@@ -98,7 +99,10 @@ class _Patient(WrappedBroker):
         raise _not_sent(permit)
 
     def _asked(self, read: Callable[[], ReadT]) -> ReadT:
-        return _READERS.ask(read, max(0.0, self._until - self._clock.monotonic()))
+        now = self._clock.monotonic()
+        if self._until is None:
+            self._until = now + _PATIENCE_S
+        return self._readers.ask(read, max(0.0, self._until - now))
 
 
 def _not_sent(permit: SendPermit[Any]) -> NotSent:

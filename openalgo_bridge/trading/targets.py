@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, Invalid, NotFound
 from openalgo_bridge.model.order import BrokerOrderId, TradingMode
@@ -24,17 +25,36 @@ class Target:
 def find(desk: Desk, wanted: str) -> Target:
     """The order at the broker. A reference of ours never goes on the wire as if it were a broker's id.
 
-    Raises NotFound, Invalid when it never was at the broker, and Conflict while nobody knows.
+    Raises NotFound, Invalid when it never was at the broker, and Conflict while nobody knows, or where a number is one
+    of two orders.
     """
+    # The message first: of a ticket that took many, one carries the ticket's own reference.
+    message = desk.store.journal.order_by_ref(wanted)
+    if message is not None:
+        return _of_message(desk, message)
     ticket = desk.store.journal.ticket_by_ref(wanted)
     if ticket is not None:
-        return _of_ticket(desk, ticket)
-    leg = desk.store.journal.order_by_ref(wanted)
-    if leg is not None:
-        return _of_message(desk, leg)
-    placed = desk.store.journal.order_by_broker_id(BrokerOrderId(wanted))
-    mode = desk.store.preferences.trading_mode() if placed is None else placed.trading_mode
-    return Target(broker_order_id=BrokerOrderId(wanted), trading_mode=mode)
+        raise _without_order(ticket)
+    return by_number(desk, BrokerOrderId(wanted))
+
+
+def by_number(desk: Desk, number: BrokerOrderId) -> Target:
+    """The order of a broker's number, in the one account that gave it out through us, else in the current one.
+
+    Where both did, an order of the other account from an earlier day is not meant. Raises Conflict when its order is
+    of today, StorageError.
+    """
+    placed = desk.store.journal.orders_by_broker_id(number)
+    modes = {each.trading_mode for each in placed}
+    if len(modes) == 1:
+        return Target(broker_order_id=number, trading_mode=modes.pop())
+    mode = desk.store.preferences.trading_mode()
+    today = day_in_india(desk.clock.now())
+    if any(each.trading_mode is not mode and day_in_india(each.created_at) == today for each in placed):
+        newest = {each.trading_mode: each.ref for each in reversed(placed)}
+        named = ", ".join(f"{ref} ({account})" for account, ref in newest.items())
+        raise Conflict(f"Both accounts have an order {number}. Name the one you mean by its reference: {named}.")
+    return Target(broker_order_id=number, trading_mode=mode)
 
 
 def held(desk: Desk, wanted: str) -> Ticket | None:
@@ -44,13 +64,10 @@ def held(desk: Desk, wanted: str) -> Ticket | None:
     return ticket if ticket is not None and ticket.state is TicketState.HELD else None
 
 
-def _of_ticket(desk: Desk, ticket: Ticket) -> Target:
+def _without_order(ticket: Ticket) -> NotFound | Invalid:
     if ticket.operation is not Operation.PLACE:
-        raise NotFound(f"{ticket.ref} is a change of an order, not an order.")
-    order = next(iter(desk.store.journal.orders_of([ticket.id])), None)
-    if order is None:
-        raise Invalid(f"Order {ticket.ref} was never sent: it is {ticket.state}.")
-    return _of_message(desk, order)
+        return NotFound(f"{ticket.ref} is a {ticket.operation}, not an order.")
+    return Invalid(f"Order {ticket.ref} was never sent: it is {ticket.state}.")
 
 
 def _of_message(desk: Desk, order: JournalOrder) -> Target:
@@ -63,6 +80,9 @@ def _of_message(desk: Desk, order: JournalOrder) -> Target:
 def _broker_order_id(desk: Desk, order: JournalOrder) -> BrokerOrderId:
     if order.broker_order_id is not None:
         return order.broker_order_id
+    number = desk.store.breaks.number_at_broker(order.id)
+    if number is not None:
+        return number
     if order.state not in MAY_BE_THERE:
         raise Invalid(f"Order {order.ref} is not at the broker: it is {order.state}.")
     there = ask(desk, order)

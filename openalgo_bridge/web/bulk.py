@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -65,11 +65,15 @@ class AccountSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What is to be decided. ``left_out`` says of what else was chosen why not; ``more`` wait beyond :data:`MOST`."""
+    """What is to be decided. ``left_out`` says of what else was chosen why not; ``more`` wait beyond :data:`MOST`.
+
+    ``closings`` were chosen too, and can be approved on their own pages only: there it is seen what they would close.
+    """
 
     rows: list[Waiting]
     left_out: list[str]
     more: int
+    closings: tuple[Ticket, ...] = ()
 
     @property
     def sums(self) -> list[AccountSum]:
@@ -94,14 +98,17 @@ _REAL_FIRST = (TradingMode.LIVE, TradingMode.ANALYZE)
 
 @blueprint.get("/approve-all")
 def confirm_approval() -> ResponseReturnValue:
-    """What would be sent: the tickets that are named, or all that wait and match the filter. Sends nothing."""
-    return _confirmation("approve_all.html")
+    """What would be sent: the tickets that are named, or all that wait and match the filter. Sends nothing.
+
+    Closings are not in it. Where there is nothing else, it leads to the page of the oldest.
+    """
+    return _confirmation("approve_all.html", _without_closings)
 
 
 @blueprint.get("/reject-all")
 def confirm_rejection() -> ResponseReturnValue:
     """The same, for turning them down."""
-    return _confirmation("reject_all.html")
+    return _confirmation("reject_all.html", lambda choice: choice)
 
 
 @blueprint.post("/approve-all")
@@ -165,14 +172,24 @@ def _rejected(desk: Desk, chosen: Chosen, reason: str) -> Verdict:
     return Verdict(ticket_id=ticket_id)
 
 
-def _confirmation(template: str) -> ResponseReturnValue:
+def _confirmation(template: str, decidable: Callable[[Choice], Choice]) -> ResponseReturnValue:
     desk = reading(current_desk())
-    choice = _matching(desk) if request.args.get("which") == "matching" else _ticked(desk)
+    choice = decidable(_matching(desk) if request.args.get("which") == "matching" else _ticked(desk))
+    if not choice.rows and choice.closings:
+        flash("A closing is approved on its own page, which names what it would close. Nothing was sent.", "info")
+        return redirect(url_for("ticket.ticket", ticket_id=choice.closings[0].id))
     if not choice.rows:
         for reason in choice.left_out or ["No order is ticked or matches, so there is nothing to decide."]:
             flash(reason, "warning")
         return redirect(url_for("action_center.action_center"))
     return render_template(template, choice=choice, form=new_number(), now=desk.clock.now())
+
+
+def _without_closings(choice: Choice) -> Choice:
+    """What can be approved unopened: an order says all of it itself, a closing takes whatever is open."""
+    closings = tuple(row.ticket for row in choice.rows if row.ticket.operation is Operation.CLOSE)
+    rows = [row for row in choice.rows if row.ticket.operation is not Operation.CLOSE]
+    return replace(choice, rows=rows, closings=closings)
 
 
 def _matching(desk: Desk) -> Choice:

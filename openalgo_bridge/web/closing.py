@@ -1,21 +1,25 @@
-"""What the trader closes and cancels from a page: which account, whether it can be done now, and the true report."""
+"""What the trader closes and cancels from a page: the account, what is sent, whether it can be done, the true word."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Invalid
-from openalgo_bridge.model.order import TradingMode
+from openalgo_bridge.errors import BrokerError, Invalid
+from openalgo_bridge.model.order import BrokerRequest, CloseRequest, Exchange, OrderRequest, Product, TradingMode
 from openalgo_bridge.model.outcome import Outcome, outcome_of_ticket
-from openalgo_bridge.model.ticket import PAGE, Operation, Origin, Ticket
+from openalgo_bridge.model.ticket import PAGE, Operation, Origin, Ticket, target_of
 from openalgo_bridge.trading import approvals, closing
+from openalgo_bridge.trading.closing import PositionName
 from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.trading.patience import reading
+from openalgo_bridge.web import words
 from openalgo_bridge.web.broker_orders import said_of
 from openalgo_bridge.web.current import current_desk
 from openalgo_bridge.web.legs import Leg, leg_of, progress
@@ -26,6 +30,10 @@ blueprint = Blueprint("closing", __name__)
 BY_HAND = Origin(source=PAGE, strategy="", request_id="", may_trade_live=True)
 """The trader's own click at this PC: it is never held, in either account."""
 
+NOT_NAMED = "No position is named. Nothing was sent."
+
+_LONGEST_SYMBOL = 100
+_QUANTITY = re.compile(r"-?[1-9][0-9]{0,11}")
 _OF_MANY = {Operation.CLOSE, Operation.CANCEL_ALL}
 _OPENING = "The bridge is still finding out what became of the last orders. Load this page again in a moment."
 _TRIED = "A cancel is tried all the same, and a position is closed as soon as it can be read."
@@ -69,6 +77,38 @@ def account_in_url() -> TradingMode:
         return current_desk().store.preferences.trading_mode()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a closing would send now: its messages in words, and the positions that they close, as a form carries them.
+
+    ``fault`` is the sentence for which nobody can tell; then there are none.
+    """
+
+    steps: Sequence[str] = ()
+    seen: Sequence[str] = ()
+    fault: str = ""
+
+
+def preview(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> Preview:
+    """For a person who decides about it. Sends nothing. Raises StorageError."""
+    try:
+        messages = closing.messages(desk, wanted, mode)
+        return Preview(steps=[_step(desk, mode, message) for message in messages], seen=_closed_by(messages))
+    except BrokerError as error:
+        return Preview(fault=error.message)
+
+
+def named(name: PositionName, quantity: int) -> str:
+    """A position with its side and quantity, as a form carries what the page showed."""
+    exchange, symbol, product = name
+    return f"{exchange}:{product}:{quantity}:{symbol}"
+
+
+def seen_in_form() -> dict[PositionName, int]:
+    """The positions that the form names, signed. Raises Invalid: nothing was sent."""
+    return dict(map(_seen, request.form.getlist("position")))
+
+
 @blueprint.get("/orders/report/<int:ticket_id>")
 def report(ticket_id: int) -> ResponseReturnValue:
     """One line for each order of a "cancel all" or a closing, as journal and broker say now. Loading it sends nothing.
@@ -102,3 +142,31 @@ def heading(ticket: Ticket, legs: Sequence[Leg]) -> str:
     if legs:
         return progress(ticket.operation, legs)
     return "No position was open" if ticket.operation is Operation.CLOSE else "No order was working"
+
+
+def _step(desk: Desk, mode: TradingMode, message: BrokerRequest) -> str:
+    """One message in words; a number says nothing to a person where the order itself can be named."""
+    target = target_of(message)
+    there = None if target is None else desk.broker(mode).order(target)
+    return words.sentence(message) if there is None else f"Cancel order {target}: {words.sentence(there.request)}"
+
+
+def _closed_by(messages: Iterable[BrokerRequest]) -> list[str]:
+    """The positions that these orders make flat, a large one in several: so the form names what the page shows."""
+    found: Counter[PositionName] = Counter()
+    for order in messages:
+        if isinstance(order, OrderRequest):
+            found[order.exchange, order.symbol, order.product] -= order.action.sign * order.quantity
+    return [named(name, quantity) for name, quantity in found.items()]
+
+
+def _seen(text: str) -> tuple[PositionName, int]:
+    """The inverse of :func:`named`."""
+    exchange, product, quantity, symbol = [*text.split(":", 3), "", "", ""][:4]
+    try:
+        name = (Exchange(exchange), symbol, Product(product))
+    except ValueError as error:
+        raise Invalid(NOT_NAMED) from error
+    if not 0 < len(symbol) <= _LONGEST_SYMBOL or not _QUANTITY.fullmatch(quantity):
+        raise Invalid(NOT_NAMED)
+    return name, int(quantity)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,22 +13,28 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError, Busy, Conflict, Invalid
 from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder, Position
-from openalgo_bridge.model.order import BrokerRequest, CloseRequest, Exchange, OrderRequest, Product, TradingMode
-from openalgo_bridge.model.ticket import order_of, target_of
+from openalgo_bridge.model.order import CloseRequest, Exchange, OrderRequest, Product, TradingMode
+from openalgo_bridge.model.ticket import order_of
 from openalgo_bridge.store.ticket_lists import TicketFilter
 from openalgo_bridge.trading import closing
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import words
-from openalgo_bridge.web.closing import BY_HAND, account_in_form, account_in_url, door_of
+from openalgo_bridge.web.closing import (
+    BY_HAND,
+    NOT_NAMED,
+    account_in_form,
+    account_in_url,
+    door_of,
+    named,
+    preview,
+    seen_in_form,
+)
 from openalgo_bridge.web.current import current_desk
 from openalgo_bridge.web.formats import count
 
 blueprint = Blueprint("positions", __name__)
 
-_LONGEST_SYMBOL = 100
-_QUANTITY = re.compile(r"-?[1-9][0-9]{0,11}")
-_NOT_NAMED = "No position is named. Nothing was sent."
 _WORKING = "An exit of {} is already working at the broker."
 _IN_DOUBT = "An exit of {} is in doubt: look at the broker first."
 _WAITING = "An exit of {} waits for you in the Action Center."
@@ -103,16 +108,9 @@ def confirm_close() -> ResponseReturnValue:
 
 
 def _confirmation(mode: TradingMode) -> str:
-    """Positions first: one that opens in between is in the steps, and is not closed by this page's button."""
-    desk, fault = reading(current_desk()), ""
-    seen: list[str] = []
-    steps: list[str] = []
-    try:
-        seen = [named(each) for each in desk.broker(mode).positions() if each.quantity]
-        steps = [_step(desk, mode, message) for message in closing.messages(desk, CloseRequest(), mode)]
-    except (Busy, BrokerError) as error:
-        fault = error.message
-    return render_template("close_all.html", account=mode, seen=seen, steps=steps, fault=fault, door=door_of(desk))
+    desk = reading(current_desk())
+    closes = preview(desk, CloseRequest(), mode)
+    return render_template("close_all.html", account=mode, preview=closes, door=door_of(desk))
 
 
 @blueprint.post("/positions/close")
@@ -120,7 +118,7 @@ def close() -> ResponseReturnValue:
     """Close one position, or all that the page named, at the account that the button named. 409 when one of them has
     turned or grown since: the page then is shown as it stands now.
     """
-    desk, mode, seen = current_desk(), account_in_form(), _seen_in_form()
+    desk, mode, seen = current_desk(), account_in_form(), _one_or_all()
     is_one = request.form.get("which") == "one"
     try:
         outcome = closing.close(desk, _only(seen) if is_one else CloseRequest(), BY_HAND, mode, seen=seen)
@@ -135,36 +133,12 @@ def close() -> ResponseReturnValue:
     return redirect(url_for("closing.report", ticket_id=outcome.ticket.id))
 
 
-def _step(desk: Desk, mode: TradingMode, message: BrokerRequest) -> str:
-    """One message in words; a number says nothing to a person where the order itself can be named."""
-    target = target_of(message)
-    there = None if target is None else desk.broker(mode).order(target)
-    return words.sentence(message) if there is None else f"Cancel order {target}: {words.sentence(there.request)}"
-
-
-def named(position: Position) -> str:
-    """A position with its side and quantity, as a form carries what the page showed."""
-    return f"{position.exchange}:{position.product}:{position.quantity}:{position.symbol}"
-
-
-def _seen_in_form() -> dict[closing.PositionName, int]:
-    """The positions that the form names, one or all. Raises Invalid: nothing was sent."""
-    which, texts = request.form.get("which"), request.form.getlist("position")
-    if not texts or which not in {"one", "all"} or (which == "one" and len(texts) > 1):
-        raise Invalid(_NOT_NAMED)
-    return dict(map(_seen, texts))
-
-
-def _seen(text: str) -> tuple[closing.PositionName, int]:
-    """The inverse of :func:`named`."""
-    exchange, product, quantity, symbol = [*text.split(":", 3), "", "", ""][:4]
-    try:
-        name = (Exchange(exchange), symbol, Product(product))
-    except ValueError as error:
-        raise Invalid(_NOT_NAMED) from error
-    if not 0 < len(symbol) <= _LONGEST_SYMBOL or not _QUANTITY.fullmatch(quantity):
-        raise Invalid(_NOT_NAMED)
-    return name, int(quantity)
+def _one_or_all() -> dict[closing.PositionName, int]:
+    """The positions that the form is about. Raises Invalid: nothing was sent."""
+    which, seen = request.form.get("which"), seen_in_form()
+    if not seen or which not in {"one", "all"} or (which == "one" and len(request.form.getlist("position")) > 1):
+        raise Invalid(NOT_NAMED)
+    return seen
 
 
 def _only(seen: Mapping[closing.PositionName, int]) -> CloseRequest:
@@ -196,14 +170,15 @@ def _lines(desk: Desk, account: TradingMode, shown: Sequence[Position], working:
 
 
 def _line(position: Position, under_way: Mapping[str, Sequence[tuple[OrderRequest, int]]]) -> Line:
+    name = named(closing.name_of(position), position.quantity)
     if not position.quantity:
-        return Line(position=position, name=named(position), exit=None, under_way=())
+        return Line(position=position, name=name, exit=None, under_way=())
     wanted = closing.exit_of(position)
     told = []
     for sentence, candidates in under_way.items():
         units = sum(left for order, left in candidates if exits.is_on_same_side(order, wanted))
         told += [sentence.format(count(units))] if units else []
-    return Line(position=position, name=named(position), exit=wanted, under_way=tuple(told))
+    return Line(position=position, name=name, exit=wanted, under_way=tuple(told))
 
 
 def _under_way(

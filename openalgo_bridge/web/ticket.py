@@ -23,12 +23,13 @@ from openalgo_bridge.errors import (
     SessionExpired,
     Unsupported,
 )
-from openalgo_bridge.model.order import OrderRequest
+from openalgo_bridge.model.order import CloseRequest, OrderRequest
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading import approvals
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import errors
+from openalgo_bridge.web.closing import Preview, preview, seen_in_form
 from openalgo_bridge.web.current import actor, current_desk
 from openalgo_bridge.web.order_lines import lines_now
 from openalgo_bridge.web.paging import row_id
@@ -68,11 +69,13 @@ def ticket(ticket_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/approve")
 def approve(ticket_id: int) -> ResponseReturnValue:
-    """Let a ticket go, once, as it was shown. 409 when it was decided, expired or changed meanwhile."""
+    """Let a ticket go, once, as it was shown. 409 when it was decided, expired or changed meanwhile, or a position that
+    it closes turned or grew.
+    """
     desk = current_desk()
     approvals.ticket(desk, row_id(ticket_id))
     try:
-        approvals.approve(desk, ticket_id, _shown(), by=actor())
+        approvals.approve(desk, ticket_id, _shown(), by=actor(), seen=seen_in_form() or None)
     except (*NOT_SENT, *BROKER_REFUSED) as refusal:
         flash(refused(refusal), "danger")
     else:
@@ -141,6 +144,7 @@ def page(
         ticket=found,
         item=rows_of(desk, [found])[0] if is_open else None,
         money=None if order is None else _money(desk, found, order),
+        preview=_preview(desk, found) if is_open else None,
         story=story_of(desk, found),
         form=form or (None if order is None else modify_form(found, order)),
         not_found=not_found or {},
@@ -160,6 +164,12 @@ def refused(refusal: BridgeError) -> str:
         return refusal.message
     who = "The broker refused it" if isinstance(refusal, BROKER_REFUSED) else "Not sent"
     return f"{who}: {refusal.message}"
+
+
+def _preview(desk: Desk, held: Ticket) -> Preview | None:
+    """What a closing would send now: it asks for whatever is open, which nobody can see on the ticket itself."""
+    wanted = held.request
+    return preview(desk, wanted, held.trading_mode) if isinstance(wanted, CloseRequest) else None
 
 
 def _money(desk: Desk, held: Ticket, order: OrderRequest) -> Money:

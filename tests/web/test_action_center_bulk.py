@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 from collections.abc import Callable
@@ -369,14 +370,67 @@ def test_there_is_no_result_before_the_first_form(person: Person) -> None:
     assert person.get(f"{LIST}/result").location == LIST
 
 
-def test_a_held_closing_is_approved_among_others_and_told_leg_by_leg(
+def hold_closing(desk: Desk) -> Ticket:
+    return desk.store.journal.hold(draft_of(desk, CloseRequest()), expires_at=None, reason="")
+
+
+def result_of_approving(person: Person, desk: Desk, closing: Ticket) -> str:
+    """The closing is approved for ten of RELIANCE; the text of the page that tells what became of it."""
+    with contextlib.suppress(BridgeError):
+        approvals.approve(desk, closing.id, closing.shown, by=TRADER, seen={("NSE", "RELIANCE", "MIS"): 10})
+    return person.get(f"{LIST}/result?tickets={closing.id}").text
+
+
+@pytest.mark.parametrize("chosen", ["which=matching", "ticked"])
+def test_a_held_closing_leads_to_its_page_which_names_what_it_would_close(
+    person: Person, scripted: Desk, broker: ScriptedBroker, chosen: str
+) -> None:
+    broker.hold("RELIANCE", 10)
+    closing = hold_closing(scripted)
+    answer = person.get(f"{APPROVE}?{ticked(closing) if chosen == 'ticked' else chosen}")
+    assert answer.location == f"{LIST}/{closing.id}"
+    text = person.get(answer.location).text
+    assert "A closing is approved on its own page" in text
+    assert "SELL 10 RELIANCE" in text
+
+
+def test_a_held_closing_beside_orders_is_left_out_by_name_and_not_sent_with_them(
     person: Person, scripted: Desk, broker: ScriptedBroker
 ) -> None:
     broker.hold("RELIANCE", 10)
-    closing = scripted.store.journal.hold(draft_of(scripted, CloseRequest()), expires_at=None, reason="")
-    page = person.get(f"{APPROVE}?{ticked(closing)}").text
+    order, closing = hold(scripted, an_order("INFY")), hold_closing(scripted)
+    page = person.get(f"{APPROVE}?which=matching").text
+    assert f"Ticket {closing.id} is left out: close every open position" in page
+    assert f'href="{LIST}/{closing.id}"' in page
+    assert fields(page) == named(order)
+    send(person, page)
+    assert (broker.calls, states(scripted, order, closing)) == ([order.ref], [RELEASED, HELD])
+
+
+def test_a_form_that_names_a_held_closing_all_the_same_sends_nothing_of_it(
+    person: Person, scripted: Desk, broker: ScriptedBroker
+) -> None:
+    broker.hold("RELIANCE", 10)
+    closing = hold_closing(scripted)
+    token = csrf_token(person.get(LIST).text)
+    answer = person.post_raw(APPROVE, csrf_token=token, ticket=named(closing))
+    text = person.get(answer.location).text
+    assert told(text) == [("Close every open position", "Not sent")]
+    assert "approved on its page" in text
+    assert (broker.calls, states(scripted, closing)) == ([], [HELD])
+
+
+def test_closings_are_turned_down_among_others(person: Person, scripted: Desk) -> None:
+    both = hold(scripted, an_order("INFY")), hold_closing(scripted)
+    page = person.get(f"{REJECT}?which=matching").text
     assert "1 change or closing" in page
-    text = send(person, page)
+    send(person, page, REJECT)
+    assert states(scripted, *both) == [REJECTED, REJECTED]
+
+
+def test_the_result_tells_a_closing_leg_by_leg(person: Person, scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 10)
+    text = result_of_approving(person, scripted, hold_closing(scripted))
     assert told(text) == [("Close every open position", WORKING)]
     assert "0 of 1 position closed." in text, "taken by the broker is not closed"
     assert "Order S1: open, 0 of 10 filled so far." in text
@@ -395,9 +449,8 @@ def test_a_closing_of_which_nothing_was_taken_is_not_called_sent(
     person: Person, scripted: Desk, broker: ScriptedBroker, quantity: int, fault: Exception | None, end: str
 ) -> None:
     broker.hold("RELIANCE", quantity)
-    scripted.store.journal.hold(draft_of(scripted, CloseRequest()), expires_at=None, reason="")
     broker.fault = None if fault is None else lambda: fault
-    text = send(person, person.get(f"{APPROVE}?which=matching").text)
+    text = result_of_approving(person, scripted, hold_closing(scripted))
     assert told(text) == [("Close every open position", end)]
 
 

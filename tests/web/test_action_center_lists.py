@@ -254,9 +254,13 @@ def test_real_money_is_marked_in_its_row(trader: Person, desk: Desk) -> None:
     assert "Approve: buy 10 RELIANCE, real money" in text
 
 
-def test_a_held_closing_has_its_row_too(trader: Person, desk: Desk) -> None:
-    desk.store.journal.hold(draft_of(desk, CloseRequest()), expires_at=None, reason="")
-    assert "Approve: close every open position" in trader.get(LIST).text
+def test_a_held_closing_has_its_row_too_which_leads_to_what_it_would_close(trader: Person, desk: Desk) -> None:
+    ticket = desk.store.journal.hold(draft_of(desk, CloseRequest()), expires_at=None, reason="")
+    text = trader.get(LIST).text
+    assert "Close every open position" in text
+    assert link(text, "See what it would close, then decide") == f"{LIST}/{ticket.id}"
+    assert f'action="{LIST}/{ticket.id}/approve"' not in text, "it is not approved unseen"
+    assert f'action="{LIST}/{ticket.id}/reject"' in text
 
 
 def test_an_empty_list_says_why(trader: Person, desk: Desk) -> None:

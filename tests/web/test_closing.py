@@ -178,6 +178,33 @@ def test_a_stop_that_cannot_be_withdrawn_is_told_with_the_position_that_stays(
     assert "other orders already close this position" in text
 
 
+@pytest.mark.parametrize("at_the_switch", [False, True])
+def test_a_position_that_lost_its_stop_and_is_not_closed_is_told_as_open(
+    person: Person, scripted: Desk, broker: Fills, at_the_switch: bool
+) -> None:
+    orders.place(scripted, STOP, BY_HAND)
+    broker.hold("RELIANCE", 10)
+    broker.faults = {"RELIANCE": Rejected("Market orders are blocked for this contract")}
+    told = "Its stop or target is withdrawn and the position is OPEN: look at it now. Market orders are blocked"
+    if at_the_switch:
+        person.post("/kill-switch", page="/kill-switch", close_all="y")
+        assert told in person.get("/kill-switch").text
+        return
+    text = close_all(person)
+    assert heading(text) == "0 of 1 position closed"
+    assert told in text
+
+
+def test_an_entry_in_doubt_is_told_beside_what_was_closed(person: Person, scripted: Desk, broker: Fills) -> None:
+    broker.fault = lambda: OutcomeUnknown("timed out")
+    orders.place(scripted, replace(RESTING, symbol="TCS"), BY_HAND)
+    broker.fault = None
+    broker.hold("RELIANCE", 10)
+    text = close_all(person)
+    assert "May still open a position: nobody knows yet whether they are there" in text
+    assert "Not everything was done." in text
+
+
 def test_a_closing_order_that_only_waits_is_not_called_closed(desk: Desk, account: Account) -> None:
     broker = ScriptedBroker(desk)
     broker.hold("RELIANCE", 10)

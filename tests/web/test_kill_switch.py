@@ -16,7 +16,7 @@ from openalgo_bridge.app import open_desk
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Denied, OutcomeUnknown
 from openalgo_bridge.model.audit import AuditEvent
-from openalgo_bridge.model.guards import Guard
+from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import Action, OrderRequest, PriceType
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Origin
@@ -163,6 +163,18 @@ def test_a_change_that_adds_and_an_order_sent_again_are_refused(
     with pytest.raises(Denied):
         parked.send_again(scripted, doubtful.id, by=TRADER)
     assert broker.calls == before
+
+
+def test_the_page_says_what_of_the_exits_is_refused_all_the_same(
+    app: Flask, trader: Person, account: Account, desk: Desk, broker: PartlyStubborn
+) -> None:
+    desk.store.guards.save(GuardSettings(duplicate_window=60), by=TRADER)
+    broker.hold("RELIANCE", 10)
+    stop(trader)
+    words = " ".join(trader.get("/kill-switch").text.split())
+    assert re.search(r"takes a position down\. A <a [^>]*>guard</a> that holds for exits too still refuses it", words)
+    sell = CALL | {"action": "SELL"}
+    assert [call(app, "placeorder", account, **sell)["status"] for _ in range(2)] == ["success", "error"]
 
 
 def test_exits_and_cancels_go_on(

@@ -40,7 +40,7 @@ def path_of(ticket: Ticket, verb: str = "") -> str:
     return f"/action-center/{ticket.id}" + (f"/{verb}" if verb else "")
 
 
-def decide(person: Person, ticket: Ticket, verb: str, **fields: str) -> tuple[int, str]:
+def decide(person: Person, ticket: Ticket, verb: str, **fields: str | list[str]) -> tuple[int, str]:
     """The answer's status, and the text of the page it leads to."""
     answer = person.post(path_of(ticket, verb), page=path_of(ticket), **({"shown": ticket.shown} | fields))
     page = person.get(answer.location) if answer.location else answer
@@ -329,13 +329,93 @@ def test_a_held_closing_is_approved_on_its_page_and_closes(trader: Person, desk:
     desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     asked = closing.close(desk, CloseRequest(), API)
     assert isinstance(asked, Held)
-    assert "Change it first" not in trader.get(path_of(asked.ticket)).text
-    status, text = decide(trader, asked.ticket, "approve")
+    page = trader.get(path_of(asked.ticket)).text
+    assert "Change it first" not in page
+    assert "SELL 10 INFY on NSE at market" in words_of(page)
+    status, text = decide(trader, asked.ticket, "approve", position=positions_in(page))
     assert status == 302
     assert "Filled: Close every open position. 1 of 1 position closed." in text
     assert [position.quantity for position in desk.broker(TradingMode.ANALYZE).positions()] == [0]
-    status, text = decide(trader, asked.ticket, "approve")
+    status, text = decide(trader, asked.ticket, "approve", position=positions_in(page))
     assert (status, placed(desk)) == (409, 2)
+
+
+def closing_held(desk: Desk) -> Ticket:
+    """A program's closing of everything, which waits."""
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    asked = closing.close(desk, CloseRequest(), API)
+    assert isinstance(asked, Held)
+    return asked.ticket
+
+
+def positions_in(page: str) -> list[str]:
+    """What the approval of a closing carries."""
+    return re.findall(r'name="position" value="([^"]*)"', page)
+
+
+def test_a_held_closing_names_each_order_that_it_would_send(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.hold("TCS", -300, Product.NRML)
+    broker.hold("INFY", 0)
+    send(scripted, replace(an_order("RELIANCE", 4, price="1010"), action=Action.SELL))
+    page = at(scripted).get(path_of(closing_held(scripted))).text
+    told = words_of(page)
+    assert "BUY 300 TCS on NSE at market, overnight (NRML)" in told
+    assert -1 < told.find("Cancel order S1: SELL 4 RELIANCE") < told.find("SELL 10 RELIANCE on NSE")
+    assert "Approve: send what stands here (paper account)" in told
+    assert set(positions_in(page)) == {"NSE:MIS:10:RELIANCE", "NSE:NRML:-300:TCS"}
+
+
+def test_a_large_position_is_named_whole_where_it_takes_several_orders(scripted: Desk, broker: ScriptedBroker) -> None:
+    instrument = scripted.store.instruments.find(Exchange.NSE, "RELIANCE")
+    assert instrument is not None
+    broker.hold("RELIANCE", units := instrument.freeze_quantity + 1)
+    ticket, person = closing_held(scripted), at(scripted)
+    page = person.get(path_of(ticket)).text
+    assert positions_in(page) == [f"NSE:MIS:{units}:RELIANCE"]
+    assert decide(person, ticket, "approve", position=positions_in(page))[0] == 302
+    assert sum(order.request.quantity for order in broker.order_book()) == units
+    assert len(broker.calls) == 2
+
+
+def test_a_held_closing_of_what_changed_since_it_was_shown_is_409_and_shown_as_it_is(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    broker.hold("RELIANCE", 10)
+    ticket, person = closing_held(scripted), at(scripted)
+    seen = positions_in(person.get(path_of(ticket)).text)
+    broker.held = [replace(broker.held[0], quantity=-40)]
+    broker.hold("INFY", -500)
+    status, text = decide(person, ticket, "approve", position=seen)
+    assert (status, broker.calls) == (409, [])
+    assert "RELIANCE is -40 now, and was 10 when you looked. Nothing was sent." in words_of(text)
+    again = person.get(path_of(ticket)).text
+    assert "BUY 40 RELIANCE" in again
+    assert "BUY 500 INFY" in again
+
+
+@pytest.mark.parametrize("named", [[], ["NSE:MIS:x:RELIANCE"], ["everything"]])
+def test_a_held_closing_is_not_approved_by_a_form_that_names_nothing(
+    scripted: Desk, broker: ScriptedBroker, named: list[str]
+) -> None:
+    broker.hold("RELIANCE", 10)
+    ticket = closing_held(scripted)
+    decide(at(scripted), ticket, "approve", position=named)
+    assert (approvals.ticket(scripted, ticket.id).state, broker.calls) == (TicketState.HELD, [])
+
+
+def test_a_held_closing_of_what_cannot_be_read_is_said_and_offers_no_approval(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    ticket, person = closing_held(scripted), at(scripted)
+    nothing = words_of(person.get(path_of(ticket)).text)
+    broker.unreadable = NotSent("The connection never opened.")
+    unreadable = words_of(person.get(path_of(ticket)).text)
+    assert "Nothing is open that it would close" in nothing
+    assert "The positions cannot be read: The connection never opened." in unreadable
+    for told in (nothing, unreadable):
+        assert "Approve" not in told
+        assert "Reject: send nothing" in told
 
 
 # -- changing it -------------------------------------------------------------------------------------------------
