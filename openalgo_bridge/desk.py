@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from openalgo_bridge.account.password import Argon2Cost
@@ -25,7 +26,7 @@ class Desk:
 
     ``doors`` are closed until somebody has found out what became of the last orders. ``throttles`` has an entry for
     each broker, by its name, that limits how fast it takes orders. ``unwritten`` is what brokers said and could not be
-    written down yet, ``readings`` what the last proofs of exits read.
+    written down yet, ``readings`` what the last proofs of exits read. ``wait`` lets seconds pass.
     """
 
     settings: Settings
@@ -38,6 +39,7 @@ class Desk:
     throttles: Mapping[str, Throttle]
     unwritten: Unwritten = field(default_factory=Unwritten)
     readings: Readings = field(default_factory=Readings)
+    wait: Callable[[float], object] = time.sleep
 
     @classmethod
     def of_account(cls, settings: Settings, clock: Clock, store: Store) -> Desk:

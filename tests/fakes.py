@@ -162,8 +162,11 @@ class ScriptedBroker:
 
 
 def with_broker(desk: Desk, broker: ScriptedBroker, mode: TradingMode = TradingMode.ANALYZE) -> Desk:
-    """The same desk, with ``broker`` for ``mode``: in place of the paper exchange, or beside it."""
-    return replace(desk, brokers={**desk.brokers, mode: broker})
+    """The same desk, with ``broker`` for ``mode``: in place of the paper exchange, or beside it.
+
+    Seconds that the desk waits for it pass at once.
+    """
+    return replace(desk, brokers={**desk.brokers, mode: broker}, wait=lambda seconds: None)
 
 
 def in_threads(count: int, act: Callable[[], object]) -> list[object]:

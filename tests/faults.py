@@ -15,6 +15,7 @@ from openalgo_bridge.store.idempotency import Idempotency
 from openalgo_bridge.store.journal import Journal
 from openalgo_bridge.store.kill_switch import KillSwitch
 from openalgo_bridge.store.preferences import Preferences
+from openalgo_bridge.store.standing import StandingReads
 
 Watcher = Callable[[str], None]
 
@@ -99,6 +100,7 @@ def with_database(desk: Desk, database: Database, journal: type[Journal] = Journ
         preferences=Preferences(database, clock),
         guards=Guards(database, clock),
         kill_switch=KillSwitch(database, clock),
+        standing=StandingReads(database),
         idempotency=Idempotency(database, clock),
         journal=journal(database, clock),
     )

@@ -12,7 +12,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from openalgo_bridge.api import answers
 from openalgo_bridge.api.answers import Json
@@ -155,10 +155,9 @@ def _told(desk: Desk, ticket: Ticket) -> Json:
     orders = desk.store.journal.orders_of([ticket.id])
     match ticket.operation:
         case Operation.CANCEL_ALL:
-            report = _report(ticket, orders)
-            return answers.cancelled_all(replace(report, legs=(*report.legs, *closing.not_withdrawn(desk, ticket))))
+            return answers.cancelled_all(_report(desk, ticket, orders))
         case Operation.CLOSE:
-            return answers.closed_positions(_report(ticket, orders))
+            return answers.closed_positions(_report(desk, ticket, orders))
         case Operation.MODIFY:
             return answers.changed(_fate(ticket, orders), MODIFIED)
         case Operation.CANCEL:
@@ -174,8 +173,9 @@ def _fate(ticket: Ticket, orders: Sequence[JournalOrder]) -> Sent | InDoubt:
     return leg.result
 
 
-def _report(ticket: Ticket, orders: Sequence[JournalOrder]) -> Report:
-    return Report(ticket=ticket, legs=tuple(_leg(ticket, order) for order in orders))
+def _report(desk: Desk, ticket: Ticket, orders: Sequence[JournalOrder]) -> Report:
+    tried = (_leg(ticket, order) for order in orders)
+    return Report(ticket=ticket, legs=(*tried, *closing.unseen_legs(desk, ticket)))
 
 
 def _leg(ticket: Ticket, order: JournalOrder) -> Leg:

@@ -7,10 +7,12 @@ reads, never by the word of whoever sent the order (users M7).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 
 from openalgo_bridge.model.books import BrokerOrder, Position
-from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, Ref
+from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, PriceType, Ref
 
 
 def room(
@@ -20,13 +22,15 @@ def room(
     positions: Iterable[Position],
     counted: Collection[Ref],
     replaces: BrokerOrderId | None = None,
+    still_rests: bool = False,
 ) -> int:
     """How many units the side of ``order`` may still take from its position; 0 where it would add to it.
 
     ``positions`` must have been read after ``working``: what fills in between is then counted twice, never not at
     all. ``counted`` are the tags of orders that somebody else takes off, ``replaces`` the order that ``order`` is
-    the new form of: what that has filled is a part of its quantity, and of no position any more. As much as that
-    works for already it may go on working for beside others: a stop beside a target may be moved.
+    the new form of: what that has filled is a part of its quantity, and of no position any more. Where the new form
+    ``still_rests`` it may go on working for as much as the old one does, beside others: a stop beside a target may be
+    moved. One that would fill at once may not: of the two the other would then open a position.
     """
     taken = filled = pending = 0
     for other in working:
@@ -35,7 +39,49 @@ def room(
         elif is_on_same_side(other.request, order) and other.tag not in counted:
             taken += other.pending_quantity
     held = reducible(net(positions, order), order.action)
-    return max(held - taken, min(held, pending)) + filled
+    beside_others = min(held, pending) if still_rests else 0
+    return max(held - taken, beside_others) + filled
+
+
+def rests(order: OrderRequest, last_price: Decimal) -> bool:
+    """Whether an order would wait for its price, and not fill or be triggered at ``last_price`` (rupees)."""
+    above = order.action is Action.SELL
+    match order.price_type:
+        case PriceType.MARKET:
+            return False
+        case PriceType.LIMIT:
+            return order.price > last_price if above else order.price < last_price
+        case PriceType.SL | PriceType.SL_M:
+            return order.trigger_price < last_price if above else order.trigger_price > last_price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What an order does to its position if it fills now and nothing beside it: signed nets ``before`` and ``after``.
+
+    ``was_open``: the broker has such a position today, be it closed by now.
+    """
+
+    before: int
+    after: int
+    was_open: bool
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether it goes against the position and not past it."""
+        return self.before * self.after >= 0 and abs(self.after) < abs(self.before)
+
+    @property
+    def may_reverse(self) -> bool:
+        """Whether it opens what it may have come to close: nothing of that, or not so much, is open any more."""
+        return self.was_open and (self.before == 0 or self.before * self.after < 0)
+
+
+def effect(order: OrderRequest, positions: Sequence[Position], filled: int = 0) -> Effect:
+    """See :class:`Effect`; ``filled`` is what the order that ``order`` is the new form of has filled already."""
+    before = net(positions, order)
+    after = before + order.action.sign * (order.quantity - filled)
+    return Effect(before=before, after=after, was_open=any(is_same_position(each, order) for each in positions))
 
 
 def reducible(position: int, action: Action) -> int:
@@ -45,8 +91,7 @@ def reducible(position: int, action: Action) -> int:
 
 def net(positions: Iterable[Position], order: OrderRequest) -> int:
     """The signed net of the position that ``order`` would change; 0 when there is none."""
-    wanted = (order.exchange, order.symbol, order.product)
-    return sum(each.quantity for each in positions if (each.exchange, each.symbol, each.product) == wanted)
+    return sum(each.quantity for each in positions if is_same_position(each, order))
 
 
 def closing_action(position: int) -> Action:
@@ -59,6 +104,6 @@ def is_on_same_side(one: OrderRequest, other: OrderRequest) -> bool:
     return one.action is other.action and is_same_position(one, other)
 
 
-def is_same_position(one: OrderRequest, other: OrderRequest) -> bool:
-    """Whether both change the same position."""
+def is_same_position(one: OrderRequest | Position, other: OrderRequest) -> bool:
+    """Whether both change the same position, or the first is what the second changes."""
     return (one.exchange, one.symbol, one.product) == (other.exchange, other.symbol, other.product)

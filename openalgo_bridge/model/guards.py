@@ -66,8 +66,9 @@ class GuardSettings:
 
     Money is in rupees, windows and ages in seconds, bands in percent of the last price. ``allowed_symbols`` are
     ``EXCHANGE:SYMBOL``; an entry that ends in ``*`` stands for every symbol that begins like it. ``held_for_source``
-    are the sources that have a time of their own, sorted, with that time. ``rehearse_rate`` makes a broker that does
-    not count orders take them as fast as one that does.
+    are the sources that have a time of their own, sorted, with that time; ``duplicate_window_source`` those that have
+    a window of their own, where None is off for that source. ``rehearse_rate`` makes a broker that does not count
+    orders take them as fast as one that does.
     """
 
     maximum_quantity: int | None = None
@@ -78,6 +79,7 @@ class GuardSettings:
     allowed_symbols: frozenset[str] | None = None
     trading_window: TradingWindow | None = None
     duplicate_window: int | None = None
+    duplicate_window_source: tuple[tuple[str, int | None], ...] = ()
     stale_after: int | None = None
     price_band: Decimal = field(default=Decimal(20))
     price_drift: Decimal | None = None
@@ -90,6 +92,10 @@ class GuardSettings:
         """How long a ticket of ``source`` waits for the trader, in seconds."""
         return dict(self.held_for_source).get(source, self.held_for)
 
+    def duplicate_window_of(self, source: str) -> int | None:
+        """Within how many seconds ``source`` may not ask for the same again; None where it may at once."""
+        return dict(self.duplicate_window_source).get(source, self.duplicate_window)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -101,6 +107,7 @@ class Asked:
 
     order: OrderRequest
     instrument: Instrument
+    source: str
     now: datetime
     time_of_day: time
     arrived_at: datetime | None = None
@@ -164,11 +171,10 @@ def widens(before: GuardSettings, after: GuardSettings) -> bool:
     """
     return (
         any(_is_above(getattr(after, name), getattr(before, name)) for name in _UPPER_LIMITS)
-        or _is_above(before.duplicate_window or 0, after.duplicate_window or 0)
         or _is_wider(before.trading_window, after.trading_window)
         or (before.allowed_symbols is not None and not _covers(before.allowed_symbols, after.allowed_symbols))
         or (after.let_exits_through and not before.let_exits_through)
-        or any(after.held_for_of(source) > before.held_for_of(source) for source in _sources(before, after))
+        or any(_is_wider_for(source, before, after) for source in _sources(before, after))
     )
 
 
@@ -181,7 +187,6 @@ _UPPER_LIMITS = (
     "stale_after",
     "price_band",
     "price_drift",
-    "held_for",
 )
 
 
@@ -199,8 +204,14 @@ def _is_wider(before: TradingWindow | None, after: TradingWindow | None) -> bool
 
 
 def _sources(*settings: GuardSettings) -> set[str]:
-    """Those that have a time of their own in any of them."""
-    return {source for each in settings for source, _ in each.held_for_source}
+    """Those that have something of their own in any of them, and an empty one that stands for all others."""
+    return {""} | {source for each in settings for source, _ in each.held_for_source + each.duplicate_window_source}
+
+
+def _is_wider_for(source: str, before: GuardSettings, after: GuardSettings) -> bool:
+    """Whether its tickets wait longer or its repeats pass sooner. Without a window they pass at once."""
+    window, former = after.duplicate_window_of(source) or 0, before.duplicate_window_of(source) or 0
+    return after.held_for_of(source) > before.held_for_of(source) or window < former
 
 
 def _covers(allowed: Collection[str], wanted: Collection[str] | None) -> bool:
@@ -280,7 +291,7 @@ def _orders_per_day(asked: Asked, settings: GuardSettings, facts: Facts) -> Refu
 
 def _duplicate_signal(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
     """For exits too: it stops a repeat, and an exit that is sent twice closes twice as much."""
-    window = settings.duplicate_window
+    window = settings.duplicate_window_of(asked.source)
     if window is None or asked.is_change:
         return None
     if not facts.has_equal_signal((asked.arrived_at or asked.now) - timedelta(seconds=window)):
@@ -339,12 +350,14 @@ def _first(rules: tuple[_Rule, ...], asked: Asked, settings: GuardSettings, fact
 
 
 def _price_at_most(order: OrderRequest, facts: Facts) -> Decimal:
-    """What one unit can cost or bring. A price that the price type does not use says nothing, and a sale below the
-    market is filled at the market.
+    """What one unit can cost or bring. A price that the price type does not use says nothing, a sale below the market
+    is filled at the market, and a stop that buys above it is filled where it is triggered.
     """
     has_price = order.price_type in {PriceType.LIMIT, PriceType.SL}
     if has_price and order.action is Action.BUY:
         return order.price
+    if order.price_type is PriceType.SL_M and order.action is Action.BUY:
+        return max(order.trigger_price, facts.last_price())
     return max(order.price, facts.last_price()) if has_price else facts.last_price()
 
 

@@ -19,8 +19,11 @@ _CLOSES = {
 _USUALLY = time(15, 30)
 
 
-def session_end(exchange: Exchange, now: datetime, at_least: timedelta) -> datetime:
-    """The end of today's session in IST, or ``at_least`` from ``now`` on where that is later."""
-    closes = _CLOSES.get(exchange, _USUALLY)
+def session_end(exchange: Exchange | None, now: datetime, at_least: timedelta) -> datetime:
+    """The end of today's session in IST, or ``at_least`` from ``now`` on where that is later.
+
+    Where no exchange is named, the last one to close counts.
+    """
+    closes = max(_CLOSES.values()) if exchange is None else _CLOSES.get(exchange, _USUALLY)
     end = now.astimezone(_IST).replace(hour=closes.hour, minute=closes.minute, second=0, microsecond=0)
     return max(end.astimezone(now.tzinfo), now + at_least)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import count
 from typing import Any
 
+from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
@@ -35,6 +38,8 @@ PAGE = "page"
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _REF_LENGTH = 13
+_CHILD_LENGTH = 2
+_WITHDRAWAL_LENGTH = 3
 _RANDOM_BITS = 33
 
 
@@ -171,8 +176,8 @@ def signal_of(request: TicketRequest) -> str:
         request.price if request.price_type in {PriceType.LIMIT, PriceType.SL} else Decimal(0),
         request.trigger_price if request.price_type in {PriceType.SL, PriceType.SL_M} else Decimal(0),
     )
-    plain = replace(request, price=Decimal(0), trigger_price=Decimal(0))
-    asked = (to_json(plain), *(f"{price.normalize():f}" for price in prices))
+    plain = (str(getattr(request, name)) for name in request.__slots__ if name not in {"price", "trigger_price"})
+    asked = (*plain, *(f"{price.normalize():f}" for price in prices))
     return hashlib.sha256("|".join(asked).encode()).hexdigest()
 
 
@@ -203,12 +208,41 @@ def new_ref(now: datetime) -> Ref:
     return Ref("".join(_BASE32[number >> shift & 31] for shift in range(5 * (_REF_LENGTH - 1), -1, -5)))
 
 
+def made_at(tag: str) -> datetime | None:
+    """The second in which :func:`new_ref` made a tag, in UTC; None where the tag is not of that form.
+
+    Every text of that length and alphabet names some second: whether it is ours, the second must tell.
+    """
+    if len(tag) not in {_REF_LENGTH, _REF_LENGTH + _CHILD_LENGTH} or not set(tag) <= set(_BASE32):
+        return None
+    number = 0
+    for letter in ticket_ref(tag):
+        number = number << 5 | _BASE32.index(letter)
+    return datetime.fromtimestamp(number >> _RANDOM_BITS, UTC)
+
+
+def child_refs(ref: Ref, requests: Sequence[BrokerRequest]) -> list[Ref]:
+    """The references of a ticket's messages. The first keeps the ticket's own.
+
+    Where there are more than a broker's tag has room for, those that place get the short ones: a withdrawal leaves no
+    tag at the broker. Raises Invalid when even so there are too many.
+    """
+    room = len(_BASE32) ** _CHILD_LENGTH
+    if len(requests) <= room:
+        return [child_ref(ref, sequence) for sequence in range(len(requests))]
+    short, long = count(1), count(room)
+    numbers = [next(short if isinstance(each, OrderRequest) else long) for each in requests[1:]]
+    if next(short) > room or next(long) > len(_BASE32) ** _WITHDRAWAL_LENGTH:
+        raise Invalid(f"{len(requests)} orders are too many at once. Name one symbol at a time.")
+    return [ref, *(child_ref(ref, number) for number in numbers)]
+
+
 def child_ref(ref: Ref, sequence: int) -> Ref:
-    """The tag of a ticket's order number ``sequence`` (from 0). The first keeps the ticket's own."""
+    """The reference of a ticket's message number ``sequence`` (from 0), at most 15 characters up to number 1,023."""
     if sequence == 0:
         return ref
-    high, low = divmod(sequence, len(_BASE32))
-    return Ref(f"{ref}{_BASE32[high]}{_BASE32[low]}")
+    length = _CHILD_LENGTH if sequence < len(_BASE32) ** _CHILD_LENGTH else _WITHDRAWAL_LENGTH
+    return Ref(ref + "".join(_BASE32[sequence >> 5 * place & 31] for place in reversed(range(length))))
 
 
 def ticket_ref(ref: str) -> str:

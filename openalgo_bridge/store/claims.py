@@ -7,14 +7,18 @@ commit of a kill switch or of Semi-Auto on, nothing is sent that it forbids.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from openalgo_bridge.clock import from_ms, ist_text, to_ms
+from openalgo_bridge.clock import from_ms, to_ms
 from openalgo_bridge.errors import Conflict, Denied, StorageError
+from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import Guard
-from openalgo_bridge.model.order import OrderMode, OrderRequest, Ref, TradingMode
-from openalgo_bridge.model.ticket import Operation, Ticket, TicketDraft
+from openalgo_bridge.model.order import BrokerOrderId, OrderMode, OrderRequest, Ref, TradingMode
+from openalgo_bridge.model.ticket import Operation, Ticket, TicketDraft, message_from_json, order_of
+from openalgo_bridge.store.standing import Standing
 
 OPEN_ORDERS = "orders.state IN ('planned', 'sending', 'unknown', 'parked')"
 """As the partial index spells it: SQLite uses the index only for a query that says exactly this."""
@@ -31,9 +35,24 @@ IN_DOUBT = (
 DOUBT_IN_SYMBOL = (
     "SELECT orders.ref FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
     f" WHERE {IN_DOUBT} AND orders.symbol = :symbol AND orders.exchange = :exchange AND ticket.trading_mode = :mode"
-    " LIMIT 1"
+    " UNION ALL SELECT ref FROM reconciliation_break"
+    " WHERE state = 'open' AND symbol = :symbol AND exchange = :exchange AND trading_mode = :mode LIMIT 1"
 )
-"""The reference of one that keeps new entries of its symbol waiting; takes :func:`symbol_of`."""
+"""The reference of one that keeps new entries of its symbol waiting, or that of an open reconciliation break, which
+stands in an index of its own; takes :func:`symbol_of`.
+"""
+
+
+_RECENT = 1000
+"""What was sent within the last seconds is looked for among so many of the last orders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenChange:
+    """A change of an order of which nobody knows yet whether the broker made it: to ``quantity`` units in all."""
+
+    target: BrokerOrderId
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,41 +60,46 @@ class Watermark:
     """What the journal knew of one side of one position before the broker was asked about it.
 
     ``open_ids`` and ``refs`` are the orders that may be at the broker without anybody knowing, and those that are
-    planned: each of these may go out after the reading. A place in the journal and no time, because a clock may be
-    set back.
+    planned: each of these may go out after the reading; they are for ``units`` in all. ``changes`` are no orders of
+    their own: what they may add depends on their targets, which the broker's book shows. A place in the journal and no
+    time, because a clock may be set back.
+
+    ``recent`` is what the broker took so short a time ago that its order book may not show it yet, in the order and in
+    the form in which it was sent: as if nothing of it had filled.
     """
 
     last_order_id: int
     open_ids: tuple[int, ...]
     refs: frozenset[Ref]
+    units: int
+    changes: tuple[OpenChange, ...]
+    recent: tuple[BrokerOrder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
     """The room that a proven exit is claimed in.
 
-    ``room`` is in units: what was read at the broker, after ``since``, as held and not already on its way out. The
-    claim takes off what the journal has sent on that side meanwhile, and what it was in doubt about.
+    ``room`` is in units: what was read at the broker, after ``since``, as held and not already on its way out, open
+    changes included. The claim takes off what the journal has sent on that side meanwhile, and the orders that it was
+    in doubt about.
     """
 
     room: int
     since: Watermark
 
 
-def check_kill_switch(db: sqlite3.Connection, operation: Operation, reserve: Reservation | None) -> None:
+def check_kill_switch(standing: Standing, operation: Operation, reserve: Reservation | None) -> None:
     """Cancels and proven exits pass. Raises Denied, and StorageError when the switch cannot be read."""
     if operation.is_cancel or operation is Operation.CLOSE or reserve is not None:
         return
-    row = db.execute("SELECT is_on, reason, since FROM kill_switch WHERE id = 1").fetchone()
-    if row is None:
+    if standing.kill_switch is None:
         raise StorageError("The kill switch cannot be read, so nothing is sent.")
-    if row["is_on"]:
-        why = f": {row['reason']}" if row["reason"] else "."
-        since = ist_text(from_ms(row["since"]))
-        raise Denied(f"The kill switch is on since {since} IST{why}", Guard.KILL_SWITCH)
+    if standing.kill_switch.is_on:
+        raise Denied(str(standing.kill_switch), Guard.KILL_SWITCH)
 
 
-def check_modes(db: sqlite3.Connection, draft: TicketDraft) -> None:
+def check_modes(standing: Standing, draft: TicketDraft) -> None:
     """From the moment the person has saved another mode, nothing is released under the old one. Raises Conflict.
 
     A change or a cancel belongs to the account of the order that it names, a closing to that of its positions,
@@ -84,28 +108,32 @@ def check_modes(db: sqlite3.Connection, draft: TicketDraft) -> None:
     """
     if draft.operation.is_cancel or _is_closing_by_hand(draft):
         return
-    if _preference(db, "order_mode") != draft.order_mode:
+    if standing.order_mode is not draft.order_mode:
         raise Conflict("Held because the order mode was changed meanwhile.")
     is_bound = draft.operation is Operation.PLACE
-    if is_bound and _preference(db, "trading_mode") != draft.trading_mode:
+    if is_bound and standing.trading_mode is not draft.trading_mode:
         raise Conflict("Held because the trading mode was changed meanwhile.")
 
 
-def check_still_auto(db: sqlite3.Connection, ticket: Ticket, operation: Operation) -> None:
+def check_still_auto(db: sqlite3.Connection, standing: Standing, ticket: Ticket, follows: Sequence[int] = ()) -> None:
     """A further order of a ticket that nobody approved goes only while the mode is still Auto. Raises Conflict.
 
-    A cancel never waits, and a closing that has begun is finished: its stop may be withdrawn already.
+    A cancel that was asked for never waits. A closing is finished where it has begun, position by position: what
+    worked on its closing side, the orders ``follows``, may be withdrawn already.
     """
-    is_free = operation.is_cancel or _is_closing_by_hand(ticket) or _is_closing_begun(db, ticket)
-    if ticket.order_mode is OrderMode.AUTO and not is_free and _preference(db, "order_mode") != OrderMode.AUTO:
-        raise Conflict("Not sent because the order mode was changed meanwhile.")
+    if ticket.order_mode is not OrderMode.AUTO or standing.order_mode is OrderMode.AUTO:
+        return
+    if ticket.operation.is_cancel or _is_closing_by_hand(ticket) or _any_may_be_there(db, follows):
+        return
+    raise Conflict("Not sent because the order mode was changed meanwhile.")
 
 
-def _is_closing_begun(db: sqlite3.Connection, ticket: Ticket) -> bool:
-    if ticket.operation is not Operation.CLOSE:
-        return False
-    begun = "SELECT 1 FROM orders WHERE ticket_id = ? AND state NOT IN ('planned', 'dropped') LIMIT 1"
-    return db.execute(begun, (ticket.id,)).fetchone() is not None
+def _any_may_be_there(db: sqlite3.Connection, order_ids: Sequence[int]) -> bool:
+    there = (
+        f"SELECT 1 FROM orders WHERE id IN ({', '.join('?' * len(order_ids))})"
+        " AND state IN ('sending', 'sent', 'unknown', 'parked') LIMIT 1"
+    )
+    return db.execute(there, tuple(order_ids)).fetchone() is not None
 
 
 def overdue(now: datetime) -> int:
@@ -130,18 +158,53 @@ def check_doubts(
         raise Conflict(f"Held because order {doubt['ref']} in {order.symbol} is in doubt. See the Orders page.")
 
 
-def watermark(db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode) -> Watermark:
-    """See :class:`Watermark`, for the side and the position of ``order``."""
-    last = db.execute("SELECT max(id) AS id FROM orders").fetchone()
+def watermark(
+    db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, sent_since: datetime | None = None
+) -> Watermark:
+    """See :class:`Watermark`, for the side and the position of ``order``. Without ``sent_since`` nothing is recent."""
+    last = db.execute("SELECT max(id) AS id FROM orders").fetchone()["id"] or 0
     rows = db.execute(
-        "SELECT orders.id, orders.ref FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+        "SELECT orders.id, orders.ref, orders.quantity, json_extract(orders.request, '$.broker_order_id') AS target"
+        " FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
         f" WHERE {OPEN_ORDERS} AND {_SAME_SIDE}",
         _side_of(order, trading_mode),
     ).fetchall()
+    placed = [row for row in rows if row["target"] is None]
+    changed = [row for row in rows if row["target"] is not None]
     return Watermark(
-        last_order_id=last["id"] or 0,
-        open_ids=tuple(row["id"] for row in rows),
-        refs=frozenset(Ref(row["ref"]) for row in rows),
+        last_order_id=last,
+        open_ids=tuple(row["id"] for row in placed),
+        refs=frozenset(Ref(row["ref"]) for row in placed),
+        units=sum(row["quantity"] for row in placed),
+        changes=tuple(OpenChange(target=BrokerOrderId(row["target"]), quantity=row["quantity"]) for row in changed),
+        recent=() if sent_since is None else _recent(db, order, trading_mode, last, sent_since),
+    )
+
+
+def _recent(
+    db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, last_order_id: int, sent_since: datetime
+) -> tuple[BrokerOrder, ...]:
+    rows = db.execute(
+        "SELECT orders.* FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+        f" WHERE orders.id > ? AND orders.state = 'sent' AND orders.changed_at >= ? AND {_SAME_SIDE}"
+        " ORDER BY orders.id",
+        (last_order_id - _RECENT, to_ms(sent_since), *_side_of(order, trading_mode)),
+    )
+    return tuple(_as_sent(row) for row in rows)
+
+
+def _as_sent(row: sqlite3.Row) -> BrokerOrder:
+    sent = order_of(message_from_json(Operation(row["operation"]), row["request"]))
+    if sent is None:
+        raise RuntimeError(f"order {row['ref']} has no side")
+    return BrokerOrder(
+        id=BrokerOrderId(row["broker_order_id"] or ""),
+        tag=Ref(row["ref"]),
+        request=sent,
+        status=OrderStatus.OPEN,
+        filled_quantity=0,
+        average_price=Decimal(0),
+        placed_at=from_ms(row["created_at"]),
     )
 
 
@@ -175,8 +238,3 @@ def _is_closing_by_hand(ticket: TicketDraft | Ticket) -> bool:
 
 def _side_of(order: OrderRequest, trading_mode: TradingMode) -> tuple[str, ...]:
     return (order.symbol, order.exchange, order.product, order.action, trading_mode)
-
-
-def _preference(db: sqlite3.Connection, name: str) -> str:
-    row = db.execute("SELECT value FROM preference WHERE name = ?", (name,)).fetchone()
-    return "" if row is None else str(row["value"])

@@ -17,19 +17,27 @@ from openalgo_bridge.model.guards import GuardSettings, PositionKey
 from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref, TradingMode
 from openalgo_bridge.model.ticket import Ticket, TicketDraft
 from openalgo_bridge.store import audit
-from openalgo_bridge.store.claims import DOUBT_IN_SYMBOL, OPEN_ORDERS, Reservation, symbol_of
+from openalgo_bridge.store.claims import DOUBT_IN_SYMBOL, OPEN_ORDERS, Reservation, check_reservation, symbol_of
 from openalgo_bridge.store.database import Database, Parameters, Row
+from openalgo_bridge.store.standing import Standing
 
 _UNREADABLE, _DEFAULTS = "not readable", "as after a fresh start"
 
 # A ticket that was sent or may still be.
 _COUNTED = "operation = 'placeorder' AND trading_mode = :mode AND state IN ('held', 'approved', 'released')"
 
+# An order that we took back, in the same account: each numbers its own.
+_WITHDRAWN = (
+    "EXISTS (SELECT 1 FROM orders AS cancel JOIN ticket AS taken_back ON taken_back.id = cancel.ticket_id"
+    " WHERE cancel.broker_order_id = orders.broker_order_id AND cancel.id > orders.id"
+    " AND cancel.operation = 'cancelorder' AND cancel.state = 'sent' AND taken_back.trading_mode = :mode)"
+)
+
 # NOT INDEXED: by the index of states SQLite would first sort every ticket there ever was.
 _NEWEST_FIRST = (
     "SELECT id, created_at, state, source, strategy, signal FROM ticket NOT INDEXED"
     f" WHERE {_COUNTED} AND NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
-    " AND orders.state IN ('rejected', 'not_placed', 'dropped')) ORDER BY id DESC"
+    f" AND (orders.state IN ('rejected', 'not_placed', 'dropped') OR {_WITHDRAWN})) ORDER BY id DESC"
 )
 
 _PLACED = (
@@ -96,8 +104,8 @@ class Guards:
     def has_equal_signal(self, signal: Signal, window: timedelta) -> bool:
         """Whether the same source and strategy asked for the same within ``window``.
 
-        What was turned down, or provably never reached the broker, may be asked for again. Costs as much as there
-        are tickets since then.
+        What was turned down, provably never reached the broker, or was withdrawn there since, may be asked for again.
+        Costs as much as there are tickets since then.
         """
         return _has_equal_signal(self._db.stream(_NEWEST_FIRST, {"mode": signal.mode}), signal, window)
 
@@ -123,7 +131,7 @@ class Premises:
     been sent, and the trader may have set other limits.
 
     ``known`` positions were open or on their way when the newest order was ``last_order_id``; they are read where
-    there is a limit of them.
+    there is a limit of them. ``left`` is what an order that waited as an exit may close at most; it proves no exit.
 
     The loss of the day is not here: it is the broker's figure, and no order in flight has a loss yet. Of two orders
     that meet just above that limit both go.
@@ -133,10 +141,12 @@ class Premises:
     day_begin: datetime
     known: frozenset[PositionKey] = frozenset()
     last_order_id: int = 0
+    left: Reservation | None = None
 
 
 def check_premises(
     db: sqlite3.Connection,
+    standing: Standing,
     ticket: TicketDraft | Ticket,
     premises: Premises | None,
     reserve: Reservation | None,
@@ -145,9 +155,10 @@ def check_premises(
     """Inside the claiming transaction. Raises Conflict: it is then to be decided again. Exits use nothing up."""
     if premises is None:
         return
-    if _settings(db.execute("SELECT name, value FROM guard").fetchall()) != premises.limits:
+    if standing.limits != premises.limits:
         raise Conflict("The limits were changed meanwhile. Decide again.")
     check_signal(db, ticket, premises.limits, now)
+    check_reservation(db, ticket.order, ticket.trading_mode, premises.left)
     order, mode, limits = ticket.request, ticket.trading_mode, premises.limits
     if reserve is not None or not isinstance(order, OrderRequest):
         return
@@ -162,7 +173,7 @@ def check_signal(
     db: sqlite3.Connection, ticket: TicketDraft | Ticket, limits: GuardSettings | None, now: datetime
 ) -> None:
     """Inside the transaction that accepts or claims ``ticket``. Raises Conflict when its signal came a second time."""
-    window = None if limits is None else limits.duplicate_window
+    window = None if limits is None else limits.duplicate_window_of(ticket.origin.source)
     if window is None or ticket.origin.is_by_hand or not ticket.signal:
         return
     signal = Signal.of(ticket, now)

@@ -21,7 +21,7 @@ from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import BrokerRequest, CancelAllRequest, CloseRequest, Ref
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Ticket, TicketDraft, child_ref, operation_of, order_of
+from openalgo_bridge.model.ticket import Ticket, TicketDraft, operation_of, order_of
 from openalgo_bridge.store import carried_over, claims, guards
 from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.carried_over import Doubt
@@ -29,6 +29,8 @@ from openalgo_bridge.store.claims import Reservation
 from openalgo_bridge.store.guards import Premises
 from openalgo_bridge.store.journal_reads import REFUSED, REVISED, JournalOrder, JournalReads, order_by_id, ticket_of
 from openalgo_bridge.store.journal_rows import Settlement
+from openalgo_bridge.store.standing import Standing
+from openalgo_bridge.store.standing import read as read_standing
 
 __all__ = ["BROKER", "LOOK_UP", "RESTART", "Interrupted", "Journal", "Settlement"]
 
@@ -66,11 +68,12 @@ class Journal(JournalReads):
         """
         now, by = self._clock.now(), draft.origin.source
         with self._db.transaction() as db:
-            claims.check_kill_switch(db, draft.operation, reserve)
-            claims.check_modes(db, draft)
+            standing = read_standing(db)
+            claims.check_kill_switch(standing, draft.operation, reserve)
+            claims.check_modes(standing, draft)
             claims.check_doubts(db, draft, reserve, now)
             claims.check_reservation(db, draft.order, draft.trading_mode, reserve)
-            guards.check_premises(db, draft, premises, reserve, now)
+            guards.check_premises(db, standing, draft, premises, reserve, now)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
             permit = _send_whole(db, ticket_id, draft, now, by)
         return _fresh(ticket_id, draft, TicketState.RELEASED, now), permit
@@ -96,11 +99,15 @@ class Journal(JournalReads):
         return _fresh(ticket_id, draft, TicketState.DENIED, now, None, reason)
 
     def plan(self, draft: TicketDraft, legs: Sequence[BrokerRequest]) -> tuple[Ticket, list[JournalOrder]]:
-        """Accept a ticket of many orders, all planned; each goes by :meth:`claim`. Raises as :meth:`release`."""
+        """Accept a ticket of many orders, all planned; each goes by :meth:`claim`.
+
+        Raises as :meth:`release`, and Invalid where they are more than a ticket can name.
+        """
         now, by = self._clock.now(), draft.origin.source
         with self._db.transaction() as db:
-            claims.check_kill_switch(db, draft.operation, None)
-            claims.check_modes(db, draft)
+            standing = read_standing(db)
+            claims.check_kill_switch(standing, draft.operation, None)
+            claims.check_modes(standing, draft)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
             ids = _plan(db, ticket_id, draft.ref, legs, now, by)
             return _fresh(ticket_id, draft, TicketState.RELEASED, now), [order_by_id(db, each) for each in ids]
@@ -124,9 +131,10 @@ class Journal(JournalReads):
         """
         now = self._clock.now()
         with self._db.transaction() as db:
-            ticket = _approved(db, ticket_id, shown, reserve, now, by)
+            standing = read_standing(db)
+            ticket = _approved(db, standing, ticket_id, shown, reserve, now, by)
             claims.check_reservation(db, ticket.order, ticket.trading_mode, reserve)
-            guards.check_premises(db, ticket, premises, reserve, now)
+            guards.check_premises(db, standing, ticket, premises, reserve, now)
             return ticket, _send_whole(db, ticket_id, ticket, now, by.name)
 
     def approve_plan(
@@ -135,7 +143,7 @@ class Journal(JournalReads):
         """As :meth:`approve`, for a ticket of many orders: all planned; each goes by :meth:`claim`."""
         now = self._clock.now()
         with self._db.transaction() as db:
-            ticket = _approved(db, ticket_id, shown, None, now, by)
+            ticket = _approved(db, read_standing(db), ticket_id, shown, None, now, by)
             ids = _plan(db, ticket_id, ticket.ref, legs, now, by.name)
             return ticket, [order_by_id(db, each) for each in ids]
 
@@ -183,9 +191,12 @@ class Journal(JournalReads):
             reason = "Withdrawn by the program that sent it."
             rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.REJECTED, now, ticket.origin.source, reason)
 
-    def replace_parked(self, order_id: int, draft: TicketDraft, *, expires_at: datetime, by: Actor) -> Ticket:
+    def replace_parked(
+        self, order_id: int, draft: TicketDraft, *, expires_at: datetime, by: Actor, question: str = ""
+    ) -> Ticket:
         """The person says that a parked order is not at the broker and wants it sent again: a held ticket takes its
-        place, in one commit, so that two clicks make one. Raises Conflict when it is not parked any more.
+        place, in one commit, so that two clicks make one. ``question`` is what he must decide first. Raises Conflict
+        when it is not parked any more.
         """
         now = self._clock.now()
         gone = Settlement(
@@ -193,20 +204,26 @@ class Journal(JournalReads):
         )
         with self._db.transaction() as db:
             old = rows.move_order(db, order_id, OrderState.PARKED, gone, now, by.name)
-            reason = f"Sent again instead of order {old}, which is not at the broker."
+            reason = f"Sent again instead of order {old}, which is not at the broker. {question}".rstrip()
             ticket_id = rows.accept(db, draft, TicketState.HELD, now, by.name, reason, expires_at)
         return _fresh(ticket_id, draft, TicketState.HELD, now, expires_at, reason)
 
     # -- what time and the broker say ----------------------------------------------------------------
 
-    def claim(self, order_id: int, *, reserve: Reservation | None = None) -> SendPermit[BrokerRequest]:
-        """Make one planned order ``sending``. Raises as :meth:`release`; the order then is still planned."""
+    def claim(
+        self, order_id: int, *, reserve: Reservation | None = None, follows: Sequence[int] = ()
+    ) -> SendPermit[BrokerRequest]:
+        """Make one planned order ``sending``. Raises as :meth:`release`; the order then is still planned.
+
+        ``follows`` are the orders of the ticket which it must follow, whatever the order mode, if one of them went out.
+        """
         now = self._clock.now()
         with self._db.transaction() as db:
             order = order_by_id(db, order_id)
             ticket = ticket_of(_ticket_row(db, order.ticket_id))
-            claims.check_kill_switch(db, order.operation, reserve)
-            claims.check_still_auto(db, ticket, order.operation)
+            standing = read_standing(db)
+            claims.check_kill_switch(standing, order.operation, reserve)
+            claims.check_still_auto(db, standing, ticket, follows)
             claims.check_reservation(db, order_of(order.request), ticket.trading_mode, reserve)
             sending = Settlement(state=OrderState.SENDING)
             rows.move_order(db, order_id, OrderState.PLANNED, sending, now, ticket.origin.source)
@@ -314,8 +331,8 @@ def _plan(
     db: sqlite3.Connection, ticket_id: int, ref: Ref, legs: Sequence[BrokerRequest], now: datetime, by: str
 ) -> list[int]:
     ids = []
-    for sequence, leg in enumerate(legs):
-        ids.append(rows.insert_order(db, ticket_id, child_ref(ref, sequence), leg, OrderState.PLANNED, now))
+    for child, leg in zip(tickets.child_refs(ref, legs), legs, strict=True):
+        ids.append(rows.insert_order(db, ticket_id, child, leg, OrderState.PLANNED, now))
         rows.record(db, ticket_id, now, by, ("", OrderState.PLANNED, ""), order_id=ids[-1])
     return ids
 
@@ -344,10 +361,16 @@ def _as_shown(db: sqlite3.Connection, ticket_id: int, shown: str, now: datetime)
 
 
 def _approved(
-    db: sqlite3.Connection, ticket_id: int, shown: str, reserve: Reservation | None, now: datetime, by: Actor
+    db: sqlite3.Connection,
+    standing: Standing,
+    ticket_id: int,
+    shown: str,
+    reserve: Reservation | None,
+    now: datetime,
+    by: Actor,
 ) -> Ticket:
     ticket = _as_shown(db, ticket_id, shown, now)
-    claims.check_kill_switch(db, ticket.operation, reserve)
+    claims.check_kill_switch(standing, ticket.operation, reserve)
     claims.check_doubts(db, ticket, reserve, now)
     rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.APPROVED, now, by.name)
     rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)

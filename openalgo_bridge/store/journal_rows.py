@@ -63,7 +63,7 @@ def accept(
     )
     ticket_id = int(row.lastrowid or 0)
     accepted = TicketState.ACCEPTED
-    record(db, ticket_id, now, by, ("", accepted, ""), (accepted, state, reason))
+    record(db, ticket_id, now, by, ("", accepted, ""), (accepted, state, reason), last=0)
     return ticket_id
 
 
@@ -146,17 +146,20 @@ def record(
     by: str,
     *moves: tuple[str, str, str],
     order_id: int | None = None,
+    last: int | None = None,
 ) -> None:
-    """One event per move: from, to, why."""
-    last = db.execute("SELECT max(number) AS number FROM order_event WHERE ticket_id = ?", (ticket_id,)).fetchone()
-    number = last["number"] or 0
-    for was, becomes, reason in moves:
-        number += 1
-        db.execute(
-            "INSERT INTO order_event (ticket_id, number, order_id, was, state, reason, by_whom, at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (ticket_id, number, order_id, was, becomes, reason, by, to_ms(now)),
-        )
+    """One event per move: from, to, why. ``last`` is the number of the ticket's last event, read where it is None."""
+    if last is None:
+        row = db.execute("SELECT max(number) AS number FROM order_event WHERE ticket_id = ?", (ticket_id,)).fetchone()
+        last = row["number"] or 0
+    values: list[str | int | None] = []
+    for number, (was, becomes, reason) in enumerate(moves, last + 1):
+        values += (ticket_id, number, order_id, was, becomes, reason, by, to_ms(now))
+    db.execute(
+        "INSERT INTO order_event (ticket_id, number, order_id, was, state, reason, by_whom, at)"
+        f" VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?, ?)'] * len(moves))}",
+        values,
+    )
 
 
 def _searched(order: OrderRequest | None) -> tuple[str, str, str, str]:

@@ -28,7 +28,8 @@ class SwitchState:
         """The sentence a caller reads."""
         if self.since is None:
             return "The kill switch is off."
-        return f"The kill switch is on since {ist_text(self.since)} IST: {self.reason}"
+        why = f": {self.reason}" if self.reason else "."
+        return f"The kill switch is on since {ist_text(self.since)} IST{why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.store import integrity, schema
 from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
+from openalgo_bridge.store.breaks import Breaks
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.failed_logins import FailedLogins
 from openalgo_bridge.store.guards import Guards
@@ -27,6 +28,7 @@ from openalgo_bridge.store.outcomes import Outcomes
 from openalgo_bridge.store.paperbook import PaperBook
 from openalgo_bridge.store.preferences import Preferences
 from openalgo_bridge.store.sessions import Sessions
+from openalgo_bridge.store.standing import StandingReads
 from openalgo_bridge.store.ticket_lists import TicketLists
 from openalgo_bridge.store.traffic import TrafficLog
 from openalgo_bridge.store.two_factor import TwoFactors
@@ -63,7 +65,9 @@ class Store:
     preferences: Preferences
     guards: Guards
     kill_switch: KillSwitch
+    standing: StandingReads
     journal: Journal
+    breaks: Breaks
     ticket_lists: TicketLists
     outcomes: Outcomes
     idempotency: Idempotency
@@ -121,7 +125,9 @@ class Store:
             preferences=Preferences(account, clock),
             guards=Guards(account, clock),
             kill_switch=KillSwitch(account, clock),
+            standing=StandingReads(account),
             journal=Journal(account, clock),
+            breaks=Breaks(account, clock),
             ticket_lists=TicketLists(account, clock),
             outcomes=Outcomes(account, clock),
             idempotency=Idempotency(account, clock),

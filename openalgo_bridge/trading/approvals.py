@@ -25,7 +25,7 @@ from openalgo_bridge.model.redaction import noted
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading import closing, exits, guards, orders, validation
-from openalgo_bridge.trading.closing import Report
+from openalgo_bridge.trading.closing import PositionName, Report
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
 
 _DECIDED = {TicketState.APPROVED, TicketState.RELEASED, TicketState.REJECTED}
@@ -85,17 +85,22 @@ def as_shown(desk: Desk, ticket_id: int, shown: str) -> Ticket:
     return found
 
 
-def approve(desk: Desk, ticket_id: int, shown: str, *, by: Actor) -> Approved:
+def approve(
+    desk: Desk, ticket_id: int, shown: str, *, by: Actor, seen: Mapping[PositionName, int] | None = None
+) -> Approved:
     """The person lets a held ticket go, once, in the modes it was accepted under, whatever it asks for.
 
-    ``shown`` is the ticket's fingerprint from the page. Raises NotFound, Conflict, Denied by a guard or the kill
-    switch, Invalid, Busy, StorageError, or a provable refusal of the broker. Up to the claim nothing has changed;
+    ``shown`` is the ticket's fingerprint from the page, and ``seen``, of a closing, the signed positions that the page
+    named: its ticket names none, so without them it is a Conflict. Raises NotFound, Conflict, Denied by a guard or the
+    kill switch, Invalid, Busy, StorageError, or a provable refusal of the broker. Up to the claim nothing has changed;
     after it nothing can send it again.
     """
     held = ticket(desk, ticket_id)
     match held.request:
         case CloseRequest():
-            return closing.approve(desk, held, shown, by=by)
+            if seen is None:
+                raise Conflict(f"Ticket {ticket_id} closes positions. It is approved on its page, which names them.")
+            return closing.approve(desk, held, shown, seen, by=by)
         case CancelAllRequest():
             raise Invalid(f"Ticket {ticket_id} withdraws orders: it is never held, so there is nothing to approve.")
         case request:
@@ -157,8 +162,6 @@ def _went_well(desk: Desk, verdict: Verdict) -> bool:
     match verdict.result:
         case Sent() as sent:
             return _is_taken(desk, sent)
-        case Report() as report:
-            return report.is_done
         case InDoubt():
             return False
     return isinstance(verdict.refusal, Conflict) and _was_decided(desk, verdict.ticket_id)

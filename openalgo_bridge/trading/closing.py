@@ -3,94 +3,60 @@
 One ticket, and one order of it for each message. All are planned in one commit and then claimed one by one, so that a
 crash in between leaves a ticket that says what was not sent. A cancel asks nobody. A closing order is claimed as an
 exit, proven from a fresh reading: whatever fills meanwhile, it never takes a position past flat.
+
+What works on the closing side of a position is withdrawn first, and only where nothing else is known to stand in the
+way of its closing.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Invalid
-from openalgo_bridge.model import exits
+from openalgo_bridge.errors import Conflict, Invalid
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder, Position
+from openalgo_bridge.model.exits import closing_action, is_on_same_side
 from openalgo_bridge.model.order import (
     BrokerOrderId,
     BrokerRequest,
     CancelAllRequest,
     CancelRequest,
     CloseRequest,
-    Exchange,
     OrderMode,
     OrderRequest,
+    TicketRequest,
     TradingMode,
 )
 from openalgo_bridge.model.session import session_end
-from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft
-from openalgo_bridge.store.claims import Reservation
-from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import routing
-from openalgo_bridge.trading.exits import prove
+from openalgo_bridge.trading.exits import is_provable
+from openalgo_bridge.trading.legs import Leg, PositionName, Report, attempt
 from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, draft_of
 from openalgo_bridge.trading.routing import Route
-from openalgo_bridge.trading.sending import InDoubt, Sent, by_itself, carry_out, clearance
+from openalgo_bridge.trading.unwinding import Unwinding, WayOut, messages_of
 
-_NO_EXIT = "Not sent: other orders already close this position, or it changed meanwhile. Look at it again."
+__all__ = [
+    "NOT_WITHDRAWN",
+    "Leg",
+    "PositionName",
+    "Report",
+    "approve",
+    "cancel_all",
+    "close",
+    "exit_of",
+    "messages",
+    "name_of",
+    "unseen",
+    "unseen_legs",
+]
+
 NOT_WITHDRAWN = "Not withdrawn: nobody knows yet whether it is there."
-_CLOSING = Actor(name="closing")
-_log = logging.getLogger(__name__)
-
-PositionName = tuple[str, str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leg:
-    """What became of one message: ``result``, or the ``refusal`` for which nothing is at the broker."""
-
-    request: BrokerRequest
-    result: Sent | InDoubt | None = None
-    refusal: str = ""
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the broker took it. What is in doubt is not done."""
-        return isinstance(self.result, Sent)
-
-    @property
-    def why_not(self) -> str:
-        """The sentence to show where it is not done."""
-        return self.result.message if isinstance(self.result, InDoubt) else self.refusal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What became of each message of a ticket, in the order in which they were tried."""
-
-    ticket: Ticket
-    legs: tuple[Leg, ...]
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all of it was; true also when there was nothing to do."""
-        return all(leg.is_done for leg in self.legs)
-
-    def cancels(self) -> list[tuple[CancelRequest, Leg]]:
-        """The withdrawals."""
-        return [(leg.request, leg) for leg in self.legs if isinstance(leg.request, CancelRequest)]
-
-    def closures(self) -> dict[PositionName, list[Leg]]:
-        """The closing orders of each position, by exchange, symbol and product. A large one takes several."""
-        found: dict[PositionName, list[Leg]] = {}
-        for leg in self.legs:
-            if isinstance(leg.request, OrderRequest):
-                name = (leg.request.exchange, leg.request.symbol, leg.request.product)
-                found.setdefault(name, []).append(leg)
-        return found
+_MAY_OPEN = "Order {} may still open a position: nobody knows yet whether it is there."
 
 
 def cancel_all(desk: Desk, wanted: CancelAllRequest, origin: Origin, mode: TradingMode | None = None) -> Report:
@@ -109,33 +75,46 @@ def cancel_all(desk: Desk, wanted: CancelAllRequest, origin: Origin, mode: Tradi
         on_their_way = desk.store.journal.doubts()
         book = broker.order_book()
         working = [each for each in book if each.status.is_working and _is_meant(wanted, each.request)]
-        ticket, planned = desk.store.journal.plan(draft, [_withdrawal(each) for each in reversed(working)])
-        report = _carried_out(desk, broker, ticket, planned)
-    shown = {each.tag for each in book}
-    missing = [each for each in _unseen(on_their_way, ticket) if each.ref not in shown]
-    return replace(report, legs=(*report.legs, *map(_not_withdrawn, missing)))
+        ticket, planned = desk.store.journal.plan(
+            draft, [CancelRequest(broker_order_id=each.id) for each in reversed(working)]
+        )
+        legs = [attempt(desk, broker, ticket, order) for order in planned]
+    missing = _missing(on_their_way, book, wanted, mode)
+    return Report(ticket=ticket, legs=(*legs, *(_unseen_leg(wanted, each) for each in missing)))
 
 
 def unseen(desk: Desk, ticket: Ticket) -> list[JournalOrder]:
-    """What a ticket that cancels everything could not withdraw and may still come to be there. Raises StorageError."""
-    return _unseen(desk.store.journal.doubts(), ticket)
+    """What was sent before a ticket that cancels or closes many, is meant by it, and may still come to be there.
 
-
-def not_withdrawn(desk: Desk, ticket: Ticket) -> tuple[Leg, ...]:
-    """What :func:`unseen` finds, as a report tells it. Raises StorageError."""
-    return tuple(map(_not_withdrawn, unseen(desk, ticket)))
-
-
-def _unseen(doubts: Iterable[JournalOrder], ticket: Ticket) -> list[JournalOrder]:
+    Raises StorageError.
+    """
     wanted = ticket.request
-    if not isinstance(wanted, CancelAllRequest):
+    if not isinstance(wanted, CancelAllRequest | CloseRequest):
         return []
-    earlier = [each for each in doubts if each.trading_mode is ticket.trading_mode and each.ticket_id < ticket.id]
-    return [each for each in earlier if isinstance(each.request, OrderRequest) and _is_meant(wanted, each.request)]
+    doubts = _missing(desk.store.journal.doubts(), (), wanted, ticket.trading_mode)
+    return [each for each in doubts if each.ticket_id < ticket.id]
 
 
-def _not_withdrawn(order: JournalOrder) -> Leg:
-    return Leg(request=CancelRequest(broker_order_id=BrokerOrderId(order.ref)), refusal=NOT_WITHDRAWN)
+def unseen_legs(desk: Desk, ticket: Ticket) -> list[Leg]:
+    """What :func:`unseen` finds, as a report tells it. Raises StorageError."""
+    return [_unseen_leg(ticket.request, each) for each in unseen(desk, ticket)]
+
+
+def _missing(
+    doubts: Iterable[JournalOrder],
+    book: Iterable[BrokerOrder],
+    wanted: CancelAllRequest | CloseRequest,
+    mode: TradingMode,
+) -> list[JournalOrder]:
+    shown = {each.tag for each in book}
+    there = [each for each in doubts if each.trading_mode is mode and each.ref not in shown]
+    return [each for each in there if isinstance(each.request, OrderRequest) and _is_meant(wanted, each.request)]
+
+
+def _unseen_leg(wanted: TicketRequest, order: JournalOrder) -> Leg:
+    if isinstance(wanted, CancelAllRequest):
+        return Leg(request=CancelRequest(broker_order_id=BrokerOrderId(order.ref)), refusal=NOT_WITHDRAWN)
+    return Leg(request=order.request, refusal=_MAY_OPEN.format(order.ref))
 
 
 def close(
@@ -165,96 +144,83 @@ def close(
             break
         draft = draft_of(desk, wanted, origin, mode, decision.order_mode)
         with desk.budget.slot(is_exit=True):
-            messages = _closing_messages(desk, broker, wanted, seen)
+            plan = _plan(desk, broker, wanted, mode, seen)
             try:
-                ticket, planned = desk.store.journal.plan(draft, messages)
+                ticket, planned = desk.store.journal.plan(draft, messages_of(plan.ways))
             except Conflict as refusal:
                 reason = refusal.message
                 continue
-            return _carried_out(desk, broker, ticket, planned)
+            unwinding = Unwinding(desk, broker, ticket, plan.ways, planned)
+            unwinding.begin()
+        return Report(ticket=ticket, legs=(*unwinding.finish(), *plan.in_doubt))
     return _hold(desk, draft_of(desk, wanted, origin, mode, OrderMode.SEMI_AUTO), wanted, reason)
 
 
 def messages(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> list[BrokerRequest]:
     """What a closing would send now, in its order, for a person who decides about it. Sends and writes nothing.
 
-    Raises Busy, and a BrokerError when the broker cannot be read.
+    Raises StorageError, and a BrokerError when the broker cannot be read.
     """
-    broker = desk.broker(mode)
-    with desk.budget.slot(is_exit=True):
-        return _closing_messages(desk, broker, wanted)
+    return messages_of(_plan(desk, desk.broker(mode), wanted, mode).ways)
 
 
-def approve(desk: Desk, ticket: Ticket, shown: str, *, by: Actor) -> Report:
-    """The trader lets a held closing go: it closes what is open now. Raises as :func:`close`, NotFound and Conflict."""
+def approve(desk: Desk, ticket: Ticket, shown: str, seen: Mapping[PositionName, int], *, by: Actor) -> Report:
+    """The trader lets a held closing go, for the positions that its page named. Raises as :func:`close`, NotFound and
+    Conflict.
+    """
     if not isinstance(ticket.request, CloseRequest):
         raise Invalid(f"Ticket {ticket.id} is no closing of positions.")
     desk.doors.admit(Operation.CLOSE)
     broker = desk.broker(ticket.trading_mode)
     with desk.budget.slot(is_exit=True):
-        messages = _closing_messages(desk, broker, ticket.request)
-        approved, planned = desk.store.journal.approve_plan(ticket.id, shown, messages, by=by)
-        return _carried_out(desk, broker, approved, planned)
+        plan = _plan(desk, broker, ticket.request, ticket.trading_mode, seen)
+        approved, planned = desk.store.journal.approve_plan(ticket.id, shown, messages_of(plan.ways), by=by)
+        unwinding = Unwinding(desk, broker, approved, plan.ways, planned)
+        unwinding.begin()
+    return Report(ticket=approved, legs=(*unwinding.finish(), *plan.in_doubt))
 
 
 def _hold(desk: Desk, draft: TicketDraft, wanted: CloseRequest, reason: str) -> Held:
     held_for = desk.store.guards.held_for(draft.origin.source)
-    expires_at = session_end(wanted.exchange or Exchange.NSE, desk.clock.now(), held_for)
+    expires_at = session_end(wanted.exchange, desk.clock.now(), held_for)
     draft = replace(draft, is_exit=True)
     return Held(ticket=desk.store.journal.hold(draft, expires_at=expires_at, reason=reason), reason=reason)
 
 
-def _carried_out(desk: Desk, broker: Broker, ticket: Ticket, planned: Sequence[JournalOrder]) -> Report:
-    return Report(ticket=ticket, legs=tuple(_attempt(desk, broker, ticket, order) for order in planned))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """How each position that is meant is closed, and what is in doubt and may open one after that."""
+
+    ways: tuple[WayOut, ...]
+    in_doubt: tuple[Leg, ...]
 
 
-def _attempt(desk: Desk, broker: Broker, ticket: Ticket, order: JournalOrder) -> Leg:
-    """Claim one planned order and carry it out. Whatever comes of it, the others still have their turn."""
-    try:
-        with clearance(desk, broker, order.operation, is_exit=by_itself):
-            permit = desk.store.journal.claim(order.id, reserve=_proof(desk, broker, ticket, order))
-            return Leg(request=order.request, result=carry_out(desk, broker, ticket, permit))
-    except BridgeError as refusal:
-        _drop(desk, order, refusal.message)
-        return Leg(request=order.request, refusal=refusal.message)
+def _plan(
+    desk: Desk,
+    broker: Broker,
+    wanted: CloseRequest,
+    mode: TradingMode,
+    seen: Mapping[PositionName, int] | None = None,
+) -> _Plan:
+    """Short positions first: they are the larger risk, and buying back needs no margin."""
+    # The journal first: what arrives between the readings shows in the later one.
+    doubts = desk.store.journal.doubts()
+    book, positions = broker.order_book(), broker.positions()
+    meant = _as_seen([each for each in positions if each.quantity and _is_meant(wanted, each)], seen)
+    ways = []
+    for order in map(exit_of, sorted(meant, key=lambda each: each.quantity > 0)):
+        beside = _working_beside(order, book)
+        if beside and not is_provable(desk, broker, order, mode, book=book, positions=positions, without=beside):
+            beside = []  # Nobody's stop is taken away for a closing that something else keeps from being sent.
+        withdrawals = tuple(CancelRequest(broker_order_id=each) for each in beside)
+        ways.append(WayOut(withdrawals=withdrawals, orders=tuple(_slices(desk, order))))
+    in_doubt = tuple(_unseen_leg(wanted, each) for each in _missing(doubts, book, wanted, mode))
+    return _Plan(ways=tuple(ways), in_doubt=in_doubt)
 
 
-def _proof(desk: Desk, broker: Broker, ticket: Ticket, order: JournalOrder) -> Reservation | None:
-    """A closing order goes as an exit or not at all. Raises Conflict, or a BridgeError when nobody can tell."""
-    if not isinstance(order.request, OrderRequest):
-        return None
-    reserve = prove(desk, broker, order.request, ticket.trading_mode)
-    if reserve is None:
-        raise Conflict(_NO_EXIT)
-    return reserve
-
-
-def _drop(desk: Desk, order: JournalOrder, reason: str) -> None:
-    """What was never claimed must not wait for the next start to be given up."""
-    dropped = Settlement(state=OrderState.DROPPED, message=reason)
-    try:
-        desk.store.journal.settle(order.id, dropped, was=OrderState.PLANNED, by=_CLOSING)
-    except Conflict:
-        return  # It was claimed, and the broker refused it: that stands in the journal already.
-    except BridgeError:
-        _log.exception("order %s: that it was not sent could not be written down", order.ref)
-
-
-def _closing_messages(
-    desk: Desk, broker: Broker, wanted: CloseRequest, seen: Mapping[PositionName, int] | None = None
-) -> list[BrokerRequest]:
-    """First all withdrawals, then the closing orders, those of short positions first: they are the larger risk, and
-    buying back needs no margin.
-    """
-    working = [each for each in broker.order_book() if each.status.is_working]
-    meant = _as_seen([each for each in broker.positions() if each.quantity and _is_meant(wanted, each)], seen)
-    exits_wanted = [exit_of(each) for each in sorted(meant, key=lambda each: each.quantity > 0)]
-    withdrawals = [
-        _withdrawal(each)
-        for each in reversed(working)
-        if any(exits.is_on_same_side(each.request, wanted_exit) for wanted_exit in exits_wanted)
-    ]
-    return [*withdrawals, *(slice_ for order in exits_wanted for slice_ in _slices(desk, order))]
+def _working_beside(order: OrderRequest, book: Sequence[BrokerOrder]) -> list[BrokerOrderId]:
+    """What works on the side of a closing order, oldest first."""
+    return [each.id for each in reversed(book) if each.status.is_working and is_on_same_side(each.request, order)]
 
 
 def _as_seen(positions: Sequence[Position], seen: Mapping[PositionName, int] | None) -> Sequence[Position]:
@@ -279,7 +245,7 @@ def exit_of(position: Position) -> OrderRequest:
     return OrderRequest(
         symbol=position.symbol,
         exchange=position.exchange,
-        action=exits.closing_action(position.quantity),
+        action=closing_action(position.quantity),
         quantity=abs(position.quantity),
         product=position.product,
     )
@@ -294,10 +260,6 @@ def _slices(desk: Desk, order: OrderRequest) -> Iterator[OrderRequest]:
         quantity = min(left, freeze or left)
         yield replace(order, quantity=quantity)
         left -= quantity
-
-
-def _withdrawal(order: BrokerOrder) -> CancelRequest:
-    return CancelRequest(broker_order_id=order.id)
 
 
 def _is_meant(wanted: CancelAllRequest | CloseRequest, other: OrderRequest | Position) -> bool:

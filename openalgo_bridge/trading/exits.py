@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
-from openalgo_bridge.brokers.base import Broker
+from openalgo_bridge.brokers.base import Broker, Capabilities
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model import exits
-from openalgo_bridge.model.books import BrokerOrder
+from openalgo_bridge.model.books import BrokerOrder, Position
+from openalgo_bridge.model.exits import Effect
 from openalgo_bridge.model.order import (
     BrokerOrderId,
     BrokerRequest,
     CancelRequest,
     ModifyRequest,
     OrderRequest,
+    PriceType,
     TradingMode,
 )
-from openalgo_bridge.store.claims import Reservation
+from openalgo_bridge.store.claims import OpenChange, Reservation, Watermark
+
+_LATE_S = 60.0
+"""How late the order book of a broker that cannot prove an order absent is taken to be, at most."""
 
 
 def prove(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode: TradingMode) -> Reservation | None:
     """The room in which ``request`` may be claimed as an exit, or None when it is none. Raises as :func:`measure`."""
-    order = request.order if isinstance(request, ModifyRequest) else request
     reserve = measure(desk, broker, request, mode)
-    return reserve if order.quantity <= reserve.room else None
+    return reserve if _order(request).quantity <= reserve.room else None
 
 
 def measure(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode: TradingMode) -> Reservation:
@@ -38,18 +44,143 @@ def measure(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, m
     What remains: the fill of an order that needed no proof, in a position of which there was none lately, and books
     that disagree for longer than the broker's :attr:`~openalgo_bridge.brokers.base.Capabilities.positions_lag`.
     """
-    order = request.order if isinstance(request, ModifyRequest) else request
-    since = desk.store.journal.watermark(order, mode)
-    book, positions = broker.order_book(), broker.positions()
-    room = exits.room(
+    order = _order(request)
+    seen = _read(desk, broker, order, mode)
+    room = partial(
+        exits.room,
         order,
-        working=book,
-        positions=positions,
-        counted=since.refs,
+        working=seen.working,
+        positions=seen.positions,
+        counted=seen.since.refs,
         replaces=_replaced(request),
     )
-    room -= _not_shown(desk, broker, order, mode, book, exits.net(positions, order))
-    return Reservation(room=room, since=since)
+    units = room()
+    if order.quantity > units - seen.hidden and _still_rests(desk, broker, request, seen.working):
+        units = room(still_rests=True)
+    return Reservation(room=max(0, units - seen.hidden), since=seen.since)
+
+
+def left(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode: TradingMode) -> Reservation:
+    """How much what waited as an exit may still close, whatever rests beside it. Raises as :func:`measure`.
+
+    A target beside a stop may go, if the trader says so; that proves no exit, and lets nothing past what stops entries.
+    What is about to fill is taken off.
+    """
+    order, replaced = _order(request), _replaced(request)
+    seen = _read(desk, broker, order, mode)
+    about_to_fill = [
+        each for each in seen.working if each.request.price_type is PriceType.MARKET or each.id == replaced
+    ]
+    units = exits.room(
+        order, working=about_to_fill, positions=seen.positions, counted=seen.since.refs, replaces=replaced
+    )
+    return Reservation(room=max(0, units - seen.hidden), since=seen.since)
+
+
+def is_provable(
+    desk: Desk,
+    broker: Broker,
+    order: OrderRequest,
+    mode: TradingMode,
+    *,
+    book: Sequence[BrokerOrder],
+    positions: Sequence[Position],
+    without: Collection[BrokerOrderId],
+) -> bool:
+    """Whether ``order`` would be an exit once the orders ``without`` work no more, as far as two books that were just
+    read can tell: asked before these are withdrawn. False where nobody can tell.
+    """
+    try:
+        since = desk.store.journal.watermark(order, mode, late_s=_late_s(broker.capabilities))
+        working = [each for each in _as_sent(book, since.recent) if each.id not in without]
+        growth = _growth(broker, [each for each in since.changes if each.target not in without], working)
+    except BridgeError:
+        return False
+    room = exits.room(order, working=working, positions=positions, counted=since.refs)
+    room -= growth + _not_shown(desk, broker, order, mode, book, exits.net(positions, order))
+    return order.quantity + since.units <= room
+
+
+def effect(broker: Broker, request: OrderRequest | ModifyRequest) -> Effect:
+    """What ``request`` does to its position alone: it marks what waits, and lets nothing go.
+
+    Raises a BridgeError where the position cannot be read.
+    """
+    replaced = _replaced(request)
+    there = None if replaced is None else broker.order(replaced)
+    return exits.effect(_order(request), broker.positions(), 0 if there is None else there.filled_quantity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What the three readings of a proof said.
+
+    ``hidden`` is in units: fills that the positions do not show yet, and what open changes may add to what works.
+    """
+
+    since: Watermark
+    working: Sequence[BrokerOrder]
+    positions: Sequence[Position]
+    hidden: int
+
+
+def _read(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) -> _Seen:
+    since = desk.store.journal.watermark(order, mode, late_s=_late_s(broker.capabilities))
+    book = broker.order_book()
+    working = _as_sent(book, since.recent)
+    growth = _growth(broker, since.changes, working)
+    positions = broker.positions()
+    hidden = growth + _not_shown(desk, broker, order, mode, book, exits.net(positions, order))
+    return _Seen(since=since, working=working, positions=positions, hidden=hidden)
+
+
+def _growth(broker: Broker, changes: Iterable[OpenChange], book: Iterable[BrokerOrder]) -> int:
+    """How many units more than ``book`` says may be worked for if the broker makes every open change.
+
+    None by a change of what works no more: the broker has refused it, or will.
+    """
+    shown = {each.id: each for each in book}
+    return sum(_added(change, shown.get(change.target), broker) for change in changes)
+
+
+def _added(change: OpenChange, shown: BrokerOrder | None, broker: Broker) -> int:
+    there = shown or broker.order(change.target)
+    if there is None or not there.status.is_working:
+        return 0
+    counted = there.filled_quantity if shown is None else there.request.quantity
+    return max(change.quantity, there.request.quantity) - counted
+
+
+def _late_s(capabilities: Capabilities) -> float:
+    return _LATE_S if capabilities.reread_after is None else capabilities.reread_after
+
+
+def _as_sent(book: Sequence[BrokerOrder], recent: Sequence[BrokerOrder]) -> list[BrokerOrder]:
+    """The book, with what the broker took so short a time ago that it may not show there yet."""
+    newest = {each.id: each for each in recent}
+    shown = {each.id for each in book}
+    unseen = [each for each in newest.values() if each.id not in shown]
+    return [_at_most(each, newest.get(each.id)) for each in book] + unseen
+
+
+def _at_most(there: BrokerOrder, sent: BrokerOrder | None) -> BrokerOrder:
+    """An order in the form it was sent in last. Of two quantities the larger counts: the book may show either form."""
+    if sent is None:
+        return there
+    quantity = max(there.request.quantity, sent.request.quantity)
+    return replace(there, request=replace(sent.request, quantity=quantity))
+
+
+def _still_rests(
+    desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, working: Sequence[BrokerOrder]
+) -> bool:
+    """Whether a change leaves an order waiting for its price as before, of which only the broker's quote can tell."""
+    order = _order(request)
+    was = next((each.request for each in working if each.id == _replaced(request)), None)
+    if was is None or was.price_type is not order.price_type or order.price_type is PriceType.MARKET:
+        return False
+    instrument = desk.store.instruments.find(order.exchange, order.symbol)
+    return instrument is not None and exits.rests(order, broker.quote(instrument).ltp)
 
 
 def _not_shown(
@@ -67,10 +198,9 @@ def is_proven(desk: Desk, broker: Broker, request: BrokerRequest, mode: TradingM
     """
     if isinstance(request, CancelRequest):
         return False
-    order = request.order if isinstance(request, ModifyRequest) else request
     try:
         # A crowd of entries must not read the books for each of them.
-        if not desk.store.journal.has_other_side(order, mode):
+        if not desk.store.journal.has_other_side(_order(request), mode):
             return False
         # The reads may take the place that is kept back for what they may prove.
         with desk.budget.slot(is_exit=True):
@@ -79,15 +209,8 @@ def is_proven(desk: Desk, broker: Broker, request: BrokerRequest, mode: TradingM
         return False
 
 
-def reduces(broker: Broker, request: OrderRequest | ModifyRequest) -> bool:
-    """Whether ``request`` looks like an exit beside what works at the broker: it marks what waits, and lets nothing go.
-
-    A target beside a working stop is none (design 4). Raises a BridgeError where the books cannot be read.
-    """
-    order = request.order if isinstance(request, ModifyRequest) else request
-    working = broker.order_book()
-    room = exits.room(order, working=working, positions=broker.positions(), counted=(), replaces=_replaced(request))
-    return order.quantity <= room
+def _order(request: OrderRequest | ModifyRequest) -> OrderRequest:
+    return request.order if isinstance(request, ModifyRequest) else request
 
 
 def _replaced(request: OrderRequest | ModifyRequest) -> BrokerOrderId | None:

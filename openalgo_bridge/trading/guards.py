@@ -15,7 +15,7 @@ from itertools import chain
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.clock import IST, day_in_india, midnight
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, StorageError
 from openalgo_bridge.model import guards
 from openalgo_bridge.model.books import Position
 from openalgo_bridge.model.guards import Asked, Facts, Guard, GuardSettings, PositionKey, Refusal
@@ -24,6 +24,7 @@ from openalgo_bridge.model.order import Action, ModifyRequest, OrderRequest, Tra
 from openalgo_bridge.model.ticket import Origin, Ticket, signal_of
 from openalgo_bridge.store.claims import Reservation
 from openalgo_bridge.store.guards import Premises, Signal
+from openalgo_bridge.store.kill_switch import SwitchState
 from openalgo_bridge.trading import exits
 
 
@@ -48,7 +49,7 @@ class Passage:
     premises: Premises | None = None
 
 
-_ALARM = "Whether this is an exit cannot be told, because the position cannot be read: {}. Look at it now."
+_ALARM = "Whether this is an exit cannot be told, because the position or the price cannot be read: {}. Look at it now."
 
 
 @dataclass(kw_only=True)
@@ -77,6 +78,7 @@ class Case:
         return Asked(
             order=self.order,
             instrument=self.instrument,
+            source=self.origin.source,
             now=now,
             time_of_day=now.astimezone(IST).time(),
             arrived_at=None if self.ticket is None else self.ticket.created_at,
@@ -175,10 +177,13 @@ def case_of(
     )
 
 
-def obstacles(case: Case, settings: GuardSettings) -> Iterator[Obstacle]:
-    """What stands in the way, each looked for only when it is asked for. Raises StorageError."""
+def obstacles(case: Case, settings: GuardSettings, switch: SwitchState | None) -> Iterator[Obstacle]:
+    """What stands in the way, each looked for only when it is asked for. Raises StorageError, also where the kill
+    ``switch`` is None, because it cannot be read.
+    """
     yield from _judged(guards.refusal_of_exit, case, settings, exits_pass=False)
-    switch = case.desk.store.kill_switch.state()
+    if switch is None:
+        raise StorageError("The kill switch cannot be read, so nothing is sent.")
     if switch.is_on:
         yield Obstacle(reason=str(switch), guard=Guard.KILL_SWITCH)
     yield from _judged(guards.refusal_of_entry, case, settings, exits_pass=True)
@@ -217,19 +222,24 @@ def check_approval(desk: Desk, broker: Broker, ticket: Ticket) -> Passage:
     if not isinstance(request, OrderRequest | ModifyRequest):
         return Passage()
     case = replace(case_of(desk, broker, request, ticket.origin, ticket.trading_mode), ticket=ticket)
-    settings = desk.store.guards.load()
-    in_the_way = chain(obstacles(case, settings), _drift(case, ticket.price_then, settings))
+    standing = desk.store.standing.read()
+    settings = standing.limits
+    if settings is None:
+        raise StorageError("The guards cannot be read, so nothing is sent.")
+    in_the_way = chain(obstacles(case, settings, standing.kill_switch), _drift(case, ticket.price_then, settings))
     judged = passage(case, settings, in_the_way)
     if judged.stopped_by is not None:
         raise _refused(judged.stopped_by)
     if ticket.is_exit and judged.reserve is None:
-        return replace(judged, reserve=_still_exit(case))
+        return replace(judged, premises=replace(case.premises(settings), left=_left(case)))
     return judged
 
 
-def _still_exit(case: Case) -> Reservation:
-    """What came as an exit goes as one, although nothing else stands in its way: others may have closed since."""
-    reserve = exits.measure(case.desk, case.broker, case.request, case.mode)
+def _left(case: Case) -> Reservation:
+    """What came as an exit closes no more than there is, although nothing stands in its way: others may have closed
+    since.
+    """
+    reserve = exits.left(case.desk, case.broker, case.request, case.mode)
     wanted, left = case.order.quantity, reserve.room
     if wanted <= left:
         return reserve

@@ -9,7 +9,7 @@ from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAsked, NotFound
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAsked, NotFound, StorageError
 from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import (
@@ -25,7 +25,7 @@ from openalgo_bridge.model.session import session_end
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, new_ref, operation_of
 from openalgo_bridge.trading import exits, guards, routing, targets, validation
 from openalgo_bridge.trading.guards import Case
-from openalgo_bridge.trading.routing import Decision, Route
+from openalgo_bridge.trading.routing import Decision, Route, Rules
 from openalgo_bridge.trading.sending import InDoubt, Sent, by_itself, carry_out, clearance
 from openalgo_bridge.trading.targets import Target
 
@@ -57,14 +57,17 @@ def place(desk: Desk, order: OrderRequest, origin: Origin) -> Submitted:
     Raises Invalid, NotAllowed where the sender may not trade live, Denied by a guard, a provable refusal of the
     broker, or StorageError when it could not be written down. In all of these nothing is at the broker.
     """
-    return _submit(desk, order, origin, desk.store.preferences.trading_mode())
+    standing = desk.store.standing.read()
+    if standing.trading_mode is None:
+        raise StorageError("The trading mode cannot be read, so nothing is sent.")
+    return _submit(desk, order, origin, standing.trading_mode, routing.rules_of(standing))
 
 
 def modify(desk: Desk, wanted: str, order: OrderRequest, origin: Origin) -> Submitted:
     """Change one order so that it becomes ``order``. Raises as :func:`place`, NotFound and Conflict."""
     target = targets.find(desk, wanted)
     request = ModifyRequest(broker_order_id=target.broker_order_id, order=order)
-    return _submit(desk, request, origin, target.trading_mode)
+    return _submit(desk, request, origin, target.trading_mode, routing.rules(desk))
 
 
 def cancel(desk: Desk, wanted: str, origin: Origin) -> Submitted | Withdrawn:
@@ -93,10 +96,13 @@ def check_grant(trading_mode: TradingMode, origin: Origin) -> None:
         raise refusal(Permission.LIVE_TRADING)
 
 
-def _submit(desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, trading_mode: TradingMode) -> Submitted:
+def _submit(
+    desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, trading_mode: TradingMode, rules: Rules
+) -> Submitted:
     """Check, decide, write down, and carry out, hold or refuse.
 
-    What the decision was based on may change before the claim, which then refuses; so it is decided again.
+    What the decision was based on may change before the claim, which then refuses; so it is decided again, by the
+    ``rules`` of that moment.
     """
     check_grant(trading_mode, origin)
     desk.doors.admit(operation_of(request))
@@ -107,9 +113,11 @@ def _submit(desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, t
         with desk.budget.slot(is_exit=True):
             check_target(broker, request)
     changed = ""
-    for _ in range(DECISIONS):
+    for attempt in range(DECISIONS):
+        if attempt:
+            rules = routing.rules(desk)
         case = guards.case_of(desk, broker, request, origin, trading_mode)
-        decision = routing.decide(desk, case)
+        decision = routing.decide(case, rules)
         draft = draft_of(desk, request, origin, trading_mode, decision.order_mode)
         if decision.route is not Route.SEND:
             try:
@@ -119,9 +127,10 @@ def _submit(desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, t
                 continue
         looks_like_exit = partial(exits.is_proven, desk, broker, request, trading_mode)
         is_exit = looks_like_exit if decision.reserve is None else by_itself
-        # What went as an exit goes as one or not at all when the person sends it again.
-        draft = replace(draft, is_exit=decision.reserve is not None)
-        with clearance(desk, broker, draft.operation, is_exit=is_exit):
+        if decision.reserve is not None:
+            # What went as an exit goes as one or not at all when the person sends it again.
+            draft = replace(draft, is_exit=True)
+        with clearance(desk, broker, draft.operation, is_exit=is_exit, limits=rules.limits):
             try:
                 ticket, permit = desk.store.journal.release(draft, reserve=decision.reserve, premises=decision.premises)
             except Denied as refusal:
@@ -179,7 +188,7 @@ def _hold(desk: Desk, case: Case, draft: TicketDraft, reason: str, limits: Guard
 
 def _is_exit(case: Case) -> bool:
     try:
-        return exits.reduces(case.broker, case.request)
+        return exits.effect(case.broker, case.request).is_exit
     except BridgeError:
         return False
 

@@ -12,13 +12,13 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Invalid, NotSent
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder
-from openalgo_bridge.model.exits import is_on_same_side
-from openalgo_bridge.model.order import BrokerOrderId, OrderMode
+from openalgo_bridge.model.exits import Effect, is_on_same_side
+from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, OrderMode
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import PAGE, Operation, Origin, TicketDraft, new_ref, order_of, target_of
 from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import approvals, recovery
+from openalgo_bridge.trading import approvals, exits, recovery
 from openalgo_bridge.trading.approvals import Approved
 
 
@@ -51,17 +51,21 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
     """It is not at the broker and shall be sent again: under a new reference, as a ticket that names the old one.
 
     The old order is given up and the new ticket held in one commit, and then approved like any other: when a guard or
-    the kill switch says no, or the bridge stops in between, it waits in the Action Center. Raises as
+    the kill switch says no, or the bridge stops in between, it waits in the Action Center. So does what may have come
+    to close a position of which not so much is open any more: sent in Auto it was not marked as an exit. Raises as
     :func:`approvals.approve`, with ``ticket_id`` the new ticket's; Conflict when somebody decided before or the broker
     shows it; and NotSent where the broker cannot be asked: one look is all there is between this and a second order.
     """
     parked = desk.store.journal.order(order_id)
     try:
         _check_absent(desk, parked)
+        effect = _effect(desk, parked)
     except BrokerError as fault:
         unseen = "Not sent again: whether the first one is there could not be looked up."
         raise NotSent(f"{unseen} {fault.message}") from fault
     old = desk.store.journal.ticket(parked.ticket_id)
+    came_to_close = old.is_exit or old.operation is Operation.CLOSE
+    question = "" if came_to_close else _question(parked, effect)
     now = desk.clock.now()
     draft = TicketDraft(
         ref=new_ref(now),
@@ -72,11 +76,13 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
         origin=Origin(source=PAGE, strategy=old.origin.strategy, request_id="", may_trade_live=True),
         price_then=old.price_then,
         # What closed must not open a position because it comes a second time.
-        is_exit=old.is_exit or old.operation is Operation.CLOSE,
+        is_exit=came_to_close or (effect is not None and effect.is_exit),
     )
     expires_at = now + desk.store.guards.held_for(draft.origin.source)
-    again = desk.store.journal.replace_parked(order_id, draft, expires_at=expires_at, by=by)
+    again = desk.store.journal.replace_parked(order_id, draft, expires_at=expires_at, by=by, question=question)
     try:
+        if question:
+            raise Conflict(question)
         return approvals.approve(desk, again.id, again.shown, by=by)
     except BridgeError as refusal:
         refusal.ticket_id = again.id
@@ -93,12 +99,28 @@ def _check_absent(desk: Desk, parked: JournalOrder) -> None:
         raise Conflict(f"It is there, under number {there.id}. Nothing was sent.")
 
 
+def _effect(desk: Desk, parked: JournalOrder) -> Effect | None:
+    """What it would do to its position now; None of a withdrawal. Raises a BridgeError where that cannot be read."""
+    if parked.state is not OrderState.PARKED or isinstance(parked.request, CancelRequest):
+        return None
+    return exits.effect(desk.broker(parked.trading_mode), parked.request)
+
+
+def _question(parked: JournalOrder, effect: Effect | None) -> str:
+    """What the person is asked first; empty where it is plain what the order does."""
+    order = order_of(parked.request)
+    if order is None or effect is None or not effect.may_reverse:
+        return ""
+    held = f"The account holds {effect.before} {order.symbol} now; with this order it would hold {effect.after}."
+    return f"{held} Approve it if you mean that."
+
+
 def _check_named(desk: Desk, parked: JournalOrder, named: BrokerOrderId) -> None:
     if not named:
         raise _wrong_number("Copy the order's number from the broker's own page.")
-    other = desk.store.journal.order_by_broker_id(named)
-    if other is not None:
-        raise _wrong_number(f"{named} is the number of another order, {other.ref}.")
+    for other in desk.store.journal.orders_by_broker_id(named):
+        if other.trading_mode is parked.trading_mode:
+            raise _wrong_number(f"{named} is the number of another order, {other.ref}.")
     there = _at_broker(desk, parked, named)
     if there is not None and not _is_named_by(parked, there):
         raise _wrong_number(f"{named} is {there.request.action} {there.request.symbol}: not this order.")

@@ -13,6 +13,8 @@ from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.ticket import Operation, operation_of
 from openalgo_bridge.store.claims import Reservation
 from openalgo_bridge.store.guards import Premises
+from openalgo_bridge.store.kill_switch import SwitchState
+from openalgo_bridge.store.standing import Standing
 from openalgo_bridge.trading import guards
 from openalgo_bridge.trading.guards import Case, Obstacle
 
@@ -60,50 +62,63 @@ ROUTES: dict[tuple[Operation, OrderMode], Route] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The trader's switches of one moment. ``unreadable`` says which could not be read: then nothing goes by itself."""
+    """What the trader's switches of one moment mean. ``unreadable`` says which could not be read: then nothing goes by
+    itself. ``kill_switch`` is None where that one could not be.
+    """
 
     order_mode: OrderMode
-    guards: GuardSettings
+    limits: GuardSettings
+    kill_switch: SwitchState | None
     unreadable: str = ""
 
 
 def rules(desk: Desk) -> Rules:
     """As they stand on the disk. What cannot be read holds: Semi-Auto, and no exit let through."""
     try:
-        return Rules(order_mode=desk.store.preferences.order_mode(), guards=desk.store.guards.load())
+        return rules_of(desk.store.standing.read())
     except StorageError as fault:
-        reason = f"Held because the order mode or the guards cannot be read: {fault.message}"
-        return Rules(order_mode=OrderMode.SEMI_AUTO, guards=GuardSettings(), unreadable=reason)
+        return _unreadable(fault.message)
 
 
-def decide(desk: Desk, case: Case) -> Decision:
+def rules_of(standing: Standing) -> Rules:
+    """The same of what was just read."""
+    if standing.order_mode is None or standing.limits is None:
+        return _unreadable("a value means nothing.", standing.kill_switch)
+    return Rules(order_mode=standing.order_mode, limits=standing.limits, kill_switch=standing.kill_switch)
+
+
+def _unreadable(why: str, kill_switch: SwitchState | None = None) -> Rules:
+    reason = f"Held because the order mode or the guards cannot be read: {why}"
+    return Rules(order_mode=OrderMode.SEMI_AUTO, limits=GuardSettings(), kill_switch=kill_switch, unreadable=reason)
+
+
+def decide(case: Case, rules: Rules) -> Decision:
     """The route of an order or of a change; the same in analyze and live. Raises StorageError."""
-    standing = rules(desk)
-    judged = guards.passage(case, standing.guards, _in_the_way(case, standing))
+    judged = guards.passage(case, rules.limits, _in_the_way(case, rules))
     if judged.stopped_by is not None:
-        return _stopped(judged.stopped_by, standing)
-    return Decision(route=Route.SEND, order_mode=standing.order_mode, reserve=judged.reserve, premises=judged.premises)
+        return _stopped(judged.stopped_by, rules)
+    return Decision(route=Route.SEND, order_mode=rules.order_mode, reserve=judged.reserve, premises=judged.premises)
 
 
 def decide_closing(desk: Desk) -> Decision:
     """The route of a closing of positions: each of its orders is an exit, or it does not go."""
     standing = rules(desk)
-    waits = ROUTES[Operation.CLOSE, standing.order_mode] is Route.HOLD and not standing.guards.let_exits_through
+    waits = ROUTES[Operation.CLOSE, standing.order_mode] is Route.HOLD and not standing.limits.let_exits_through
     reason = standing.unreadable or desk.doors.reason
     route = Route.HOLD if waits or reason else Route.SEND
     return Decision(route=route, order_mode=standing.order_mode, reason=reason)
 
 
-def _in_the_way(case: Case, standing: Rules) -> Iterator[Obstacle]:
-    yield from guards.obstacles(case, standing.guards)
-    for reason in (standing.unreadable, case.desk.doors.reason):
+def _in_the_way(case: Case, rules: Rules) -> Iterator[Obstacle]:
+    yield from guards.obstacles(case, rules.limits, rules.kill_switch)
+    for reason in (rules.unreadable, case.desk.doors.reason):
         if reason:
             yield Obstacle(reason=reason, exits_pass=False)
-    if ROUTES[operation_of(case.request), standing.order_mode] is Route.HOLD:
-        yield Obstacle(reason="", exits_pass=standing.guards.let_exits_through)
+    if ROUTES[operation_of(case.request), rules.order_mode] is Route.HOLD:
+        yield Obstacle(reason="", exits_pass=rules.limits.let_exits_through)
 
 
-def _stopped(by: Obstacle, standing: Rules) -> Decision:
+def _stopped(by: Obstacle, rules: Rules) -> Decision:
     route = Route.HOLD if by.guard is None else Route.DENY
-    limits = None if standing.unreadable else standing.guards
-    return Decision(route=route, order_mode=standing.order_mode, reason=by.reason, guard=by.guard, limits=limits)
+    limits = None if rules.unreadable else rules.limits
+    return Decision(route=route, order_mode=rules.order_mode, reason=by.reason, guard=by.guard, limits=limits)

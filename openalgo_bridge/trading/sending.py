@@ -20,6 +20,7 @@ from openalgo_bridge.errors import (
     SessionExpired,
     StorageError,
 )
+from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, CancelRequest, ModifyRequest, OrderRequest
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
@@ -51,13 +52,21 @@ _PROVABLY_NOT_THERE = (Rejected, NotSent, SessionExpired, NotFound)
 
 
 @contextmanager
-def clearance(desk: Desk, broker: Broker, operation: Operation, *, is_exit: Callable[[], bool]) -> Iterator[None]:
+def clearance(
+    desk: Desk,
+    broker: Broker,
+    operation: Operation,
+    *,
+    is_exit: Callable[[], bool],
+    limits: GuardSettings | None = None,
+) -> Iterator[None]:
     """A thread's place and the broker's next token, both taken before anything is claimed as sending.
 
     Some of both are kept back for cancels and exits. Whether it is an exit is asked only where an entry would have to
-    wait or be turned away: the proof costs two reads. Raises Busy: nothing was written, and it may be asked again.
+    wait or be turned away: the proof costs two reads. ``limits`` are the trader's where they were just read. Raises
+    Busy: nothing was written, and it may be asked again.
     """
-    throttle = _throttle(desk, broker)
+    throttle = _throttle(desk, broker, limits)
     with ExitStack() as taken:
         if throttle is None or throttle.take_now():
             _take_place(desk, operation, is_exit, taken)
@@ -84,23 +93,26 @@ def by_itself() -> bool:
     return True
 
 
-def _throttle(desk: Desk, broker: Broker) -> Throttle | None:
+def _throttle(desk: Desk, broker: Broker, limits: GuardSettings | None) -> Throttle | None:
     """The broker's own, or the one that the trader rehearses with. Read from disk at every order."""
-    is_rehearsal = broker.capabilities.rehearsed_per_second is not None
-    if is_rehearsal and not desk.store.guards.rehearses_rate():
-        return None
-    return desk.throttles.get(broker.name)
+    if broker.capabilities.rehearsed_per_second is None:
+        return desk.throttles.get(broker.name)
+    rehearses = desk.store.guards.rehearses_rate() if limits is None else limits.rehearse_rate
+    return desk.throttles.get(broker.name) if rehearses else None
 
 
-def carry_out(desk: Desk, broker: Broker, ticket: Ticket, permit: SendPermit[BrokerRequest]) -> Sent | InDoubt:
+def carry_out(
+    desk: Desk, broker: Broker, ticket: Ticket, permit: SendPermit[BrokerRequest], *, if_refused: str = ""
+) -> Sent | InDoubt:
     """Send one message once, and write down how it ended before telling anybody.
 
-    Raises what the broker raised where that proves that nothing is there. Anything else is in doubt.
+    Raises what the broker raised where that proves that nothing is there; ``if_refused`` is what its refusal leaves
+    behind, and is written down with it. Anything else is in doubt.
     """
     try:
         broker_order_id = _call(broker, permit)
     except _PROVABLY_NOT_THERE as refusal:
-        _settle(desk, permit, Settlement(state=OrderState.REJECTED, message=refusal.message))
+        _settle(desk, permit, Settlement(state=OrderState.REJECTED, message=f"{if_refused} {refusal.message}".strip()))
         refusal.ticket_id, refusal.trading_mode = ticket.id, ticket.trading_mode
         raise
     except BaseException as fault:  # noqa: BLE001 - listed in tests/test_architecture.py

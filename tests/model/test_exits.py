@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus, Position
-from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, Product, Ref
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, PriceType, Product, Ref
 
 NOW = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
 
@@ -100,6 +102,59 @@ def test_what_is_counted_elsewhere_and_what_is_replaced_takes_no_room() -> None:
         "replaced": exits.room(selling, working=[resting], positions=[a_position(10)], counted=(), replaces=resting.id),
     }
     assert room == {"neither": 0, "counted": 10, "replaced": 10}
+
+
+@pytest.mark.parametrize(("still_rests", "room"), [(True, 10), (False, 0)])
+def test_beside_others_a_new_form_has_room_only_while_it_rests(still_rests: bool, room: int) -> None:
+    stop, target = at_broker(an_order(Action.SELL, 10)), at_broker(an_order(Action.SELL, 10), number=2)
+    moved = an_order(Action.SELL, 10)
+    assert room == exits.room(
+        moved,
+        working=[stop, target],
+        positions=[a_position(10)],
+        counted=(),
+        replaces=stop.id,
+        still_rests=still_rests,
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "price_type", "price", "rests"),
+    [
+        (Action.SELL, PriceType.MARKET, 0, False),
+        (Action.SELL, PriceType.LIMIT, 101, True),
+        (Action.SELL, PriceType.LIMIT, 100, False),
+        (Action.BUY, PriceType.LIMIT, 99, True),
+        (Action.BUY, PriceType.LIMIT, 100, False),
+        (Action.SELL, PriceType.SL, 99, True),
+        (Action.SELL, PriceType.SL_M, 100, False),
+        (Action.BUY, PriceType.SL, 101, True),
+        (Action.BUY, PriceType.SL_M, 100, False),
+    ],
+)
+def test_an_order_rests_while_the_last_price_of_100_does_not_fill_or_trigger_it(
+    action: Action, price_type: PriceType, price: int, rests: bool
+) -> None:
+    order = replace(an_order(action, 10), price_type=price_type, price=Decimal(price), trigger_price=Decimal(price))
+    assert exits.rests(order, Decimal(100)) is rests
+
+
+@pytest.mark.parametrize(
+    ("held", "sells", "is_exit", "may_reverse"),
+    [
+        (10, 10, True, False),
+        (10, 4, True, False),
+        (10, 11, False, True),
+        (0, 10, False, True),
+        (-10, 10, False, False),
+        (None, 10, False, False),
+    ],
+    ids=["to flat", "a part", "past flat", "closed today", "adds", "never held"],
+)
+def test_what_an_order_does_to_its_position(held: int | None, sells: int, is_exit: bool, may_reverse: bool) -> None:
+    positions = [a_position(50, symbol="TCS")] + ([] if held is None else [a_position(held)])
+    effect = exits.effect(an_order(Action.SELL, sells + 3), positions, filled=3)
+    assert (effect.is_exit, effect.may_reverse) == (is_exit, may_reverse)
 
 
 def test_only_what_can_still_fill_takes_room() -> None:

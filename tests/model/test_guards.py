@@ -81,7 +81,8 @@ def refusal(asked: Asked, settings: GuardSettings, facts: Known) -> Refusal | No
 
 
 def asked(order: OrderRequest = ORDER, **changes: Any) -> Asked:
-    return replace(Asked(order=order, instrument=RELIANCE, now=NOW, time_of_day=time(10, 30)), **changes)
+    fresh = Asked(order=order, instrument=RELIANCE, source="api", now=NOW, time_of_day=time(10, 30))
+    return replace(fresh, **changes)
 
 
 def limit(price: int, quantity: int = 100, action: Action = Action.BUY) -> OrderRequest:
@@ -210,6 +211,26 @@ def test_a_sale_below_the_market_is_worth_what_the_market_pays() -> None:
     assert refusal(asked(limit(900, action=Action.BUY)), settings, Known()) is None
 
 
+@pytest.mark.parametrize(
+    ("order", "worth"),
+    [
+        (replace(ORDER, price_type=PriceType.SL_M, trigger_price=Decimal(1200)), 120_000),
+        (replace(ORDER, price_type=PriceType.SL_M, trigger_price=Decimal(900)), 100_000),
+        (replace(limit(1210), price_type=PriceType.SL, trigger_price=Decimal(1200)), 121_000),
+        (replace(ORDER, action=Action.SELL, price_type=PriceType.SL_M, trigger_price=Decimal(900)), 100_000),
+        (
+            replace(limit(890, action=Action.SELL), price_type=PriceType.SL, trigger_price=Decimal(900)),
+            100_000,
+        ),
+    ],
+    ids=["buy above", "buy below, which goes at once", "buy with a limit", "sell", "sell with a limit"],
+)
+def test_a_stop_is_worth_what_it_can_cost_or_bring_once_it_is_triggered(order: OrderRequest, worth: int) -> None:
+    for limit_of, goes in ((worth, True), (worth - 1, False)):
+        refused = refusal(asked(order), GuardSettings(order_value=Decimal(limit_of)), Known(price=Decimal(1000)))
+        assert (refused is None) is goes
+
+
 def test_adding_to_an_open_position_opens_none() -> None:
     full = {*OTHERS, (Exchange.NSE, "RELIANCE", Product.MIS)}
     assert refusal(asked(), GuardSettings(open_positions=3), Known(open=full)) is None
@@ -250,6 +271,11 @@ WIDER: list[dict[str, str]] = [
     {"window_closes": "15:16"},
     {"duplicate_window": ""},
     {"duplicate_window": "9"},
+    {"duplicate_window_source": ""},
+    {"duplicate_window_source": "webhook:tv 19"},
+    {"duplicate_window_source": "webhook:tv off"},
+    {"duplicate_window_source": "webhook:tv 20\napi 9"},
+    {"duplicate_window_source": "webhook:tv 20\napi off"},
     {"stale_after": "31"},
     {"stale_after": ""},
     {"price_band": "6"},
@@ -270,6 +296,7 @@ STRICT = {
     "window_opens": "09:20",
     "window_closes": "15:15",
     "duplicate_window": "10",
+    "duplicate_window_source": "webhook:tv 20",
     "stale_after": "30",
     "price_band": "5",
     "price_drift": "1",
@@ -305,6 +332,72 @@ def test_a_source_waits_its_own_time_and_the_others_wait_the_usual_one() -> None
     assert guard_form.texts(settings)["held_for_source"] == "api 600\nwebhook:tv 120"
 
 
+def test_a_source_has_its_own_window_and_the_others_have_the_usual_one() -> None:
+    typed = {"duplicate_window": "10", "duplicate_window_source": "webhook:tv 60\n\n  api   off "}
+    settings = guard_form.parse(typed)
+    sources = ("webhook:tv", "api", "webhook:chart")
+    assert [settings.duplicate_window_of(source) for source in sources] == [60, None, 10]
+    assert guard_form.texts(settings)["duplicate_window_source"] == "api off\nwebhook:tv 60"
+
+
+@pytest.mark.parametrize(
+    ("source", "seconds_ago", "passes"),
+    [
+        ("webhook:tv", 60, False),
+        ("webhook:tv", 61, True),
+        ("webhook:chart", 10, False),
+        ("webhook:chart", 11, True),
+        ("api", 0, True),
+    ],
+)
+def test_a_repeat_is_refused_within_the_window_of_its_source(source: str, seconds_ago: int, passes: bool) -> None:
+    settings = GuardSettings(duplicate_window=10, duplicate_window_source=(("api", None), ("webhook:tv", 60)))
+    known = Known(last_equal=NOW - timedelta(seconds=seconds_ago))
+    assert (refusal(asked(source=source), settings, known) is None) is passes
+
+
+def test_a_source_may_have_the_only_window() -> None:
+    settings = GuardSettings(duplicate_window_source=(("webhook:tv", 60),))
+    assert refusal(asked(source="webhook:tv"), settings, Known(last_equal=NOW)) is not None
+    assert refusal(asked(source="api"), settings, Known(last_equal=NOW)) is None
+
+
+# The window of all, the own lines, both again; whether repeats of some source pass sooner after.
+WINDOWS: list[tuple[str, str, str, str, bool]] = [
+    ("", "", "", "api 10", False),
+    ("", "api 10", "", "", True),
+    ("", "", "", "api off", False),
+    ("", "api 10", "10", "", False),
+    ("10", "", "", "api 10", True),
+    ("10", "", "10", "api 10", False),
+    ("10", "api 10", "10", "", False),
+    ("10", "", "10", "api 5", True),
+    ("10", "", "10", "api 20", False),
+    ("10", "", "10", "api off", True),
+    ("10", "api off", "10", "", False),
+    ("10", "api off", "20", "api off", False),
+    ("", "", "10", "api off", False),
+    ("10", "api off", "", "", True),
+    ("10", "api 20", "20", "", False),
+    ("20", "api 10", "10", "", True),
+    ("10", "", "20", "api 5", True),
+    ("10", "api 20", "20", "webhook:tv 5", True),
+    ("10", "api 20", "20", "webhook:tv 10", False),
+    ("10", "api 20", "9", "api 21", True),
+    ("10", "api 20\nwebhook:tv 5", "10", "", True),
+    ("10", "", "10", "api 20\nwebhook:tv 5", True),
+]
+
+
+@pytest.mark.parametrize(("general", "own", "later_general", "later_own", "wider"), WINDOWS)
+def test_windows_are_wider_when_repeats_of_any_source_pass_sooner(
+    general: str, own: str, later_general: str, later_own: str, wider: bool
+) -> None:
+    before = guard_form.parse({"duplicate_window": general, "duplicate_window_source": own})
+    after = guard_form.parse({"duplicate_window": later_general, "duplicate_window_source": later_own})
+    assert widens(before, after) is wider
+
+
 def test_a_form_comes_back_as_it_was_typed() -> None:
     assert guard_form.texts(guard_form.parse(STRICT)) == {**STRICT, "allowed_symbols": "NFO:NIFTY* NSE:RELIANCE"}
     assert guard_form.parse({}) == GuardSettings()
@@ -330,6 +423,13 @@ def test_what_is_not_a_number_is_a_sentence(name: str, value: str) -> None:
         ({"allowed_symbols": "NSE:<b>"}, "allowed_symbols"),
         ({"price_band": "101"}, "price_band"),
         ({"held_for": "5"}, "held_for"),
+        ({"duplicate_window_source": "webhook:tv"}, "duplicate_window_source"),
+        ({"duplicate_window_source": "webhook:tv 0"}, "duplicate_window_source"),
+        ({"duplicate_window_source": "webhook:tv 86401"}, "duplicate_window_source"),
+        ({"duplicate_window_source": "webhook:tv never"}, "duplicate_window_source"),
+        ({"duplicate_window_source": "page 10"}, "duplicate_window_source"),
+        ({"duplicate_window_source": "api 10\napi off"}, "duplicate_window_source"),
+        ({"held_for_source": "api off"}, "held_for_source"),
         ({"held_for_source": "webhook:tv"}, "held_for_source"),
         ({"held_for_source": "webhook:tv 5"}, "held_for_source"),
         ({"held_for_source": "mars 120"}, "held_for_source"),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openalgo_bridge.errors import Conflict, NotFound, StorageError
+from openalgo_bridge.errors import Conflict, Invalid, NotFound, StorageError
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.order import (
     Action,
@@ -29,7 +29,7 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
-from openalgo_bridge.model.ticket import Origin, TicketDraft, child_ref, new_ref, operation_of
+from openalgo_bridge.model.ticket import Origin, TicketDraft, child_ref, child_refs, new_ref, operation_of, ticket_ref
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal, Settlement
 from tests.conftest import TRADER, FixedClock
@@ -240,6 +240,20 @@ def test_references_fit_every_brokers_tag_and_do_not_repeat() -> None:
         assert children[0] == ref
         assert len(set(children)) == 100
         assert all(len(child) <= 15 and child.isalnum() for child in children)
+
+
+def test_of_more_messages_than_tags_those_that_place_keep_one_and_the_rest_a_longer_reference() -> None:
+    ref, withdrawal = new_ref(datetime.now(UTC)), CancelRequest(broker_order_id=BrokerOrderId("1"))
+    messages = [*[withdrawal] * 1500, *[BUY_TEN] * 1000]
+    refs = child_refs(ref, messages)
+    assert len(set(refs)) == len(messages)
+    assert refs[0] == ref
+    assert {ticket_ref(each) for each in refs} == {ref}
+    assert max(len(each) for each, message in zip(refs, messages, strict=True) if message is BUY_TEN) == 15
+    assert len(child_refs(ref, [BUY_TEN] * 1024)) == 1024
+    for too_many in ([BUY_TEN] * 1025, [withdrawal] * 40_000):
+        with pytest.raises(Invalid):
+            child_refs(ref, too_many)
 
 
 prices = st.decimals(min_value=0, max_value=10**6, places=4)

@@ -267,29 +267,65 @@ def test_a_change_of_an_order_that_is_over_by_now_is_not_sent(scripted: Desk, br
     assert len(broker.calls) == 1
 
 
+TEN_INFY = {("NSE", "INFY", "MIS"): 10}
+"""What the page of a closing named."""
+
+
 def closing_held(desk: Desk) -> Ticket:
     asked = closing.close(desk, CloseRequest(), ORIGIN)
     assert isinstance(asked, Held)
     return asked.ticket
 
 
-def test_a_held_closing_is_approved_like_any_other_and_among_others(scripted: Desk, broker: ScriptedBroker) -> None:
+def test_a_held_closing_is_approved_once_for_what_its_page_named(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("INFY", 10)
+    closes = closing_held(scripted)
+    closed = approvals.approve(scripted, closes.id, closes.shown, by=TRADER, seen=TEN_INFY)
+    assert isinstance(closed, Report)
+    assert (closed.is_done, len(broker.calls)) == (True, 1)
+    with pytest.raises(Conflict):
+        approvals.approve(scripted, closes.id, closes.shown, by=TRADER, seen=TEN_INFY)
+    assert len(broker.calls) == 1
+
+
+def test_a_held_closing_is_never_approved_unseen_nor_among_others(scripted: Desk, broker: ScriptedBroker) -> None:
     broker.hold("INFY", 10)
     order, closes = held(scripted), closing_held(scripted)
     chosen = [(ticket.id, ticket.shown) for ticket in (closes, order)]
-    sent, closed = approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=True)
+    sent, unseen = approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=True)
     assert isinstance(sent.result, Sent)
-    assert isinstance(closed.result, Report)
-    assert (closed.result.is_done, len(broker.calls)) == (True, 2)
-    with pytest.raises(Conflict):
-        approvals.approve(scripted, closes.id, closes.shown, by=TRADER)
-    assert len(broker.calls) == 2
+    assert isinstance(unseen.refusal, Conflict)
+    assert "approved on its page" in unseen.refusal.message
+    assert (approvals.ticket(scripted, closes.id), broker.calls) == (closes, [order.ref])
+
+
+@pytest.mark.parametrize("quantity", [-40, 11])
+def test_a_held_closing_of_what_turned_or_grew_since_it_was_shown_closes_nothing(
+    scripted: Desk, broker: ScriptedBroker, quantity: int
+) -> None:
+    broker.hold("INFY", 10)
+    closes = closing_held(scripted)
+    broker.held = [replace(broker.held[0], quantity=quantity)]
+    with pytest.raises(Conflict, match=f"INFY is {quantity} now, and was 10"):
+        approvals.approve(scripted, closes.id, closes.shown, by=TRADER, seen=TEN_INFY)
+    assert (approvals.ticket(scripted, closes.id), broker.calls) == (closes, [])
+
+
+def test_a_held_closing_takes_what_became_smaller_and_leaves_what_opened_since(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    broker.hold("INFY", 4)
+    closes = closing_held(scripted)
+    broker.hold("TCS", 300)
+    approvals.approve(scripted, closes.id, closes.shown, by=TRADER, seen=TEN_INFY)
+    sent = [(order.request.action, order.request.quantity, order.request.symbol) for order in broker.order_book()]
+    assert sent == [(Action.SELL, 4, "INFY")]
 
 
 def test_eight_approvals_of_a_closing_close_once(scripted: Desk, broker: ScriptedBroker) -> None:
     broker.hold("INFY", 10)
     closes = closing_held(scripted)
-    outcomes = in_threads(8, lambda: approvals.approve(scripted, closes.id, closes.shown, by=TRADER))
+    outcomes = in_threads(8, lambda: approvals.approve(scripted, closes.id, closes.shown, by=TRADER, seen=TEN_INFY))
     assert sum(isinstance(each, Report) for each in outcomes) == 1
     assert sum(isinstance(each, Conflict) for each in outcomes) == 7
     assert len(broker.calls) == 1
@@ -299,7 +335,7 @@ def test_a_closing_that_is_not_what_was_shown_closes_nothing(scripted: Desk, bro
     broker.hold("INFY", 10)
     closes = closing_held(scripted)
     with pytest.raises(Conflict):
-        approvals.approve(scripted, closes.id, "x", by=TRADER)
+        approvals.approve(scripted, closes.id, "x", by=TRADER, seen=TEN_INFY)
     assert (approvals.ticket(scripted, closes.id), broker.calls) == (closes, [])
 
 

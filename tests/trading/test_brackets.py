@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Conflict, NotSent, OutcomeUnknown
-from openalgo_bridge.model.books import Quote
+from openalgo_bridge.errors import Conflict, Denied, NotSent, OutcomeUnknown
+from openalgo_bridge.model.books import OrderStatus, Quote
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import (
@@ -23,9 +24,10 @@ from openalgo_bridge.model.order import (
     OrderMode,
     OrderRequest,
     PriceType,
+    Ref,
 )
 from openalgo_bridge.model.permit import SendPermit
-from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.model.ticket import Origin, Ticket
 from openalgo_bridge.trading import approvals, closing, orders, parked, recovery
 from openalgo_bridge.trading.budget import BoundedBroker, Budget
 from openalgo_bridge.trading.closing import Report
@@ -95,8 +97,74 @@ def test_a_target_beside_a_working_stop_can_be_approved(bracket: Desk) -> None:
     bracket.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
     held = orders.place(bracket, TARGET, ORIGIN)
     assert isinstance(held, Held)
-    assert not held.ticket.is_exit
+    assert held.ticket.is_exit
     assert isinstance(approvals.approve(bracket, held.ticket.id, held.ticket.shown, by=TRADER), Sent)
+
+
+def waiting_exit(bracket: Desk) -> Ticket:
+    """The strategy's exit signal, held beside its stop that works."""
+    bracket.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    held = orders.place(bracket, SELL, ORIGIN)
+    assert isinstance(held, Held)
+    return held.ticket
+
+
+def fill(broker: ScriptedBroker, ref: Ref) -> None:
+    there = broker.book[ref]
+    broker.book[ref] = replace(there, status=OrderStatus.COMPLETE, filled_quantity=there.request.quantity)
+    now = broker.held[0].quantity + there.request.action.sign * there.pending_quantity
+    broker.held[0] = replace(broker.held[0], quantity=now)
+
+
+def test_an_exit_that_waited_beside_a_stop_does_not_open_a_position_once_the_stop_filled(
+    bracket: Desk, broker: ScriptedBroker
+) -> None:
+    stop = sent(bracket, STOP)
+    ticket = waiting_exit(bracket)
+    assert ticket.expires_at == bracket.clock.now() + timedelta(hours=5), "until the end of the session"
+    fill(broker, stop.ticket.ref)
+    with pytest.raises(Conflict, match="only 0 are left to close"):
+        approvals.approve(bracket, ticket.id, ticket.shown, by=TRADER)
+    assert broker.calls == [stop.ticket.ref]
+
+
+def test_an_exit_that_waited_beside_a_stop_is_no_proven_one(bracket: Desk, broker: ScriptedBroker) -> None:
+    """The kill switch comes on between the look and the claim: what may go beside a stop is not let through by it."""
+    stop = sent(bracket, STOP)
+    ticket = waiting_exit(bracket)
+    broker.while_reading = lambda: bracket.store.kill_switch.engage("stop", by=TRADER)
+    with pytest.raises(Denied):
+        approvals.approve(bracket, ticket.id, ticket.shown, by=TRADER)
+    assert broker.calls == [stop.ticket.ref]
+
+
+def test_of_two_exits_that_waited_beside_a_stop_the_second_does_not_pass_flat(bracket: Desk) -> None:
+    sent(bracket, STOP)
+    first, second = waiting_exit(bracket), waiting_exit(bracket)
+    assert isinstance(approvals.approve(bracket, first.id, first.shown, by=TRADER), Sent)
+    with pytest.raises(Conflict, match="only 0 are left to close"):
+        approvals.approve(bracket, second.id, second.shown, by=TRADER)
+
+
+@pytest.mark.parametrize("is_stopped", [True, False], ids=["kill switch", "exits let through"])
+@pytest.mark.parametrize(
+    "at_once",
+    [SELL, replace(STOP, trigger_price=Decimal(1000)), replace(TARGET, price=Decimal(1000))],
+    ids=["market", "stop", "target"],
+)
+def test_a_stop_and_its_target_are_not_both_made_to_fill_at_once(
+    bracket: Desk, broker: ScriptedBroker, at_once: OrderRequest, is_stopped: bool
+) -> None:
+    pair = [sent(bracket, each) for each in (STOP, TARGET)]
+    if is_stopped:
+        bracket.store.kill_switch.engage("stop", by=TRADER)
+    else:
+        bracket.store.guards.save(GuardSettings(let_exits_through=True), by=TRADER)
+        bracket.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    for each in pair:
+        with suppress(Denied):
+            assert isinstance(orders.modify(bracket, each.broker_order_id, at_once, ORIGIN), Held)
+    assert [there.request for there in broker.book.values()] == [STOP, TARGET]
 
 
 def test_a_proven_exit_that_is_sent_again_never_opens_a_position(bracket: Desk, broker: ScriptedBroker) -> None:
@@ -194,6 +262,29 @@ def test_a_proven_exit_is_approved_although_its_price_cannot_be_compared(desk: D
     if is_stopped:
         bracket.store.kill_switch.engage("stop", by=TRADER)
     assert isinstance(approvals.approve(bracket, held.ticket.id, held.ticket.shown, by=TRADER), Sent)
+
+
+def test_a_stop_is_not_made_a_second_target_under_the_kill_switch(bracket: Desk, broker: ScriptedBroker) -> None:
+    """Of two targets at one price both fill."""
+    stop = sent(bracket, STOP)
+    sent(bracket, TARGET)
+    bracket.store.kill_switch.engage("stop", by=TRADER)
+    with pytest.raises(Denied):
+        orders.modify(bracket, stop.broker_order_id, TARGET, ORIGIN)
+    assert broker.book[stop.ticket.ref].request == STOP
+
+
+def test_a_stop_beside_a_target_waits_while_nobody_knows_whether_it_would_fill_at_once(desk: Desk) -> None:
+    broker = Quoteless(desk)
+    broker.hold("RELIANCE", 10)
+    bracket = with_broker(desk, broker)
+    stop = sent(bracket, STOP)
+    sent(bracket, TARGET)
+    broker.is_mute = True
+    bracket.store.kill_switch.engage("stop", by=TRADER)
+    moved = orders.modify(bracket, stop.broker_order_id, replace(STOP, trigger_price=Decimal(950)), ORIGIN)
+    assert isinstance(moved, Held)
+    assert "quotes are down" in moved.reason
 
 
 def test_an_entry_whose_price_cannot_be_compared_stays_held(desk: Desk) -> None:

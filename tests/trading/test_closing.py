@@ -304,11 +304,12 @@ def test_a_held_closing_closes_what_is_open_when_it_is_approved_and_once(
     held = closing.close(scripted, EVERYTHING, ORIGIN)
     assert isinstance(held, Held)
     broker.hold("RELIANCE", 4)
-    report = closing.approve(scripted, held.ticket, held.ticket.shown, by=TRADER)
+    seen = {("NSE", "RELIANCE", "MIS"): 4}
+    report = closing.approve(scripted, held.ticket, held.ticket.shown, seen, by=TRADER)
     assert [order.request.quantity for order in broker.order_book()] == [4]
     assert report.is_done
     with pytest.raises(Conflict):
-        closing.approve(scripted, held.ticket, held.ticket.shown, by=TRADER)
+        closing.approve(scripted, held.ticket, held.ticket.shown, seen, by=TRADER)
 
 
 def test_a_crash_between_the_legs_drops_the_rest_and_the_ticket_says_so(scripted: Desk, broker: PartlyStubborn) -> None:

@@ -15,7 +15,7 @@ import pytest
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, Denied, NotSent, OutcomeUnknown
 from openalgo_bridge.model.guards import Guard, GuardSettings, TradingWindow
-from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType, Product
+from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, PriceType, Product, TradingMode
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin, Ticket
@@ -24,6 +24,7 @@ from openalgo_bridge.trading import approvals, orders
 from openalgo_bridge.trading.approvals import Revision
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import InDoubt, Sent
+from openalgo_bridge.trading.targets import Target
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 
@@ -167,6 +168,87 @@ def test_the_same_signal_again_is_refused_and_a_different_one_is_not(
     assert len(broker.calls) == 4
 
 
+STOP = replace(SELL, price_type=PriceType.SL_M, trigger_price=Decimal(900))
+
+
+def a_stop(desk: Desk) -> Sent:
+    result = orders.place(desk, STOP, ORIGIN)
+    assert isinstance(result, Sent)
+    return result
+
+
+@pytest.mark.parametrize("is_stopped", [True, False], ids=["kill switch", "auto"])
+def test_a_stop_that_was_withdrawn_is_no_repeat_when_it_comes_again(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, is_stopped: bool
+) -> None:
+    limit(GuardSettings(duplicate_window=60))
+    broker.hold("RELIANCE", 10)
+    first = a_stop(scripted)
+    if is_stopped:
+        scripted.store.kill_switch.engage("stop", by=TRADER)
+    orders.cancel(scripted, first.broker_order_id, ORIGIN)
+    a_stop(scripted)
+    with pytest.raises(Denied) as refused:
+        orders.place(scripted, STOP, ORIGIN)
+    assert (refused.value.guard, len(broker.calls)) == (Guard.DUPLICATE_SIGNAL, 3)
+
+
+def test_a_withdrawal_that_the_broker_refused_or_of_another_account_leaves_a_repeat_a_repeat(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit
+) -> None:
+    limit(GuardSettings(duplicate_window=60))
+    broker.hold("RELIANCE", 10)
+    stop = a_stop(scripted)
+    broker.fault = lambda: NotSent("no line")
+    with pytest.raises(NotSent):
+        orders.cancel(scripted, stop.broker_order_id, ORIGIN)
+    broker.fault = None
+    other = Target(broker_order_id=stop.broker_order_id, trading_mode=TradingMode.LIVE)
+    orders.withdraw(with_broker(scripted, broker, TradingMode.LIVE), other, ORIGIN)
+    with pytest.raises(Denied) as refused:
+        orders.place(scripted, STOP, ORIGIN)
+    assert refused.value.guard is Guard.DUPLICATE_SIGNAL
+
+
+def test_a_withdrawal_of_an_earlier_order_of_the_same_number_takes_nothing_back(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit
+) -> None:
+    """A broker may count its orders anew each day."""
+    limit(GuardSettings(duplicate_window=60))
+    broker.hold("RELIANCE", 10)
+    first = a_stop(scripted)
+    orders.cancel(scripted, first.broker_order_id, ORIGIN)
+    broker.calls.clear()
+    assert a_stop(scripted).broker_order_id == first.broker_order_id
+    with pytest.raises(Denied) as refused:
+        orders.place(scripted, STOP, ORIGIN)
+    assert refused.value.guard is Guard.DUPLICATE_SIGNAL
+
+
+def test_each_source_has_its_own_window_for_repeats(scripted: Desk, limit: Limit, clock: FixedClock) -> None:
+    limit(GuardSettings(duplicate_window=10, duplicate_window_source=(("api", None), ("webhook:tv", 60))))
+
+    def goes() -> list[bool]:
+        return [is_sent(scripted, replace(ORIGIN, source=source)) for source in ("api", "webhook:chart", "webhook:tv")]
+
+    assert goes() == [True, True, True]
+    clock.move(seconds=10)
+    assert goes() == [True, False, False]
+    clock.move(seconds=1)
+    assert goes() == [True, True, False]
+    clock.move(seconds=50)
+    assert goes() == [True, True, True]
+
+
+def is_sent(desk: Desk, origin: Origin) -> bool:
+    """Whether the order goes; where it does not, it is as a repeat."""
+    try:
+        return isinstance(orders.place(desk, BUY, origin), Sent)
+    except Denied as refused:
+        assert refused.guard is Guard.DUPLICATE_SIGNAL
+        return False
+
+
 def test_eight_orders_at_once_do_not_use_up_more_than_the_day_has(
     scripted: Desk, broker: ScriptedBroker, limit: Limit
 ) -> None:
@@ -259,8 +341,13 @@ def test_two_signals_that_are_far_enough_apart_both_go_however_late_they_are_app
         assert isinstance(approvals.approve(scripted, waiting.id, waiting.shown, by=TRADER), Sent)
 
 
-def test_the_same_signal_eight_times_at_once_is_sent_once(scripted: Desk, broker: ScriptedBroker, limit: Limit) -> None:
-    limit(GuardSettings(duplicate_window=10))
+@pytest.mark.parametrize(
+    "windows", [GuardSettings(duplicate_window=10), GuardSettings(duplicate_window_source=(("api", 10),))]
+)
+def test_the_same_signal_eight_times_at_once_is_sent_once(
+    scripted: Desk, broker: ScriptedBroker, limit: Limit, windows: GuardSettings
+) -> None:
+    limit(windows)
     outcomes = in_threads(8, lambda: orders.place(scripted, BUY, ORIGIN))
     refused = [outcome for outcome in outcomes if isinstance(outcome, Denied)]
     assert {each.guard for each in refused} == {Guard.DUPLICATE_SIGNAL}

@@ -215,8 +215,9 @@ class OrderMachine(RuleBasedStateMachine):
         known = data.draw(st.sampled_from(self.seen))
         shown = known.shown if is_stale else self.desk.store.journal.ticket(known.id).shown
         self.is_closing = known.operation is Operation.CLOSE
+        seen = {closing.name_of(each): each.quantity for each in self.broker.positions() if each.quantity}
         with contextlib.suppress(BridgeError):
-            approvals.approve(self.desk, known.id, shown, by=TRADER)
+            approvals.approve(self.desk, known.id, shown, by=TRADER, seen=seen)
         self.is_closing = False
 
     @precondition(lambda self: self.seen)

@@ -13,7 +13,7 @@ from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderMode, OrderRequest, PriceType, Ref
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin
-from openalgo_bridge.trading import books, orders, parked
+from openalgo_bridge.trading import approvals, books, orders, parked
 from openalgo_bridge.trading.doors import Doors
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.recovery import look_for_parked, recover
@@ -211,6 +211,66 @@ def test_a_parked_order_of_another_day_is_not_looked_for(
     clock.move(days=1)
     look_for_parked(scripted)
     assert scripted.store.journal.order(1).state is OrderState.PARKED
+
+
+@pytest.fixture
+def exit_parked(scripted: Desk, broker: ScriptedBroker) -> Desk:
+    """A second order is parked: the exit of a position of 10, which went in Auto like any other."""
+    parked.handled(scripted, 1, by=TRADER)
+    broker.hold("RELIANCE", 10)
+    broker.fault = lambda: OutcomeUnknown("timed out")
+    orders.place(scripted, replace(BUY, action=Action.SELL), ORIGIN)
+    broker.fault = None
+    recover(scripted)
+    assert scripted.store.journal.order(2).state is OrderState.PARKED
+    broker.book.clear()
+    return scripted
+
+
+def test_an_exit_is_sent_again_while_there_is_something_to_close(exit_parked: Desk) -> None:
+    again = parked.send_again(exit_parked, 2, by=TRADER)
+    assert isinstance(again, Sent)
+    assert again.ticket.is_exit
+
+
+@pytest.mark.parametrize(("left", "told"), [(0, "holds 0 RELIANCE now.*hold -10"), (4, "holds 4 .*hold -6")])
+def test_what_would_pass_flat_by_now_waits_instead_of_going_again(
+    exit_parked: Desk, broker: ScriptedBroker, left: int, told: str
+) -> None:
+    """Whether it came to close or to open nobody can tell any more, so the person is asked."""
+    broker.held[0] = replace(broker.held[0], quantity=left)
+    with pytest.raises(Conflict, match=told) as refusal:
+        parked.send_again(exit_parked, 2, by=TRADER)
+    (waiting,) = exit_parked.store.journal.held()
+    assert (refusal.value.ticket_id, waiting.state, len(broker.calls)) == (waiting.id, TicketState.HELD, 2)
+    assert f"holds {left} RELIANCE now" in waiting.reason
+    assert isinstance(approvals.approve(exit_parked, waiting.id, waiting.shown, by=TRADER), Sent)
+
+
+def test_a_change_that_would_pass_flat_by_now_waits_too(desk: Desk) -> None:
+    broker = ScriptedBroker(desk, reread_after=None)
+    scripted = with_broker(desk, broker)
+    broker.hold("RELIANCE", 10)
+    stop = replace(BUY, action=Action.SELL, price_type=PriceType.SL_M, trigger_price=Decimal(900))
+    placed = orders.place(scripted, stop, ORIGIN)
+    assert isinstance(placed, Sent)
+    broker.fault = lambda: OutcomeUnknown("timed out")
+    orders.modify(scripted, placed.broker_order_id, replace(stop, trigger_price=Decimal(950)), ORIGIN)
+    broker.fault = None
+    broker.book[placed.ticket.ref] = replace(broker.book[placed.ticket.ref], request=stop)
+    recover(scripted)
+    (change,) = scripted.store.journal.parked()
+    broker.held[0] = replace(broker.held[0], quantity=0)
+    with pytest.raises(Conflict, match="holds 0 RELIANCE now"):
+        parked.send_again(scripted, change.id, by=TRADER)
+    assert len(broker.calls) == 2
+
+
+def test_nothing_is_sent_again_while_the_position_cannot_be_read(exit_parked: Desk, broker: ScriptedBroker) -> None:
+    broker.unreadable = NotSent("no line")
+    with pytest.raises(NotSent, match="no line"):
+        parked.send_again(exit_parked, 2, by=TRADER)
+    assert (exit_parked.store.journal.order(2).state, len(broker.calls)) == (OrderState.PARKED, 2)
 
 
 def it_lands(scripted: Desk, broker: ScriptedBroker) -> None:

@@ -1,0 +1,159 @@
+"""An order book that is one read late: what the broker took a moment ago and does not show yet is not closed again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import pytest
+
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, Conflict
+from openalgo_bridge.model.books import BrokerOrder
+from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.order import Action, CloseRequest, Exchange, OrderMode, OrderRequest, PriceType
+from openalgo_bridge.model.ticket import PAGE, Origin, Ticket
+from openalgo_bridge.trading import approvals, closing, orders
+from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.trading.sending import Sent
+from tests.conftest import TRADER, FixedClock
+from tests.fakes import ScriptedBroker, with_broker
+
+ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+BY_HAND = Origin(source=PAGE, strategy="", request_id="", may_trade_live=True)
+SELL = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.SELL, quantity=10)
+STOP = replace(SELL, price_type=PriceType.SL_M, trigger_price=Decimal(900))
+TARGET = replace(SELL, price_type=PriceType.LIMIT, price=Decimal(1100))
+
+
+@dataclass
+class Late(ScriptedBroker):
+    """Its order book is the one of when a test last asked it to catch up."""
+
+    reread_after: float | None = 2.0
+    shown: list[BrokerOrder] = field(default_factory=list)
+
+    def order_book(self) -> list[BrokerOrder]:
+        self._read("order_book")
+        return self.shown
+
+    def catch_up(self) -> None:
+        self.shown = list(reversed(self.book.values()))
+
+
+@pytest.fixture
+def broker(desk: Desk) -> Late:
+    broker = Late(desk)
+    broker.hold("RELIANCE", 10)
+    return broker
+
+
+@pytest.fixture
+def scripted(desk: Desk, broker: Late) -> Desk:
+    return with_broker(desk, broker)
+
+
+@pytest.fixture
+def stopped(scripted: Desk) -> Desk:
+    scripted.store.kill_switch.engage("stop", by=TRADER)
+    return scripted
+
+
+@pytest.fixture
+def semi_auto(scripted: Desk) -> Desk:
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    return scripted
+
+
+def is_sent(desk: Desk, order: OrderRequest = SELL) -> bool:
+    try:
+        return isinstance(orders.place(desk, order, ORIGIN), Sent)
+    except BridgeError:
+        return False
+
+
+def held(desk: Desk, order: OrderRequest) -> Ticket:
+    result = orders.place(desk, order, ORIGIN)
+    assert isinstance(result, Held)
+    return result.ticket
+
+
+@pytest.mark.parametrize("reread_after", [2.0, None], ids=["late", "absence cannot be proven"])
+def test_an_exit_that_does_not_show_yet_is_not_sent_a_second_time(
+    stopped: Desk, broker: Late, reread_after: float | None
+) -> None:
+    broker.reread_after = reread_after
+    assert [is_sent(stopped) for _ in range(3)] == [True, False, False]
+
+
+def test_exits_that_are_let_through_go_once(semi_auto: Desk) -> None:
+    semi_auto.store.guards.save(GuardSettings(let_exits_through=True), by=TRADER)
+    assert [is_sent(semi_auto) for _ in range(3)] == [True, False, False]
+
+
+def test_three_clicks_on_close_send_one_order(scripted: Desk, broker: Late) -> None:
+    for _ in range(3):
+        closing.close(scripted, CloseRequest(), BY_HAND)
+    assert len(broker.calls) == 1
+
+
+def test_what_is_left_beside_it_can_be_closed(stopped: Desk, broker: Late) -> None:
+    broker.held[0] = replace(broker.held[0], quantity=15)
+    assert [is_sent(stopped, each) for each in (SELL, SELL, replace(SELL, quantity=5))] == [True, False, True]
+
+
+def test_an_exit_of_another_symbol_is_not_in_its_way(stopped: Desk, broker: Late) -> None:
+    broker.hold("TCS", 10)
+    assert [is_sent(stopped, each) for each in (SELL, replace(SELL, symbol="TCS"))] == [True, True]
+
+
+def test_a_book_that_had_time_to_show_it_is_believed(stopped: Desk, broker: Late, clock: FixedClock) -> None:
+    assert is_sent(stopped)
+    clock.move(seconds=2)
+    assert not is_sent(stopped)
+    clock.move(seconds=1)
+    assert is_sent(stopped)
+
+
+def test_a_broker_whose_book_is_always_fresh_is_believed_at_once(stopped: Desk, broker: Late) -> None:
+    broker.reread_after = 0.0
+    assert [is_sent(stopped), is_sent(stopped)] == [True, True]
+
+
+def test_an_order_that_was_made_larger_and_does_not_show_it_counts_as_the_larger(stopped: Desk, broker: Late) -> None:
+    broker.held[0] = replace(broker.held[0], quantity=20)
+    target = orders.place(stopped, TARGET, ORIGIN)
+    assert isinstance(target, Sent)
+    broker.catch_up()
+    assert isinstance(orders.modify(stopped, target.broker_order_id, replace(TARGET, quantity=20), ORIGIN), Sent)
+    assert not is_sent(stopped)
+
+
+def test_an_order_that_was_made_smaller_counts_as_what_the_book_shows(stopped: Desk, broker: Late) -> None:
+    target = orders.place(stopped, TARGET, ORIGIN)
+    assert isinstance(target, Sent)
+    broker.catch_up()
+    orders.modify(stopped, target.broker_order_id, replace(TARGET, quantity=4), ORIGIN)
+    assert not is_sent(stopped, replace(SELL, quantity=6))
+    broker.catch_up()
+    assert is_sent(stopped, replace(SELL, quantity=6))
+
+
+def test_an_order_that_does_not_show_yet_can_be_changed(stopped: Desk, broker: Late) -> None:
+    target = orders.place(stopped, TARGET, ORIGIN)
+    assert isinstance(target, Sent)
+    cheaper = replace(TARGET, price=Decimal(1050))
+    assert isinstance(orders.modify(stopped, target.broker_order_id, cheaper, ORIGIN), Sent)
+
+
+def test_of_two_exits_that_waited_the_second_does_not_pass_flat(semi_auto: Desk, broker: Late) -> None:
+    first, second = held(semi_auto, SELL), held(semi_auto, SELL)
+    assert isinstance(approvals.approve(semi_auto, first.id, first.shown, by=TRADER), Sent)
+    with pytest.raises(Conflict, match="only 0 are left"):
+        approvals.approve(semi_auto, second.id, second.shown, by=TRADER)
+    assert broker.calls == [first.ref]
+
+
+def test_a_stop_and_its_target_that_waited_both_go(semi_auto: Desk) -> None:
+    for each in (held(semi_auto, STOP), held(semi_auto, TARGET)):
+        assert isinstance(approvals.approve(semi_auto, each.id, each.shown, by=TRADER), Sent)
