@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -117,9 +119,9 @@ def test_guesses_at_the_same_moment_never_exceed_the_limit(desk: Desk, account: 
 
 
 def test_a_password_that_was_not_looked_at_is_no_wrong_try(desk: Desk, account: Account) -> None:
-    for look in (lambda: attempt(desk, "any"), lambda: confirm_or_name(desk)):
-        with passwords._turn():
-            assert [look() for _ in range(2)] == ["RateLimited"] * 2
+    looks = [partial(attempt, desk, "any"), partial(confirm_or_name, desk)] * 2
+    with passwords._turn(), ThreadPoolExecutor(len(looks)) as threads:
+        assert [each.result() for each in [threads.submit(look) for look in looks]] == ["RateLimited"] * 4
     assert desk.store.failed_logins.count_since("sign-in", desk.clock.now()) == 0
     assert desk.store.failed_logins.count_since("confirm", desk.clock.now()) == 0
     assert guess_often(desk, 6) == ["Denied"] * 5 + ["RateLimited"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,15 +12,17 @@ from typing import Any
 
 import openalgo
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 from openalgo_bridge.account.setup import create_account
 from tests.conftest import PASSWORD, Live
 
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _QUIET = [
     "--no-sandbox",
     "--disable-gpu",
+    "--in-process-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -61,7 +64,7 @@ class Script:
     key: str
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, or a skip that says why; with BRIDGE_REQUIRE_BROWSER=1 a failure."""
     program = next((path for name in _NAMES if (path := shutil.which(name))), None)
@@ -100,16 +103,35 @@ def script(live: Live) -> Iterator[Script]:
 
 @pytest.fixture
 def page(browser: Browser, live: Live, watch: Watch, script: Script) -> Iterator[Page]:
-    """A fresh browser, signed in, on the dashboard."""
-    context = browser.new_context(base_url=live.url)
+    """The empty page of a fresh browser, signed in."""
+    context = fresh_browser(browser, live)
+    let_in(context)
     fresh = context.new_page()
     watch.over(fresh)
-    sign_in(fresh)
     yield fresh
     context.close()
 
 
+def fresh_browser(browser: Browser, live: Live, **options: Any) -> BrowserContext:
+    """One that was never here. It scrolls at once: each click on what is out of sight waits for the end of that."""
+    return browser.new_context(base_url=live.url, reduced_motion="reduce", **options)
+
+
+def let_in(context: BrowserContext) -> None:
+    """Sign in as its pages would, for tests of what comes after: no page is shown for it."""
+    token = _TOKEN.search(context.request.get("/login").text())
+    assert token is not None, "there is no form to sign in"
+    answer = context.request.post(
+        "/login",
+        form={"csrf_token": token[1], "username": "trader", "password": PASSWORD},
+        headers={"Sec-Fetch-Site": "same-origin"},
+        max_redirects=0,
+    )
+    assert (answer.status, answer.headers["location"]) == (302, "/")
+
+
 def sign_in(page: Page) -> None:
+    """Sign in as a person does."""
     page.goto("/login")
     page.fill("#username", "trader")
     page.fill("#password", PASSWORD)

@@ -18,7 +18,7 @@ from openalgo_bridge.model.address import AddressRule
 from openalgo_bridge.model.permission import PRESETS, Permission, Preset
 from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
-from tests.browser.conftest import Script, Watch, sign_in
+from tests.browser.conftest import Script, Watch, fresh_browser, let_in
 from tests.conftest import CHEAP, PASSWORD, TRADER, Live, app_of, free_port
 
 pytestmark = pytest.mark.browser
@@ -194,10 +194,10 @@ def test_everything_but_copy_eye_and_hiding_works_without_scripts(
     browser: Browser, live: Live, script: Script, watch: Watch
 ) -> None:
     watch.expected.append("403 (FORBIDDEN)")
-    context = browser.new_context(base_url=live.url, java_script_enabled=False)
+    context = fresh_browser(browser, live, java_script_enabled=False)
+    let_in(context)
     page = context.new_page()
     watch.over(page)
-    sign_in(page)
     view(page)
     expect(page.locator("#key")).to_have_value(script.key)
     expect(page.get_by_role("button", name=re.compile("^(Copy|Hide)"))).to_have_count(0)
@@ -227,7 +227,7 @@ def fresh(settings: Settings) -> Iterator[tuple[Live, list[str]]]:
 
 def test_the_key_made_at_set_up_is_copied_and_covered(browser: Browser, fresh: tuple[Live, list[str]]) -> None:
     live, codes = fresh
-    context = browser.new_context(base_url=live.url, permissions=["clipboard-read", "clipboard-write"])
+    context = fresh_browser(browser, live, permissions=["clipboard-read", "clipboard-write"])
     page, watching = context.new_page(), Watch(live.url)
     watching.over(page)
     page.goto("/")

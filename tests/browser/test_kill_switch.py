@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from openalgo_bridge.model.order import Exchange, TradingMode
 from openalgo_bridge.trading import market
-from tests.browser.conftest import Script, Watch, sign_in
+from tests.browser.conftest import Script, Watch, fresh_browser, let_in
 from tests.conftest import PASSWORD, Live
 
 pytestmark = pytest.mark.browser
@@ -43,10 +43,10 @@ def test_on_a_phone_without_scripts_what_else_it_does_opens_over_the_page(
     browser: Browser, live: Live, script: Script, watch: Watch
 ) -> None:
     script.place(price_type="MARKET")
-    context = browser.new_context(base_url=live.url, java_script_enabled=False, viewport={"width": 390, "height": 800})
+    context = fresh_browser(browser, live, java_script_enabled=False, viewport={"width": 390, "height": 800})
+    let_in(context)
     page = context.new_page()
     watch.over(page)
-    sign_in(page)
     page.goto("/positions")
     page.get_by_text("and more").click()
     more = page.locator(".stop .card")

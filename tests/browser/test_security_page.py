@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.permission import PRESETS, Preset
-from tests.browser.conftest import Script, Watch, sign_in
+from tests.browser.conftest import Script, Watch, fresh_browser, let_in, sign_in
 from tests.conftest import PASSWORD, TRADER, Live
 
 pytestmark = pytest.mark.browser
@@ -33,8 +33,8 @@ def test_no_page_scrolls_sideways_on_a_phone(
     page: Page, browser: Browser, live: Live, watch: Watch, scheme: str
 ) -> None:
     fill_the_list(live)
-    elsewhere = browser.new_context(base_url=live.url, user_agent=LONG)
-    sign_in(elsewhere.new_page())
+    elsewhere = fresh_browser(browser, live, user_agent=LONG)
+    let_in(elsewhere)
     page.set_viewport_size({"width": 390, "height": 800})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for path in ("/security", "/security/audit", "/security/audit?check=yes", "/security/audit?kind=key_permissions"):
@@ -48,9 +48,9 @@ def test_no_page_scrolls_sideways_on_a_phone(
 def test_the_password_is_changed_and_the_other_browser_is_out(
     page: Page, browser: Browser, live: Live, watch: Watch
 ) -> None:
-    elsewhere = browser.new_context(base_url=live.url)
+    elsewhere = fresh_browser(browser, live)
+    let_in(elsewhere)
     other = elsewhere.new_page()
-    sign_in(other)
     page.goto("/security")
     page.get_by_label("Password now").fill(PASSWORD)
     page.get_by_label("New password", exact=True).fill(NEW)
@@ -64,9 +64,9 @@ def test_the_password_is_changed_and_the_other_browser_is_out(
 
 
 def test_another_browser_is_ended_by_a_click(page: Page, browser: Browser, live: Live) -> None:
-    elsewhere = browser.new_context(base_url=live.url, user_agent="PhoneBrowser/1.0")
+    elsewhere = fresh_browser(browser, live, user_agent="PhoneBrowser/1.0")
+    let_in(elsewhere)
     other = elsewhere.new_page()
-    sign_in(other)
     page.goto("/security")
     page.get_by_role("button", name="End the session").click()
     expect(page.get_by_text("Signed out there.")).to_be_visible()

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import OrderMode
-from tests.browser.conftest import Script, Watch, sign_in
+from tests.browser.conftest import Script, Watch, fresh_browser, sign_in
 from tests.conftest import PASSWORD, TRADER, Live
 
 pytestmark = pytest.mark.browser
@@ -87,16 +87,6 @@ def test_two_tabs_approve_and_one_order_leaves(page: Page, script: Script, live:
     assert trades(live.desk) == 1
 
 
-def test_a_lost_connection_is_said_and_taken_back(page: Page, watch: Watch) -> None:
-    watch.expected.append("ERR_INTERNET_DISCONNECTED")
-    lost = page.get_by_text("Connection lost")
-    expect(lost).to_be_hidden()
-    page.context.set_offline(True)
-    expect(lost).to_be_visible(timeout=PATIENCE_MS)
-    page.context.set_offline(False)
-    expect(lost).to_be_hidden(timeout=PATIENCE_MS)
-
-
 def polled_until(page: Page, check: Callable[[], None]) -> None:
     """A poll that was under way when the page's clock moved is planned anew only afterwards: so it is moved again."""
     for _ in range(20):
@@ -105,6 +95,18 @@ def polled_until(page: Page, check: Callable[[], None]) -> None:
             check()
             return
     check()
+
+
+def test_a_lost_connection_is_said_and_taken_back(page: Page, watch: Watch) -> None:
+    watch.expected.append("ERR_INTERNET_DISCONNECTED")
+    page.clock.install()
+    page.goto("/")
+    lost = page.get_by_text("Connection lost")
+    expect(lost).to_be_hidden()
+    page.context.set_offline(True)
+    polled_until(page, lambda: expect(lost).to_be_visible(timeout=SOON_MS))
+    page.context.set_offline(False)
+    polled_until(page, lambda: expect(lost).to_be_hidden(timeout=SOON_MS))
 
 
 def test_an_old_list_and_a_bridge_that_never_answers_are_said_and_taken_back(page: Page, watch: Watch) -> None:
@@ -167,7 +169,7 @@ def test_a_shown_key_is_hidden_again_after_thirty_seconds(page: Page, script: Sc
 def test_everything_but_the_live_parts_works_without_scripts(
     browser: Browser, live: Live, script: Script, watch: Watch
 ) -> None:
-    context = browser.new_context(base_url=live.url, java_script_enabled=False)
+    context = fresh_browser(browser, live, java_script_enabled=False)
     page = context.new_page()
     watch.over(page)
     sign_in(page)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -12,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from openalgo_bridge.app import open_desk
 from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
-from tests.browser.conftest import Script, Watch, sign_in
+from tests.browser.conftest import Script, Watch, fresh_browser, let_in
 from tests.conftest import CHEAP, PASSWORD, FixedClock, Live, app_of, free_port
 from tests.phone import Phone
 
@@ -22,8 +24,9 @@ PAGE = "/security/two-factor"
 
 
 @pytest.fixture
-def live(settings: Settings, clock: FixedClock) -> Iterator[Live]:
+def live(settings: Settings, clock: FixedClock, new_files: Path) -> Iterator[Live]:
     """With a clock that stands still, so that no code gets old on the way."""
+    shutil.copytree(new_files, settings.db_dir, dirs_exist_ok=True)
     port = free_port()
     opened = open_desk(replace(settings, flask_port=port), clock, CHEAP)
     app: Flask = app_of(opened)
@@ -74,7 +77,7 @@ def test_set_up_sign_out_and_in_again_with_the_phone_and_without_it(
     clock.move(seconds=30)
     sign_in_with(page, phone.code())
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
-    elsewhere = browser.new_context(base_url=live.url)
+    elsewhere = fresh_browser(browser, live)
     other = elsewhere.new_page()
     sign_in_with(other, phone.recovery_codes[0])
     expect(other.get_by_text("9 recovery codes are left")).to_be_visible()
@@ -100,9 +103,9 @@ def test_the_codes_are_copied_each_on_a_line(page: Page, clock: FixedClock) -> N
 def test_without_scripts_everything_works_but_the_copying(
     browser: Browser, live: Live, script: Script, clock: FixedClock
 ) -> None:
-    context = browser.new_context(base_url=live.url, java_script_enabled=False)
+    context = fresh_browser(browser, live, java_script_enabled=False)
+    let_in(context)
     plain = context.new_page()
-    sign_in(plain)
     phone = begin(plain, clock)
     finish(plain, phone)
     plain.get_by_role("link", name="I have written them down").click()

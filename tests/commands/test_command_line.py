@@ -1,7 +1,8 @@
 """The commands as a trader runs them: real processes, one data folder, one port.
 
 Starting a process takes most of the time here, so the tests of this file share one folder and one bridge, and
-build on each other in the order of the page.
+build on each other in the order of the page. What is about the command, not about its process, is asked of the command
+line itself (:meth:`Home.ask`); beside the bridge that is another process all the same.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from click.testing import CliRunner
 
 from openalgo_bridge import lock
 from openalgo_bridge.__main__ import cli
+from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model import apikey
 from openalgo_bridge.settings import PROJECT_FOLDER
 from openalgo_bridge.store import schema
@@ -49,16 +51,28 @@ class Home:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def own(self) -> dict[str, str]:
+        """What the environment says of this home."""
+        return {"DB_DIR": str(self.folder), "FLASK_PORT": str(self.port), "OPEN_BROWSER": "false", **self.settings}
+
+    @property
     def environment(self) -> dict[str, str]:
-        own = {"DB_DIR": str(self.folder), "FLASK_PORT": str(self.port), "OPEN_BROWSER": "false"}
         search = os.pathsep.join([str(self.packages), str(self.project)])
-        return {**os.environ, **own, **self.settings, "PYTHONPATH": search}
+        return {**os.environ, **self.own, "PYTHONPATH": search}
 
     def run(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-        """One command, to its end."""
+        """One command in a process of its own, to its end."""
         return subprocess.run(
             command(*arguments), input=typed, capture_output=True, text=True, encoding="utf-8", env=self.environment
         )
+
+    def ask(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """One command without a process for it. A refusal is told as ``main`` tells it."""
+        done = CliRunner().invoke(cli, arguments, input=typed, env=self.own)
+        said = done.exception.message if isinstance(done.exception, BridgeError) else done.stderr
+        if not isinstance(done.exception, BridgeError | SystemExit | None):
+            raise done.exception
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, said)
 
 
 @dataclass(frozen=True)
@@ -160,7 +174,7 @@ def test_bad_settings_are_one_sentence(home: Home) -> None:
 
 
 def test_setup_shows_the_risk_and_does_nothing_until_it_is_accepted(home: Home) -> None:
-    message = refused(home.run("setup", "--username", "trader", "--password-stdin", typed=f"{PASSWORD}\n"))
+    message = refused(home.ask("setup", "--username", "trader", "--password-stdin", typed=f"{PASSWORD}\n"))
     assert "You can lose money" in message
     assert "--accept-risk" in message
 
@@ -173,7 +187,7 @@ def test_setup_prints_the_key_alone_on_the_last_line(made: subprocess.CompletedP
 
 
 def test_a_second_setup_changes_nothing(home: Home, made: subprocess.CompletedProcess[str]) -> None:
-    done = home.run("setup", "--username", "other", "--password-stdin", "--accept-risk", typed=f"{PASSWORD}\n")
+    done = home.ask("setup", "--username", "other", "--password-stdin", "--accept-risk", typed=f"{PASSWORD}\n")
     assert "already" in refused(done)
 
 
@@ -199,7 +213,7 @@ def test_a_second_bridge_says_that_one_runs_and_where(home: Home, bridge: Bridge
 
 
 def test_setup_refuses_beside_a_running_bridge(home: Home, bridge: Bridge) -> None:
-    done = home.run("setup", "--username", "trader", "--password-stdin", "--accept-risk", typed=f"{PASSWORD}\n")
+    done = home.ask("setup", "--username", "trader", "--password-stdin", "--accept-risk", typed=f"{PASSWORD}\n")
     assert home.url in refused(done)
 
 
@@ -211,14 +225,14 @@ def test_a_port_of_another_program_is_told_with_the_setting(home: Home, bridge: 
 
 def test_semi_auto_needs_no_password_and_auto_the_right_one(home: Home, bridge: Bridge) -> None:
     assert home.run("mode", "semi_auto").stdout.startswith("semi_auto:")
-    assert "Wrong password" in refused(home.run("mode", "auto", "--password-stdin", typed="wrong wrong wrong\n"))
-    assert "no password" in refused(home.run("mode", "auto", "--password-stdin"))
-    assert home.run("mode").stdout.startswith("semi_auto:")
+    assert "Wrong password" in refused(home.ask("mode", "auto", "--password-stdin", typed="wrong wrong wrong\n"))
+    assert "no password" in refused(home.ask("mode", "auto", "--password-stdin"))
+    assert home.ask("mode").stdout.startswith("semi_auto:")
     assert home.run("mode", "auto", "--password-stdin", typed=f"{PASSWORD}\n").stdout.startswith("auto:")
 
 
 def test_a_password_is_reset_only_without_a_running_bridge(home: Home, bridge: Bridge) -> None:
-    assert home.url in refused(home.run("reset-password", "--password-stdin", typed=f"{PASSWORD}\n"))
+    assert home.url in refused(home.ask("reset-password", "--password-stdin", typed=f"{PASSWORD}\n"))
 
 
 def test_doctor_finds_a_running_bridge_healthy(home: Home, bridge: Bridge) -> None:
@@ -231,7 +245,7 @@ def test_doctor_finds_a_running_bridge_healthy(home: Home, bridge: Bridge) -> No
 def test_doctor_names_a_damaged_database_and_a_taken_port(home: Home, bridge: Bridge, tmp_path: Path) -> None:
     (tmp_path / "bridge.db").write_bytes(b"this was a database once" * 1000)
     tmp_path.chmod(0o700)
-    done = replace(home, folder=tmp_path).run("doctor")
+    done = replace(home, folder=tmp_path).ask("doctor")
     failed = [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert "FAIL bridge.db" in failed
     assert "FAIL port" in failed
@@ -248,24 +262,24 @@ def test_doctor_names_a_machine_key_that_is_gone_damaged_or_open(home: Home, bri
     elsewhere = replace(home, folder=tmp_path)
     key = tmp_path / "machine.key"
     (tmp_path / "bridge.db").touch()
-    assert "put back your copy" in failures(elsewhere.run("doctor"))["machine.key"]
+    assert "put back your copy" in failures(elsewhere.ask("doctor"))["machine.key"]
     assert not key.exists()
     key.write_bytes(b"x" * 31)
     key.chmod(0o600)
-    assert "damaged" in failures(elsewhere.run("doctor"))["machine.key"]
+    assert "damaged" in failures(elsewhere.ask("doctor"))["machine.key"]
     key.write_bytes(b"x" * 32)
-    assert "machine.key" not in failures(elsewhere.run("doctor"))
+    assert "machine.key" not in failures(elsewhere.ask("doctor"))
     if os.name == "posix":
         key.chmod(0o644)
-        assert "chmod 600" in failures(elsewhere.run("doctor"))["machine.key"]
+        assert "chmod 600" in failures(elsewhere.ask("doctor"))["machine.key"]
 
 
 @pytest.mark.parametrize("arguments", [["mode"], ["serve"], ["setup", "--username", "a", "--password-stdin"]])
 def test_a_folder_full_of_other_things_is_not_touched(home: Home, tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "thesis.txt").touch()
     elsewhere = replace(home, folder=tmp_path)
-    assert "thesis.txt" in refused(elsewhere.run(*arguments))
-    assert "thesis.txt" in failures(elsewhere.run("doctor"))["folder"]
+    assert "thesis.txt" in refused(elsewhere.ask(*arguments))
+    assert "thesis.txt" in failures(elsewhere.ask("doctor"))["folder"]
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
@@ -274,7 +288,7 @@ def test_orders_can_be_held_although_another_file_is_damaged(home: Home, tmp_pat
         database.migrate(schema.bridge)
     for name in ("instruments.db", "traffic.db", "machine.key"):
         (tmp_path / name).write_bytes(b"this was something once" * 1000)
-    assert replace(home, folder=tmp_path).run("mode", "semi_auto").stdout.startswith("semi_auto:")
+    assert replace(home, folder=tmp_path).ask("mode", "semi_auto").stdout.startswith("semi_auto:")
 
 
 def test_ctrl_c_ends_the_bridge_in_order(home: Home, bridge: Bridge) -> None:

@@ -216,6 +216,22 @@ def test_another_kind_of_body_needs_the_token_too(
     assert rows_of_every_table(desk) == before
 
 
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"])
+def test_a_form_of_another_site_is_refused_whatever_its_kind(
+    at_the_desk: Person, app: Flask, desk: Desk, doors: Doors, kind: str, site: str
+) -> None:
+    token = tokens_of(at_the_desk, app)["right"]
+    before = rows_of_every_table(desk)
+    doors.opened()
+    for path in paths(app, "POST"):
+        fields = {"csrf_token": token, "mode": "semi_auto", "confirm": "yes"}
+        answer = at_the_desk.client.post(path, data=fields, headers={"Sec-Fetch-Site": site}, content_type=kind)
+        assert answer.status_code in {400, 403}, path
+    assert doors.opened() == []
+    assert rows_of_every_table(desk) == before
+
+
 def test_a_cookie_opens_nothing_of_the_api(at_the_desk: Person, app: Flask, desk: Desk, account: Account) -> None:
     before = rows_of_every_table(desk)
     for rule in app.extensions["api"].url_map.iter_rules():
