@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -235,6 +235,15 @@ def child_refs(ref: Ref, requests: Sequence[BrokerRequest]) -> list[Ref]:
     if next(short) > room or next(long) > len(_BASE32) ** _WITHDRAWAL_LENGTH:
         raise Invalid(f"{len(requests)} orders are too many at once. Name one symbol at a time.")
     return [ref, *(child_ref(ref, number) for number in numbers)]
+
+
+def further_ref(taken: Collection[Ref]) -> Ref:
+    """The reference of one more order of a ticket whose messages have those ``taken``. Raises Invalid without room."""
+    ref = Ref(ticket_ref(next(iter(taken))))
+    for sequence in range(1, len(_BASE32) ** _CHILD_LENGTH):
+        if (found := child_ref(ref, sequence)) not in taken:
+            return found
+    raise Invalid(f"Ticket {ref} has no room for one more order.")
 
 
 def child_ref(ref: Ref, sequence: int) -> Ref:

@@ -16,7 +16,7 @@ from openalgo_bridge.clock import from_ms, to_ms
 from openalgo_bridge.errors import Conflict, Denied, StorageError
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import Guard
-from openalgo_bridge.model.order import BrokerOrderId, OrderMode, OrderRequest, Ref, TradingMode
+from openalgo_bridge.model.order import BrokerOrderId, OrderMode, OrderRequest, PriceType, Ref, TradingMode
 from openalgo_bridge.model.ticket import Operation, Ticket, TicketDraft, message_from_json, order_of
 from openalgo_bridge.store.standing import Standing
 
@@ -32,19 +32,19 @@ IN_DOUBT = (
 )
 """Orders of which nobody knows whether the broker has them; ``overdue`` is that of :func:`overdue`."""
 
+MAY_CLOSE = "Order {} may already close this position, and nobody knows yet whether it is there. See the Orders page."
+
+_STOPS = {PriceType.SL, PriceType.SL_M}
+
 DOUBT_IN_SYMBOL = (
-    "SELECT orders.ref FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+    "SELECT orders.ref, 'is in doubt' AS why FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
     f" WHERE {IN_DOUBT} AND orders.symbol = :symbol AND orders.exchange = :exchange AND ticket.trading_mode = :mode"
-    " UNION ALL SELECT ref FROM reconciliation_break"
+    " UNION ALL SELECT ref, 'is not as the broker has it' FROM reconciliation_break"
     " WHERE state = 'open' AND symbol = :symbol AND exchange = :exchange AND trading_mode = :mode LIMIT 1"
 )
 """The reference of one that keeps new entries of its symbol waiting, or that of an open reconciliation break, which
-stands in an index of its own; takes :func:`symbol_of`.
+stands in an index of its own, and which of the two it is; takes :func:`symbol_of`.
 """
-
-
-_RECENT = 1000
-"""What was sent within the last seconds is looked for among so many of the last orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,13 +155,13 @@ def check_doubts(
         return
     doubt = db.execute(DOUBT_IN_SYMBOL, symbol_of(order, ticket.trading_mode, now)).fetchone()
     if doubt is not None:
-        raise Conflict(f"Held because order {doubt['ref']} in {order.symbol} is in doubt. See the Orders page.")
+        raise Conflict(f"Held because order {doubt['ref']} in {order.symbol} {doubt['why']}. See the Orders page.")
 
 
 def watermark(
-    db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, sent_since: datetime | None = None
+    db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, recent: Sequence[int] = ()
 ) -> Watermark:
-    """See :class:`Watermark`, for the side and the position of ``order``. Without ``sent_since`` nothing is recent."""
+    """See :class:`Watermark`, for the side and the position of ``order``; of the orders ``recent`` those that are."""
     last = db.execute("SELECT max(id) AS id FROM orders").fetchone()["id"] or 0
     rows = db.execute(
         "SELECT orders.id, orders.ref, orders.quantity, json_extract(orders.request, '$.broker_order_id') AS target"
@@ -177,18 +177,18 @@ def watermark(
         refs=frozenset(Ref(row["ref"]) for row in placed),
         units=sum(row["quantity"] for row in placed),
         changes=tuple(OpenChange(target=BrokerOrderId(row["target"]), quantity=row["quantity"]) for row in changed),
-        recent=() if sent_since is None else _recent(db, order, trading_mode, last, sent_since),
+        recent=_recent(db, order, trading_mode, recent) if recent else (),
     )
 
 
 def _recent(
-    db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, last_order_id: int, sent_since: datetime
+    db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, among: Sequence[int]
 ) -> tuple[BrokerOrder, ...]:
     rows = db.execute(
         "SELECT orders.* FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
-        f" WHERE orders.id > ? AND orders.state = 'sent' AND orders.changed_at >= ? AND {_SAME_SIDE}"
+        f" WHERE orders.id IN ({', '.join('?' * len(among))}) AND orders.state = 'sent' AND {_SAME_SIDE}"
         " ORDER BY orders.id",
-        (last_order_id - _RECENT, to_ms(sent_since), *_side_of(order, trading_mode)),
+        (*among, *_side_of(order, trading_mode)),
     )
     return tuple(_as_sent(row) for row in rows)
 
@@ -201,7 +201,7 @@ def _as_sent(row: sqlite3.Row) -> BrokerOrder:
         id=BrokerOrderId(row["broker_order_id"] or ""),
         tag=Ref(row["ref"]),
         request=sent,
-        status=OrderStatus.OPEN,
+        status=OrderStatus.TRIGGER_PENDING if sent.price_type in _STOPS else OrderStatus.OPEN,
         filled_quantity=0,
         average_price=Decimal(0),
         placed_at=from_ms(row["created_at"]),
@@ -217,13 +217,16 @@ def check_reservation(
     known = reserve.since.open_ids
     # The 0 is no order: for an empty list SQLite would read every order.
     taken = db.execute(
-        "SELECT coalesce(sum(orders.quantity), 0) AS units FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+        "SELECT coalesce(sum(orders.quantity), 0) AS units,"
+        " max(CASE WHEN orders.state IN ('unknown', 'parked') THEN orders.ref END) AS doubt"
+        " FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
         f" WHERE {_SAME_SIDE} AND (orders.id > ? OR orders.id IN (0{', ?' * len(known)}))"
         " AND orders.state IN ('sending', 'sent', 'unknown', 'parked')",
         (*_side_of(order, trading_mode), reserve.since.last_order_id, *known),
     ).fetchone()
     if taken["units"] + order.quantity > reserve.room:
-        raise Conflict("Held because other orders already close this position.")
+        doubt = taken["doubt"]
+        raise Conflict(MAY_CLOSE.format(doubt) if doubt else "Held because other orders already close this position.")
 
 
 _SAME_SIDE = (

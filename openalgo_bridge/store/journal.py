@@ -18,7 +18,7 @@ from openalgo_bridge.errors import Conflict, Invalid, NotFound
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import Guard, GuardSettings
-from openalgo_bridge.model.order import BrokerRequest, CancelAllRequest, CloseRequest, Ref
+from openalgo_bridge.model.order import BrokerRequest, CancelAllRequest, CloseRequest
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket, TicketDraft, operation_of, order_of
@@ -109,7 +109,7 @@ class Journal(JournalReads):
             claims.check_kill_switch(standing, draft.operation, None)
             claims.check_modes(standing, draft)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
-            ids = _plan(db, ticket_id, draft.ref, legs, now, by)
+            ids = rows.plan(db, ticket_id, tickets.child_refs(draft.ref, legs), legs, now, by)
             return _fresh(ticket_id, draft, TicketState.RELEASED, now), [order_by_id(db, each) for each in ids]
 
     # -- what the person decides ---------------------------------------------------------------------
@@ -132,7 +132,8 @@ class Journal(JournalReads):
         now = self._clock.now()
         with self._db.transaction() as db:
             standing = read_standing(db)
-            ticket = _approved(db, standing, ticket_id, shown, reserve, now, by)
+            left = None if premises is None else premises.left
+            ticket = _approved(db, standing, ticket_id, shown, reserve, now, by, left)
             claims.check_reservation(db, ticket.order, ticket.trading_mode, reserve)
             guards.check_premises(db, standing, ticket, premises, reserve, now)
             return ticket, _send_whole(db, ticket_id, ticket, now, by.name)
@@ -144,7 +145,7 @@ class Journal(JournalReads):
         now = self._clock.now()
         with self._db.transaction() as db:
             ticket = _approved(db, read_standing(db), ticket_id, shown, None, now, by)
-            ids = _plan(db, ticket_id, ticket.ref, legs, now, by.name)
+            ids = rows.plan(db, ticket_id, tickets.child_refs(ticket.ref, legs), legs, now, by.name)
             return ticket, [order_by_id(db, each) for each in ids]
 
     def reject(self, ticket_id: int, shown: str, reason: str, *, by: Actor) -> Ticket:
@@ -228,6 +229,16 @@ class Journal(JournalReads):
             sending = Settlement(state=OrderState.SENDING)
             rows.move_order(db, order_id, OrderState.PLANNED, sending, now, ticket.origin.source)
         return SendPermit(order_id=order_id, ref=order.ref, request=order.request)
+
+    def replace_planned(self, order_id: int, request: BrokerRequest, reason: str, *, by: Actor) -> JournalOrder:
+        """Drop a planned order, and plan another of its ticket. Raises Conflict when it is not planned any more."""
+        now, dropped = self._clock.now(), Settlement(state=OrderState.DROPPED, message=reason)
+        with self._db.transaction() as db:
+            ticket_id = order_by_id(db, order_id).ticket_id
+            rows.move_order(db, order_id, OrderState.PLANNED, dropped, now, by.name)
+            refs = [row["ref"] for row in db.execute("SELECT ref FROM orders WHERE ticket_id = ?", (ticket_id,))]
+            (new,) = rows.plan(db, ticket_id, [tickets.further_ref(refs)], [request], now, by.name)
+            return order_by_id(db, new)
 
     def drop(self, ticket_id: int, reason: str, *, by: Actor) -> int:
         """Give up what is still planned of a ticket, which then says so; returns how many orders."""
@@ -327,16 +338,6 @@ def _send_whole(
     return SendPermit(order_id=order_id, ref=ticket.ref, request=request)
 
 
-def _plan(
-    db: sqlite3.Connection, ticket_id: int, ref: Ref, legs: Sequence[BrokerRequest], now: datetime, by: str
-) -> list[int]:
-    ids = []
-    for child, leg in zip(tickets.child_refs(ref, legs), legs, strict=True):
-        ids.append(rows.insert_order(db, ticket_id, child, leg, OrderState.PLANNED, now))
-        rows.record(db, ticket_id, now, by, ("", OrderState.PLANNED, ""), order_id=ids[-1])
-    return ids
-
-
 def _ticket_row(db: sqlite3.Connection, ticket_id: int) -> sqlite3.Row:
     row: sqlite3.Row | None = db.execute("SELECT * FROM ticket WHERE id = ?", (ticket_id,)).fetchone()
     if row is None:
@@ -368,10 +369,12 @@ def _approved(
     reserve: Reservation | None,
     now: datetime,
     by: Actor,
+    left: Reservation | None = None,
 ) -> Ticket:
+    """``left`` is what it may close at most where it came as an exit: a doubt keeps entries waiting, and no exits."""
     ticket = _as_shown(db, ticket_id, shown, now)
     claims.check_kill_switch(standing, ticket.operation, reserve)
-    claims.check_doubts(db, ticket, reserve, now)
+    claims.check_doubts(db, ticket, reserve or left, now)
     rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.APPROVED, now, by.name)
     rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)
     return ticket

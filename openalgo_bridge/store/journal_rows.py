@@ -6,6 +6,7 @@ Each runs inside a transaction of :class:`~openalgo_bridge.store.journal.Journal
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,6 +88,17 @@ def insert_order(
         ),
     )
     return int(row.lastrowid or 0)
+
+
+def plan(
+    db: sqlite3.Connection, ticket_id: int, refs: Iterable[Ref], legs: Sequence[BrokerRequest], now: datetime, by: str
+) -> list[int]:
+    """Orders that wait for their claim, with the event of each."""
+    ids = []
+    for ref, leg in zip(refs, legs, strict=True):
+        ids.append(insert_order(db, ticket_id, ref, leg, OrderState.PLANNED, now))
+        record(db, ticket_id, now, by, ("", OrderState.PLANNED, ""), order_id=ids[-1])
+    return ids
 
 
 def revise(db: sqlite3.Connection, ticket_id: int, request: BrokerRequest) -> None:

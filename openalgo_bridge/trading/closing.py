@@ -21,7 +21,6 @@ from openalgo_bridge.model.books import BrokerOrder, Position
 from openalgo_bridge.model.exits import closing_action, is_on_same_side
 from openalgo_bridge.model.order import (
     BrokerOrderId,
-    BrokerRequest,
     CancelAllRequest,
     CancelRequest,
     CloseRequest,
@@ -45,14 +44,15 @@ __all__ = [
     "Leg",
     "PositionName",
     "Report",
+    "WayOut",
     "approve",
     "cancel_all",
     "close",
     "exit_of",
-    "messages",
     "name_of",
     "unseen",
     "unseen_legs",
+    "ways_out",
 ]
 
 NOT_WITHDRAWN = "Not withdrawn: nobody knows yet whether it is there."
@@ -156,12 +156,12 @@ def close(
     return _hold(desk, draft_of(desk, wanted, origin, mode, OrderMode.SEMI_AUTO), wanted, reason)
 
 
-def messages(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> list[BrokerRequest]:
-    """What a closing would send now, in its order, for a person who decides about it. Sends and writes nothing.
+def ways_out(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> Sequence[WayOut]:
+    """How each position would be closed now, in order, for a person who decides about it. Sends and writes nothing.
 
     Raises StorageError, and a BrokerError when the broker cannot be read.
     """
-    return messages_of(_plan(desk, desk.broker(mode), wanted, mode).ways)
+    return _plan(desk, desk.broker(mode), wanted, mode).ways
 
 
 def approve(desk: Desk, ticket: Ticket, shown: str, seen: Mapping[PositionName, int], *, by: Actor) -> Report:
@@ -210,17 +210,17 @@ def _plan(
     ways = []
     for order in map(exit_of, sorted(meant, key=lambda each: each.quantity > 0)):
         beside = _working_beside(order, book)
-        if beside and not is_provable(desk, broker, order, mode, book=book, positions=positions, without=beside):
-            beside = []  # Nobody's stop is taken away for a closing that something else keeps from being sent.
-        withdrawals = tuple(CancelRequest(broker_order_id=each) for each in beside)
-        ways.append(WayOut(withdrawals=withdrawals, orders=tuple(_slices(desk, order))))
+        gone = {each.id for each in beside}
+        if beside and not is_provable(desk, broker, order, mode, book=book, positions=positions, without=gone):
+            beside = ()  # Nobody's stop is taken away for a closing that something else keeps from being sent.
+        ways.append(WayOut(beside=beside, orders=tuple(_slices(desk, order))))
     in_doubt = tuple(_unseen_leg(wanted, each) for each in _missing(doubts, book, wanted, mode))
     return _Plan(ways=tuple(ways), in_doubt=in_doubt)
 
 
-def _working_beside(order: OrderRequest, book: Sequence[BrokerOrder]) -> list[BrokerOrderId]:
+def _working_beside(order: OrderRequest, book: Sequence[BrokerOrder]) -> tuple[BrokerOrder, ...]:
     """What works on the side of a closing order, oldest first."""
-    return [each.id for each in reversed(book) if each.status.is_working and is_on_same_side(each.request, order)]
+    return tuple(each for each in reversed(book) if each.status.is_working and is_on_same_side(each.request, order))
 
 
 def _as_seen(positions: Sequence[Position], seen: Mapping[PositionName, int] | None) -> Sequence[Position]:

@@ -10,17 +10,22 @@ from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict
 from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.order import BrokerRequest, CancelRequest, OrderRequest
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.store.claims import Reservation
+from openalgo_bridge.model.ticket import Ticket, order_of
+from openalgo_bridge.store.claims import MAY_CLOSE, Reservation
 from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.exits import prove
 from openalgo_bridge.trading.sending import InDoubt, Sent, by_itself, carry_out, clearance
 
-_NO_EXIT = "Not sent: other orders already close this position, or it changed meanwhile. Look at it again."
-_CLOSING = Actor(name="closing")
+NO_EXIT = "Not sent: other orders already close this position, or it changed meanwhile. Look at it again."
+
+NOT_NEEDED = "Not needed any more:"
+"""How the reason begins for which an order was dropped and nothing is missing. By it a page knows such an order."""
+
+CLOSING = Actor(name="closing")
 _log = logging.getLogger(__name__)
 
 PositionName = tuple[str, str, str]
@@ -30,18 +35,18 @@ PositionName = tuple[str, str, str]
 class Leg:
     """What became of one message: ``result``, or the ``refusal`` for which nothing is at the broker.
 
-    ``was_dropped``: it was not even sent.
+    ``was_needless``: what it was to bring about was so without it.
     """
 
     request: BrokerRequest
     result: Sent | InDoubt | None = None
     refusal: str = ""
-    was_dropped: bool = False
+    was_needless: bool = False
 
     @property
     def is_done(self) -> bool:
-        """Whether the broker took it. What is in doubt is not done."""
-        return isinstance(self.result, Sent)
+        """Whether the broker took it, or need not have. What is in doubt is not done."""
+        return self.was_needless or isinstance(self.result, Sent)
 
     @property
     def why_not(self) -> str:
@@ -51,7 +56,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What became of each message of a ticket, in the order in which they were tried."""
+    """What became of each message of a ticket, in the order in which they were planned."""
 
     ticket: Ticket
     legs: tuple[Leg, ...]
@@ -75,28 +80,45 @@ class Report:
         return found
 
 
-def attempt(
+def attempt(desk: Desk, broker: Broker, ticket: Ticket, order: JournalOrder) -> Leg:
+    """Claim one planned order and carry it out. Whatever comes of it, the others still have their turn."""
+    try:
+        return send(desk, broker, ticket, order)
+    except BridgeError as refusal:
+        return drop(desk, order, refusal.message)
+
+
+def send(
     desk: Desk,
     broker: Broker,
     ticket: Ticket,
     order: JournalOrder,
     *,
     follows: Sequence[int] = (),
-    if_not_sent: str = "",
+    if_refused: str = "",
 ) -> Leg:
-    """Claim one planned order and carry it out. Whatever comes of it, the others still have their turn.
+    """Claim one planned order and carry it out. Raises a BridgeError where it could not be claimed: it is planned as
+    before, and may be tried again.
 
-    ``follows`` is as :meth:`~openalgo_bridge.store.journal.Journal.claim` takes it. ``if_not_sent`` is what it leaves
-    behind when it does not reach the broker: it is told and written down with the reason.
+    ``follows`` is as :meth:`~openalgo_bridge.store.journal.Journal.claim` takes it. ``if_refused`` is what a refusal
+    of the broker leaves behind: it is told and written down with the reason.
     """
+    with clearance(desk, broker, order.operation, is_exit=by_itself):
+        permit = desk.store.journal.claim(order.id, reserve=_proof(desk, broker, ticket, order), follows=follows)
+        try:
+            return Leg(request=order.request, result=carry_out(desk, broker, ticket, permit, if_refused=if_refused))
+        except BridgeError as refusal:
+            return Leg(request=order.request, refusal=f"{if_refused} {refusal.message}".strip())
+
+
+def drop(desk: Desk, order: JournalOrder, reason: str, *, was_needless: bool = False) -> Leg:
+    """What was never claimed must not wait for the next start to be given up."""
+    dropped = Settlement(state=OrderState.DROPPED, message=reason)
     try:
-        with clearance(desk, broker, order.operation, is_exit=by_itself):
-            permit = desk.store.journal.claim(order.id, reserve=_proof(desk, broker, ticket, order), follows=follows)
-            result = carry_out(desk, broker, ticket, permit, if_refused=if_not_sent)
-    except BridgeError as refusal:
-        why = f"{if_not_sent} {refusal.message}".strip()
-        return Leg(request=order.request, refusal=why, was_dropped=_drop(desk, order, why))
-    return Leg(request=order.request, result=result)
+        desk.store.journal.settle(order.id, dropped, was=OrderState.PLANNED, by=CLOSING)
+    except BridgeError:
+        _log.exception("order %s: that it was not sent could not be written down", order.ref)
+    return Leg(request=order.request, refusal=reason, was_needless=was_needless)
 
 
 def _proof(desk: Desk, broker: Broker, ticket: Ticket, order: JournalOrder) -> Reservation | None:
@@ -105,17 +127,13 @@ def _proof(desk: Desk, broker: Broker, ticket: Ticket, order: JournalOrder) -> R
         return None
     reserve = prove(desk, broker, order.request, ticket.trading_mode)
     if reserve is None:
-        raise Conflict(_NO_EXIT)
+        raise Conflict(_in_the_way(desk, ticket, order.request))
     return reserve
 
 
-def _drop(desk: Desk, order: JournalOrder, reason: str) -> bool:
-    """What was never claimed must not wait for the next start to be given up. False where it was claimed."""
-    dropped = Settlement(state=OrderState.DROPPED, message=reason)
-    try:
-        desk.store.journal.settle(order.id, dropped, was=OrderState.PLANNED, by=_CLOSING)
-    except Conflict:
-        return False  # The broker refused it: that stands in the journal already.
-    except BridgeError:
-        _log.exception("order %s: that it was not sent could not be written down", order.ref)
-    return True
+def _in_the_way(desk: Desk, ticket: Ticket, closing: OrderRequest) -> str:
+    for each in desk.store.journal.doubts():
+        other = order_of(each.request)
+        if other is not None and each.trading_mode is ticket.trading_mode and is_on_same_side(other, closing):
+            return MAY_CLOSE.format(each.ref)
+    return NO_EXIT

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -12,11 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError, Invalid
-from openalgo_bridge.model.order import BrokerRequest, CloseRequest, Exchange, OrderRequest, Product, TradingMode
+from openalgo_bridge.model.order import CloseRequest, Exchange, Product, TradingMode
 from openalgo_bridge.model.outcome import Outcome, outcome_of_ticket
-from openalgo_bridge.model.ticket import PAGE, Operation, Origin, Ticket, target_of
+from openalgo_bridge.model.ticket import PAGE, Operation, Origin, Ticket
 from openalgo_bridge.trading import approvals, closing
-from openalgo_bridge.trading.closing import PositionName
+from openalgo_bridge.trading.closing import PositionName, WayOut
 from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import words
@@ -92,10 +91,10 @@ class Preview:
 def preview(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> Preview:
     """For a person who decides about it. Sends nothing. Raises StorageError."""
     try:
-        messages = closing.messages(desk, wanted, mode)
-        return Preview(steps=[_step(desk, mode, message) for message in messages], seen=_closed_by(messages))
+        ways = closing.ways_out(desk, wanted, mode)
     except BrokerError as error:
         return Preview(fault=error.message)
+    return Preview(steps=[step for way in ways for step in _steps(way)], seen=[_closed_by(way) for way in ways])
 
 
 def named(name: PositionName, quantity: int) -> str:
@@ -121,18 +120,18 @@ def report(ticket_id: int) -> ResponseReturnValue:
     is_decided = outcome_of_ticket(ticket.state) in {Outcome.NOTHING_TO_DO, Outcome.SENDING}
     if ticket.operation not in _OF_MANY or not is_decided:
         return redirect(url_for("ticket.ticket", ticket_id=ticket_id))
-    said = said_of(desk, messages, desk.clock.now())
-    legs = [leg_of(each, said.of(each), closes=ticket.operation is Operation.CLOSE) for each in messages]
+    said, closes = said_of(desk, messages, desk.clock.now()), ticket.operation is Operation.CLOSE
+    legs = [leg_of(each, said.of(each), closes=closes) for each in messages]
     unseen = closing.unseen(desk, ticket)
     return render_template(
         "closing_report.html",
         ticket=ticket,
-        closes=ticket.operation is Operation.CLOSE,
+        closes=closes,
         withdrawals=[leg for leg in legs if leg.is_withdrawal],
         closures=[leg for leg in legs if not leg.is_withdrawal],
         heading=heading(ticket, legs),
         unseen=unseen,
-        is_done=not unseen and all(leg.is_done for leg in legs),
+        is_done=not unseen and all(leg.is_done or (closes and leg.is_withdrawal and leg.is_over) for leg in legs),
         fault=said.faults.get(ticket.trading_mode, ""),
     )
 
@@ -144,20 +143,17 @@ def heading(ticket: Ticket, legs: Sequence[Leg]) -> str:
     return "No position was open" if ticket.operation is Operation.CLOSE else "No order was working"
 
 
-def _step(desk: Desk, mode: TradingMode, message: BrokerRequest) -> str:
-    """One message in words; a number says nothing to a person where the order itself can be named."""
-    target = target_of(message)
-    there = None if target is None else desk.broker(mode).order(target)
-    return words.sentence(message) if there is None else f"Cancel order {target}: {words.sentence(there.request)}"
+def _steps(way: WayOut) -> list[str]:
+    """Its messages in words; a number says nothing to a person where the order itself can be named."""
+    withdrawals = [f"Cancel order {each.id}: {words.sentence(each.request)}" for each in way.beside]
+    return withdrawals + [words.sentence(order) for order in way.orders]
 
 
-def _closed_by(messages: Iterable[BrokerRequest]) -> list[str]:
-    """The positions that these orders make flat, a large one in several: so the form names what the page shows."""
-    found: Counter[PositionName] = Counter()
-    for order in messages:
-        if isinstance(order, OrderRequest):
-            found[order.exchange, order.symbol, order.product] -= order.action.sign * order.quantity
-    return [named(name, quantity) for name, quantity in found.items()]
+def _closed_by(way: WayOut) -> str:
+    """The position that its orders make flat, a large one in several: so the form names what the page shows."""
+    first = way.orders[0]
+    quantity = -first.action.sign * sum(order.quantity for order in way.orders)
+    return named((first.exchange, first.symbol, first.product), quantity)
 
 
 def _seen(text: str) -> tuple[PositionName, int]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, OrderRequest
 from openalgo_bridge.model.outcome import Outcome, outcome_of_order
+from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Operation
 from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.trading.legs import NOT_NEEDED
 from openalgo_bridge.web import words
 from openalgo_bridge.web.formats import count, money
 
@@ -39,8 +41,15 @@ class Leg:
         return self.message.operation is Operation.CANCEL
 
     @property
+    def is_over(self) -> bool:
+        """Whether the order that it placed, or withdraws, works no more, be it filled."""
+        return self.there is not None and not self.there.status.is_working
+
+    @property
     def is_done(self) -> bool:
-        """Filled whole, or cancelled: taken by the broker is not enough where the broker says more."""
+        """Filled whole, cancelled, or needless: taken by the broker is not enough where the broker says more."""
+        if _is_needless(self.message):
+            return True
         if not self.is_withdrawal:
             return self.outcome is Outcome.FILLED
         is_gone = self.there is None or self.there.status in {OrderStatus.CANCELLED, OrderStatus.REJECTED}
@@ -74,6 +83,8 @@ def leg_of(message: JournalOrder, there: BrokerOrder | None, *, closes: bool = F
         word, tone = _withdrawn(there)
     elif closes and outcome is Outcome.FILLED:
         word = "Closed"
+    elif _is_needless(message):
+        word = "Not needed"
     return Leg(
         message=message,
         there=there,
@@ -83,6 +94,11 @@ def leg_of(message: JournalOrder, there: BrokerOrder | None, *, closes: bool = F
         tone=tone,
         why=why(outcome, message, there),
     )
+
+
+def _is_needless(message: JournalOrder) -> bool:
+    """Whether it was not sent because nothing was left for it to do."""
+    return message.state is OrderState.DROPPED and message.message.startswith(NOT_NEEDED)
 
 
 def why(outcome: Outcome, message: JournalOrder, there: BrokerOrder | None) -> str:

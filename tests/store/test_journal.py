@@ -29,7 +29,16 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
-from openalgo_bridge.model.ticket import Origin, TicketDraft, child_ref, child_refs, new_ref, operation_of, ticket_ref
+from openalgo_bridge.model.ticket import (
+    Origin,
+    TicketDraft,
+    child_ref,
+    child_refs,
+    further_ref,
+    new_ref,
+    operation_of,
+    ticket_ref,
+)
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal, Settlement
 from tests.conftest import TRADER, FixedClock
@@ -254,6 +263,32 @@ def test_of_more_messages_than_tags_those_that_place_keep_one_and_the_rest_a_lon
     for too_many in ([BUY_TEN] * 1025, [withdrawal] * 40_000):
         with pytest.raises(Invalid):
             child_refs(ref, too_many)
+
+
+def test_a_planned_order_gives_way_to_another_of_its_ticket_once(journal: Journal) -> None:
+    ticket, (first, second) = journal.plan(a_draft(CloseRequest()), [BUY_TEN, BUY_TEN])
+    smaller = journal.replace_planned(first.id, replace(BUY_TEN, quantity=6), "4 filled", by=TRADER)
+    rows = [(each.state, each.message, each.ref) for each in journal.orders_of([ticket.id])]
+    assert rows == [
+        (OrderState.DROPPED, "4 filled", ticket.ref),
+        (OrderState.PLANNED, "", second.ref),
+        (OrderState.PLANNED, "", child_ref(ticket.ref, 2)),
+    ]
+    assert journal.claim(smaller.id).request == replace(BUY_TEN, quantity=6)
+    for gone in (first, smaller):
+        with pytest.raises(Conflict):
+            journal.replace_planned(gone.id, BUY_TEN, "again", by=TRADER)
+    assert len(journal.orders_of([ticket.id])) == 3
+
+
+def test_one_order_more_has_a_tag_that_a_broker_takes_or_none() -> None:
+    ref = new_ref(datetime.now(UTC))
+    many = [CancelRequest(broker_order_id=BrokerOrderId(f"S{each}")) for each in range(1500)]
+    taken = child_refs(ref, [*many, BUY_TEN])
+    assert len(further_ref(taken)) <= 15
+    assert further_ref(taken) not in taken
+    with pytest.raises(Invalid, match="no room"):
+        further_ref(child_refs(ref, [BUY_TEN] * 1024))
 
 
 prices = st.decimals(min_value=0, max_value=10**6, places=4)

@@ -73,6 +73,22 @@ class Fills(ScriptedBroker):
             raise fault
 
 
+@dataclass
+class FillsBefore(Fills):
+    """An order that is to be withdrawn fills ``part`` of it first; the whole is refused as complete."""
+
+    part: int = 0
+
+    def cancel(self, permit: SendPermit[CancelRequest]) -> None:
+        there = self._named(permit.request.broker_order_id)
+        self.book[there.tag] = replace(there, filled_quantity=self.part, average_price=self.ltp)
+        self.held = [replace(each, quantity=each.quantity - self.part) for each in self.held]
+        if self.part < there.request.quantity:
+            return super().cancel(permit)
+        self.book[there.tag] = replace(self.book[there.tag], status=OrderStatus.COMPLETE)
+        raise Rejected("Order is complete")
+
+
 @pytest.fixture
 def broker(desk: Desk) -> Fills:
     return Fills(desk, faults={})
@@ -124,8 +140,8 @@ def test_close_all_says_first_what_it_will_send_and_sends_nothing_yet(
     text = html.unescape(person.get("/positions/close").text)
     steps = re.findall(r'<li class="list-group-item text-break">([^<]*)</li>', text)
     assert steps == [
-        "Cancel order S1: SELL 10 RELIANCE on NSE at limit 1,010.00, intraday (MIS)",
         "BUY 5 TCS on NSE at market, intraday (MIS)",
+        "Cancel order S1: SELL 10 RELIANCE on NSE at limit 1,010.00, intraday (MIS)",
         "SELL 10 RELIANCE on NSE at market, intraday (MIS)",
     ]
     assert "Close every position at market: paper account" in text
@@ -176,6 +192,33 @@ def test_a_stop_that_cannot_be_withdrawn_is_told_with_the_position_that_stays(
     assert heading(text) == "0 of 1 position closed"
     assert [word for word, _ in LEG.findall(text)] == ["Refused", "Not sent"]
     assert "other orders already close this position" in text
+
+
+@pytest.mark.parametrize(
+    ("part", "told"), [(4, ["Cancelled", "Not needed", "Closed"]), (10, ["Refused", "Not needed"])]
+)
+def test_a_position_of_which_a_stop_closed_a_part_or_all_is_told_as_closed(
+    desk: Desk, account: Account, part: int, told: list[str]
+) -> None:
+    broker = FillsBefore(desk, part=part)
+    both = with_broker(desk, broker)
+    broker.hold("RELIANCE", 10)
+    orders.place(both, STOP, BY_HAND)
+    text = close_all(a_trader_at(both))
+    assert heading(text) == "1 of 1 position closed"
+    assert [word for word, _ in LEG.findall(text)] == told
+    assert "Not everything was done" not in text
+    assert net(broker) == [0]
+
+
+def test_what_a_closing_would_send_is_named_without_asking_for_each_order(
+    person: Person, scripted: Desk, broker: Fills
+) -> None:
+    """A slow broker would answer to none of these within the second that a page waits."""
+    broker.hold("RELIANCE", 10)
+    orders.place(scripted, STOP, BY_HAND)
+    assert "Cancel order S1: SELL 10 RELIANCE" in person.get("/positions/close").text
+    assert broker.asked_for == []
 
 
 @pytest.mark.parametrize("at_the_switch", [False, True])
