@@ -15,6 +15,7 @@ from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.store import Store
 from openalgo_bridge.trading.budget import BoundedBroker, Budget
 from openalgo_bridge.trading.doors import Doors
+from openalgo_bridge.trading.lately import Lately
 from openalgo_bridge.trading.readings import Readings
 from openalgo_bridge.trading.throttle import Throttle
 from openalgo_bridge.trading.unwritten import Unwritten
@@ -26,7 +27,8 @@ class Desk:
 
     ``doors`` are closed until somebody has found out what became of the last orders. ``throttles`` has an entry for
     each broker, by its name, that limits how fast it takes orders. ``unwritten`` is what brokers said and could not be
-    written down yet, ``readings`` what the last proofs of exits read. ``wait`` lets seconds pass.
+    written down yet, ``readings`` what the last proofs of exits read, ``lately`` what went out a moment ago. ``wait``
+    lets seconds pass.
     """
 
     settings: Settings
@@ -39,6 +41,7 @@ class Desk:
     throttles: Mapping[str, Throttle]
     unwritten: Unwritten = field(default_factory=Unwritten)
     readings: Readings = field(default_factory=Readings)
+    lately: Lately = field(default_factory=Lately)
     wait: Callable[[float], object] = time.sleep
 
     @classmethod

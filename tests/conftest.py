@@ -77,12 +77,18 @@ class FixedClock(Clock):
 
     def __init__(self) -> None:
         self.moment = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
+        self.moved = timedelta()
 
     def now(self) -> datetime:
         return self.moment
 
+    def monotonic(self) -> float:
+        return super().monotonic() + self.moved.total_seconds()
+
     def move(self, **delta: float) -> None:
+        """Let time pass. To set ``moment`` is to set the clock, which makes nothing older."""
         self.moment += timedelta(**delta)
+        self.moved += timedelta(**delta)
 
 
 @dataclass(frozen=True)

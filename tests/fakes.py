@@ -18,6 +18,7 @@ from openalgo_bridge.model.order import (
     Exchange,
     ModifyRequest,
     OrderRequest,
+    PriceType,
     Product,
     Ref,
     TradingMode,
@@ -64,7 +65,7 @@ class ScriptedBroker:
                 id=order_id,
                 tag=permit.ref,
                 request=permit.request,
-                status=OrderStatus.OPEN,
+                status=working_status(permit.request),
                 filled_quantity=0,
                 average_price=permit.request.price,
                 placed_at=self.desk.clock.now(),
@@ -159,6 +160,12 @@ class ScriptedBroker:
         order = self.order(order_id)
         assert order is not None
         return order
+
+
+def working_status(request: OrderRequest) -> OrderStatus:
+    """A stop waits for its trigger."""
+    is_stop = request.price_type in {PriceType.SL, PriceType.SL_M}
+    return OrderStatus.TRIGGER_PENDING if is_stop else OrderStatus.OPEN
 
 
 def with_broker(desk: Desk, broker: ScriptedBroker, mode: TradingMode = TradingMode.ANALYZE) -> Desk:

@@ -35,11 +35,13 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "desk": (
         {"account", "brokers.base", "clock", "errors", "model", "settings", "store"}
         # What a whole desk shares; these know no desk.
-        | {"trading.budget", "trading.doors", "trading.readings", "trading.throttle", "trading.unwritten"},
+        | {"trading.budget", "trading.doors", "trading.lately", "trading.readings"}
+        | {"trading.throttle", "trading.unwritten"},
         STANDARD_ONLY,
     ),
     "trading.budget": ({"brokers.base", "errors", "model"}, STANDARD_ONLY),
     "trading.doors": ({"errors", "model"}, STANDARD_ONLY),
+    "trading.lately": (set(), STANDARD_ONLY),
     "trading.readings": ({"model"}, STANDARD_ONLY),
     "trading.throttle": ({"errors"}, STANDARD_ONLY),
     "trading.unwritten": ({"store"}, STANDARD_ONLY),

@@ -29,8 +29,9 @@ def room(
     ``positions`` must have been read after ``working``: what fills in between is then counted twice, never not at
     all. ``counted`` are the tags of orders that somebody else takes off, ``replaces`` the order that ``order`` is
     the new form of: what that has filled is a part of its quantity, and of no position any more. Where the new form
-    ``still_rests`` it may go on working for as much as the old one does, beside others: a stop beside a target may be
-    moved. One that would fill at once may not: of the two the other would then open a position.
+    ``still_rests`` it may go on working for as much as the old one does, beside others and while anything is open: a
+    stop beside a target may be moved. One that would fill at once may not: of the two the other would then open a
+    position.
     """
     taken = filled = pending = 0
     for other in working:
@@ -39,7 +40,7 @@ def room(
         elif is_on_same_side(other.request, order) and other.tag not in counted:
             taken += other.pending_quantity
     held = reducible(net(positions, order), order.action)
-    beside_others = min(held, pending) if still_rests else 0
+    beside_others = pending if still_rests and held else 0
     return max(held - taken, beside_others) + filled
 
 

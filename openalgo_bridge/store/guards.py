@@ -34,10 +34,12 @@ _WITHDRAWN = (
 )
 
 # NOT INDEXED: by the index of states SQLite would first sort every ticket there ever was.
+# Every ticket is a row, whether it counts or not: whoever reads stops at the first that is too old.
 _NEWEST_FIRST = (
-    "SELECT id, created_at, state, source, strategy, signal FROM ticket NOT INDEXED"
-    f" WHERE {_COUNTED} AND NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
-    f" AND (orders.state IN ('rejected', 'not_placed', 'dropped') OR {_WITHDRAWN})) ORDER BY id DESC"
+    "SELECT id, created_at, state, source, strategy, signal,"
+    f" {_COUNTED} AND NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
+    f" AND (orders.state IN ('rejected', 'not_placed', 'dropped') OR {_WITHDRAWN})) AS counts"
+    " FROM ticket NOT INDEXED ORDER BY id DESC"
 )
 
 _PLACED = (
@@ -119,10 +121,18 @@ class Guards:
         row = self._db.read_one("SELECT max(id) AS id FROM orders")
         return 0 if row is None or row["id"] is None else int(row["id"])
 
-    def in_doubt(self, order: OrderRequest, mode: TradingMode) -> Ref | None:
-        """The reference of an order in the same symbol of which nobody knows whether the broker has it, or None."""
+    def in_doubt(self, order: OrderRequest, mode: TradingMode) -> Doubtful | None:
+        """The order in the same symbol of which nobody knows whether the broker has it, or None."""
         row = self._db.read_one(DOUBT_IN_SYMBOL, symbol_of(order, mode, self._clock.now()))
-        return None if row is None else Ref(row["ref"])
+        return None if row is None else Doubtful(ref=Ref(row["ref"]), why=row["why"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubtful:
+    """An order that keeps new entries of its symbol waiting. ``why`` is a predicate: "is in doubt"."""
+
+    ref: Ref
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +274,7 @@ def _has_orders_since(
 def _has_equal_signal(newest_first: Iterable[Row], signal: Signal, window: timedelta) -> bool:
     since, until = to_ms(signal.at - window), to_ms(signal.at + window)
     recent = takewhile(lambda row: row["created_at"] >= since, newest_first)
-    return any(row["created_at"] <= until and signal.is_in(row) for row in recent)
+    return any(row["created_at"] <= until and row["counts"] and signal.is_in(row) for row in recent)
 
 
 def _if_readable(rows: Iterable[Row]) -> GuardSettings | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from openalgo_bridge.clock import Clock, from_ms, to_ms
@@ -202,14 +202,13 @@ class JournalReads:
         )
         return self._db.read_one(sql, (order.id, order.request.broker_order_id)) is not None
 
-    def watermark(self, order: OrderRequest, trading_mode: TradingMode, *, late_s: float = 0.0) -> Watermark:
+    def watermark(self, order: OrderRequest, trading_mode: TradingMode, *, recent: Sequence[int] = ()) -> Watermark:
         """What is on its way on the side of ``order``: to be read before the broker is asked for the position.
 
-        ``late_s`` is by how many seconds the broker's order book may be late.
+        ``recent`` are the ids of what was sent so short a time ago that its order book may not show it yet.
         """
-        sent_since = self._clock.now() - timedelta(seconds=late_s) if late_s else None
         with self._db.snapshot() as db:
-            return claims.watermark(db, order, trading_mode, sent_since)
+            return claims.watermark(db, order, trading_mode, recent)
 
     def has_other_side(self, order: OrderRequest, mode: TradingMode) -> bool:
         """Whether any of the last tickets let an order go that ``order`` could be the exit of."""

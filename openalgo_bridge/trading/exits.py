@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from openalgo_bridge.brokers.base import Broker, Capabilities
+from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model import exits
-from openalgo_bridge.model.books import BrokerOrder, Position
+from openalgo_bridge.model.books import BrokerOrder, OrderStatus, Position
 from openalgo_bridge.model.exits import Effect
 from openalgo_bridge.model.order import (
     BrokerOrderId,
@@ -22,6 +22,8 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.store.claims import OpenChange, Reservation, Watermark
+
+_STOPS = {PriceType.SL, PriceType.SL_M}
 
 _LATE_S = 60.0
 """How late the order book of a broker that cannot prove an order absent is taken to be, at most."""
@@ -64,13 +66,11 @@ def left(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode
     """How much what waited as an exit may still close, whatever rests beside it. Raises as :func:`measure`.
 
     A target beside a stop may go, if the trader says so; that proves no exit, and lets nothing past what stops entries.
-    What is about to fill is taken off.
+    What does not provably wait for its price is taken off: it may be filling now.
     """
     order, replaced = _order(request), _replaced(request)
     seen = _read(desk, broker, order, mode)
-    about_to_fill = [
-        each for each in seen.working if each.request.price_type is PriceType.MARKET or each.id == replaced
-    ]
+    about_to_fill = [each for each in seen.working if each.id == replaced or not _waits(desk, broker, each)]
     units = exits.room(
         order, working=about_to_fill, positions=seen.positions, counted=seen.since.refs, replaces=replaced
     )
@@ -91,7 +91,7 @@ def is_provable(
     read can tell: asked before these are withdrawn. False where nobody can tell.
     """
     try:
-        since = desk.store.journal.watermark(order, mode, late_s=_late_s(broker.capabilities))
+        since = _watermark(desk, broker, order, mode)
         working = [each for each in _as_sent(book, since.recent) if each.id not in without]
         growth = _growth(broker, [each for each in since.changes if each.target not in without], working)
     except BridgeError:
@@ -125,7 +125,7 @@ class _Seen:
 
 
 def _read(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) -> _Seen:
-    since = desk.store.journal.watermark(order, mode, late_s=_late_s(broker.capabilities))
+    since = _watermark(desk, broker, order, mode)
     book = broker.order_book()
     working = _as_sent(book, since.recent)
     growth = _growth(broker, since.changes, working)
@@ -151,8 +151,10 @@ def _added(change: OpenChange, shown: BrokerOrder | None, broker: Broker) -> int
     return max(change.quantity, there.request.quantity) - counted
 
 
-def _late_s(capabilities: Capabilities) -> float:
-    return _LATE_S if capabilities.reread_after is None else capabilities.reread_after
+def _watermark(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) -> Watermark:
+    late = broker.capabilities.reread_after
+    recent = desk.lately.sent(within=_LATE_S if late is None else late, now=desk.clock.monotonic())
+    return desk.store.journal.watermark(order, mode, recent=recent)
 
 
 def _as_sent(book: Sequence[BrokerOrder], recent: Sequence[BrokerOrder]) -> list[BrokerOrder]:
@@ -181,6 +183,19 @@ def _still_rests(
         return False
     instrument = desk.store.instruments.find(order.exchange, order.symbol)
     return instrument is not None and exits.rests(order, broker.quote(instrument).ltp)
+
+
+def _waits(desk: Desk, broker: Broker, there: BrokerOrder) -> bool:
+    """Whether what works waits for its price. A stop that was triggered does not, nor what nobody can tell of."""
+    if there.request.price_type in _STOPS and there.status is not OrderStatus.TRIGGER_PENDING:
+        return False
+    instrument = desk.store.instruments.find(there.request.exchange, there.request.symbol)
+    if there.request.price_type is PriceType.MARKET or instrument is None:
+        return False
+    try:
+        return exits.rests(there.request, broker.quote(instrument).ltp)
+    except BridgeError:
+        return False
 
 
 def _not_shown(

@@ -30,11 +30,15 @@ from openalgo_bridge.trading import exits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """Why an order does not simply go. With a ``guard`` it is refused, without one it waits for the person."""
+    """Why an order does not simply go. With a ``guard`` it is refused, without one it waits for the person.
+
+    ``is_doubt``: another order in its symbol may or may not be at the broker.
+    """
 
     reason: str
     guard: Guard | None = None
     exits_pass: bool = True
+    is_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,7 @@ class Passage:
     premises: Premises | None = None
 
 
-_ALARM = "Whether this is an exit cannot be told, because the position or the price cannot be read: {}. Look at it now."
+ALARM = "Whether this is an exit cannot be told, because the position or the price cannot be read: {}. Look at it now."
 
 
 @dataclass(kw_only=True)
@@ -191,7 +195,8 @@ def obstacles(case: Case, settings: GuardSettings, switch: SwitchState | None) -
     is_new = not isinstance(case.request, ModifyRequest)
     doubtful = case.desk.store.guards.in_doubt(case.order, case.mode) if is_new else None
     if doubtful is not None:
-        yield Obstacle(reason=f"Held because order {doubtful} in {case.order.symbol} is in doubt. See the Orders page.")
+        reason = f"Held because order {doubtful.ref} in {case.order.symbol} {doubtful.why}. See the Orders page."
+        yield Obstacle(reason=reason, is_doubt=True)
 
 
 def passage(case: Case, settings: GuardSettings, in_the_way: Iterator[Obstacle]) -> Passage:
@@ -204,7 +209,7 @@ def passage(case: Case, settings: GuardSettings, in_the_way: Iterator[Obstacle])
     try:
         reserve = case.as_exit()
     except BridgeError as fault:
-        return Passage(stopped_by=Obstacle(reason=_ALARM.format(fault.message)))
+        return Passage(stopped_by=Obstacle(reason=ALARM.format(fault.message)))
     if reserve is None:
         return Passage(stopped_by=first)
     firm = next((each for each in in_the_way if not each.exits_pass), None)
@@ -228,10 +233,14 @@ def check_approval(desk: Desk, broker: Broker, ticket: Ticket) -> Passage:
         raise StorageError("The guards cannot be read, so nothing is sent.")
     in_the_way = chain(obstacles(case, settings, standing.kill_switch), _drift(case, ticket.price_then, settings))
     judged = passage(case, settings, in_the_way)
-    if judged.stopped_by is not None:
-        raise _refused(judged.stopped_by)
+    stopped_by = judged.stopped_by
+    if ticket.is_exit and stopped_by is not None and stopped_by.is_doubt:
+        # A doubt keeps entries waiting. What came as an exit is none beside a stop, but it closes no more than is left.
+        stopped_by = next(in_the_way, None)
+    if stopped_by is not None:
+        raise _refused(stopped_by)
     if ticket.is_exit and judged.reserve is None:
-        return replace(judged, premises=replace(case.premises(settings), left=_left(case)))
+        return Passage(premises=replace(case.premises(settings), left=_left(case)))
     return judged
 
 

@@ -179,18 +179,15 @@ def _hold(desk: Desk, case: Case, draft: TicketDraft, reason: str, limits: Guard
     now = desk.clock.now()
     held_for = desk.store.guards.held_for(draft.origin.source)
     # An exit waits as long as it can still be made: to let it lapse unseen would leave the position open.
-    is_exit = _is_exit(case)
-    expires_at = session_end(case.order.exchange, now, held_for) if is_exit else now + held_for
+    try:
+        is_exit = may_be_exit = exits.effect(case.broker, case.request).is_exit
+    except BridgeError as fault:
+        is_exit, may_be_exit = False, True
+        reason = f"{reason} {guards.ALARM.format(fault.message)}".strip()
+    expires_at = session_end(case.order.exchange, now, held_for) if may_be_exit else now + held_for
     draft = replace(draft, price_then=_known_price(case), is_exit=is_exit)
     ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason, limits=limits)
     return Held(ticket=ticket, reason=reason)
-
-
-def _is_exit(case: Case) -> bool:
-    try:
-        return exits.effect(case.broker, case.request).is_exit
-    except BridgeError:
-        return False
 
 
 def _known_price(case: Case) -> Decimal | None:

@@ -14,6 +14,7 @@ from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.exits import Effect, is_on_same_side
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, OrderMode
+from openalgo_bridge.model.session import session_end
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import PAGE, Operation, Origin, TicketDraft, new_ref, order_of, target_of
 from openalgo_bridge.store.journal import Settlement
@@ -78,7 +79,8 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
         # What closed must not open a position because it comes a second time.
         is_exit=came_to_close or (effect is not None and effect.is_exit),
     )
-    expires_at = now + desk.store.guards.held_for(draft.origin.source)
+    held_for, order = desk.store.guards.held_for(draft.origin.source), order_of(parked.request)
+    expires_at = session_end(order.exchange, now, held_for) if draft.is_exit and order is not None else now + held_for
     again = desk.store.journal.replace_parked(order_id, draft, expires_at=expires_at, by=by, question=question)
     try:
         if question:

@@ -122,6 +122,7 @@ def carry_out(
         message = _doubt(broker, fault)
         _settle(desk, permit, Settlement(state=OrderState.UNKNOWN, message=message))
         return InDoubt(ticket=ticket, message=message)
+    desk.lately.note(permit.order_id, now=desk.clock.monotonic())
     _settle(desk, permit, Settlement(state=OrderState.SENT, broker_order_id=broker_order_id))
     return Sent(ticket=ticket, broker_order_id=broker_order_id)
 

@@ -41,16 +41,18 @@ def find(desk: Desk, wanted: str) -> Target:
 def by_number(desk: Desk, number: BrokerOrderId) -> Target:
     """The order of a broker's number, in the one account that gave it out through us, else in the current one.
 
-    Where both did, an order of the other account from an earlier day is not meant. Raises Conflict when its order is
-    of today, StorageError.
+    Where both did, the one that did today is meant. Raises Conflict when both did today, StorageError.
     """
     placed = desk.store.journal.orders_by_broker_id(number)
-    modes = {each.trading_mode for each in placed}
-    if len(modes) == 1:
-        return Target(broker_order_id=number, trading_mode=modes.pop())
-    mode = desk.store.preferences.trading_mode()
     today = day_in_india(desk.clock.now())
-    if any(each.trading_mode is not mode and day_in_india(each.created_at) == today for each in placed):
+    for modes in (
+        {each.trading_mode for each in placed},
+        {each.trading_mode for each in placed if day_in_india(each.created_at) == today},
+    ):
+        if len(modes) == 1:
+            return Target(broker_order_id=number, trading_mode=modes.pop())
+    mode = desk.store.preferences.trading_mode()
+    if modes:
         newest = {each.trading_mode: each.ref for each in reversed(placed)}
         named = ", ".join(f"{ref} ({account})" for account, ref in newest.items())
         raise Conflict(f"Both accounts have an order {number}. Name the one you mean by its reference: {named}.")

@@ -99,5 +99,6 @@ class _Doubts:
     def of(self, order: OrderRequest, mode: TradingMode) -> Ref | None:
         key = (order.exchange, order.symbol, mode)
         if key not in self._known:
-            self._known[key] = self._guards.in_doubt(order, mode)
+            doubtful = self._guards.in_doubt(order, mode)
+            self._known[key] = None if doubtful is None else doubtful.ref
         return self._known[key]

@@ -68,10 +68,10 @@ def test_the_claim_of_an_entry_waits_while_a_break_of_its_symbol_and_account_is_
     journal = Journal(db, Clock())
     breaks.record([a_finding(), replace(a_finding("X2"), trading_mode=TradingMode.LIVE)], [])
     draft = a_draft()
-    with pytest.raises(Conflict, match=f"order {a_finding().ref} in RELIANCE is in doubt"):
+    with pytest.raises(Conflict, match=f"order {a_finding().ref} in RELIANCE is not as the broker has it"):
         journal.release(draft)
     held = journal.hold(draft, expires_at=None, reason="")
-    with pytest.raises(Conflict, match="in doubt"):
+    with pytest.raises(Conflict, match="not as the broker has it"):
         journal.approve(held.id, held.shown, by=TRADER)
     breaks.acknowledge([1], by=TRADER)
     journal.approve(held.id, held.shown, by=TRADER)

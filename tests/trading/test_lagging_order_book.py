@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -109,10 +110,16 @@ def test_an_exit_of_another_symbol_is_not_in_its_way(stopped: Desk, broker: Late
 
 def test_a_book_that_had_time_to_show_it_is_believed(stopped: Desk, broker: Late, clock: FixedClock) -> None:
     assert is_sent(stopped)
-    clock.move(seconds=2)
+    clock.move(seconds=1.5)
     assert not is_sent(stopped)
-    clock.move(seconds=1)
+    clock.move(seconds=0.6)
     assert is_sent(stopped)
+
+
+def test_a_clock_that_is_set_makes_no_order_an_old_one(stopped: Desk, clock: FixedClock) -> None:
+    assert is_sent(stopped)
+    clock.moment += timedelta(seconds=10)
+    assert not is_sent(stopped)
 
 
 def test_a_broker_whose_book_is_always_fresh_is_believed_at_once(stopped: Desk, broker: Late) -> None:

@@ -294,7 +294,7 @@ def test_entries_of_its_symbol_wait_and_exits_cancels_and_other_symbols_go(scrip
     started, _ = start(scripted)
     held = orders.place(started, BUY, ORIGIN)
     assert isinstance(held, Held)
-    assert f"order {ref} in RELIANCE is in doubt. See the Orders page." in held.reason
+    assert f"order {ref} in RELIANCE is not as the broker has it. See the Orders page." in held.reason
     place(started, replace(BUY, symbol="SBIN"))
     place(started, SELL)
     assert isinstance(orders.cancel(started, ref, ORIGIN), Sent), "by our reference, which the broker does have"
