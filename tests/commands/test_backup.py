@@ -15,6 +15,7 @@ from openalgo_bridge.commands.backup import backup
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotFound, StorageError
 from openalgo_bridge.model.audit import AuditEvent
+from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import Action, Exchange, OrderRequest
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.store import backup as copies
@@ -22,7 +23,7 @@ from openalgo_bridge.store.machine_key import SESSION_HASH
 from openalgo_bridge.store.sessions import NewSession
 from openalgo_bridge.trading import orders
 from tests import phone
-from tests.conftest import Account, open_session
+from tests.conftest import TRADER, Account, open_session
 from tests.secrets.test_canaries import found_in
 
 SESSION_ID = "a-session-id-that-only-a-browser-knows"
@@ -102,6 +103,7 @@ def test_what_was_deleted_long_ago_is_not_between_the_pages(desk: Desk, account:
 
 def test_a_backup_under_load_is_one_moment(desk: Desk, account: Account, tmp_path: Path) -> None:
     enough, started = threading.Event(), threading.Event()
+    desk.store.guards.save(GuardSettings(orders_per_day=1_000_000), by=TRADER)
 
     def trade() -> None:
         while not enough.is_set():
