@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, Position, Quote, Trade
+from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, Position, Quote, Trade
 from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
 from openalgo_bridge.model.permit import SendPermit
 
@@ -31,12 +33,17 @@ class Capabilities:
     ``rehearsed_per_second`` is the rate that one that does not count keeps while the trader rehearses (design 4).
     ``positions_lag`` is for how many seconds at most the positions may not show a fill that the order book shows; 0
     where both are of one moment.
+    ``intervals`` are those of the bars it has, shortest first; ``has_depth`` says whether it tells more than the best
+    price of each side, and ``keeps_gtt_orders`` whether it has orders that wait for a price over days.
     """
 
     reread_after: float | None
     orders_per_second: float | None = None
     rehearsed_per_second: float | None = None
     positions_lag: float = 30.0
+    intervals: tuple[Interval, ...] = ()
+    has_depth: bool = False
+    keeps_gtt_orders: bool = False
 
 
 class Broker(Protocol):
@@ -81,6 +88,9 @@ class Broker(Protocol):
     def trade_book(self) -> Sequence[Trade]:
         """Every fill of today, newest first."""
 
+    def trades_of(self, day: date) -> Sequence[Trade]:
+        """Every fill of an earlier trading day, newest first. Raises Unsupported where only today's are kept."""
+
     def positions(self) -> Sequence[Position]:
         """Today's positions, closed ones (quantity 0) included."""
 
@@ -97,4 +107,18 @@ class Broker(Protocol):
         """
 
     def quote(self, instrument: Instrument) -> Quote:
-        """The market of one instrument now."""
+        """The market of one instrument now. Raises Rejected where there is none."""
+
+    def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote | None]:
+        """The markets of many now, in the same order; None where there is none."""
+
+    def depth(self, instrument: Instrument) -> Depth:
+        """The best prices of both sides now. Raises Unsupported where ``has_depth`` is false, and as :meth:`quote`."""
+
+    def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Sequence[Bar]:
+        """The bars of the trading days ``first`` to ``last`` (India's, both included), ascending.
+
+        The last one may be unfinished; of weeks and longer, all that any of these days is in. Raises Unsupported for
+        another interval than ``intervals``, and Rejected where there is no price or more is asked for at once than
+        the broker gives.
+        """

@@ -1,4 +1,4 @@
-"""Which brokers there are: one line each."""
+"""Which brokers there are, and which of their daily files of instruments can be read: one line each."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.brokers.paper import PaperExchange
 from openalgo_bridge.brokers.paper.book import InstrumentList, Market, PaperBookProtocol
+from openalgo_bridge.brokers.zerodha.instruments import InstrumentFile
 from openalgo_bridge.clock import Clock
 
 
@@ -28,3 +29,8 @@ def _paper(given: Surroundings) -> Broker:
 BROKERS: Mapping[str, Callable[[Surroundings], Broker]] = {
     "paper": _paper,
 }
+
+INSTRUMENT_FILES: Mapping[str, type[InstrumentFile]] = {
+    "zerodha": InstrumentFile,
+}
+"""By the name that also is the list's ``source``."""

@@ -10,20 +10,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import click
 
 from openalgo_bridge import folder, lock
 from openalgo_bridge.account import authenticator
-from openalgo_bridge.clock import Clock
+from openalgo_bridge.clock import Clock, day_in_india
 from openalgo_bridge.errors import Conflict, StorageError
+from openalgo_bridge.model.holidays import SHIPPED
 from openalgo_bridge.ports import listen
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store import integrity, schema
 from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
 from openalgo_bridge.store.breaks import Breaks
+from openalgo_bridge.store.calendar import TradingCalendar
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal
 from openalgo_bridge.store.kill_switch import KillSwitch
@@ -36,6 +39,7 @@ _FOREIGN = (
     "and put back your copy of the former one. Without one, generate a new key on the API key page."
 )
 _CLOCK = Clock()
+_AHEAD = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,7 @@ class Finding:
 @click.command()
 @click.pass_obj
 def doctor(settings: Settings) -> None:
-    """Check Python, the data folder, the port, the machine's key, the databases, the audit list and the disk."""
+    """Check Python, the data folder, the port, the machine's key, the databases, audit list, calendar and disk."""
     findings = list(examine(settings))
     for finding in findings:
         print(finding)
@@ -160,6 +164,7 @@ def _account(place: Path) -> Iterator[Finding]:
             yield _audit_list(place, AuditLog(database, _CLOCK))
             yield from _of_another_machine_key(place, database)
             yield from _orders(database)
+            yield from _calendar(database)
         except StorageError as error:
             yield _unreadable(database, error)
 
@@ -198,6 +203,25 @@ def _orders(database: Database) -> Iterator[Finding]:
     if switch.is_on:
         words = f"{switch}. New orders are refused; the page /kill-switch releases it, with the password."
         yield Finding(ok=True, what="kill switch", words=words)
+
+
+def _calendar(database: Database) -> Iterator[Finding]:
+    if database.is_current(schema.bridge):
+        yield holidays_known(TradingCalendar(database, _CLOCK), day_in_india(_CLOCK.now()))
+
+
+def holidays_known(kept: TradingCalendar, today: date) -> Finding:
+    """Whether the holidays of the next weeks are known. That they are not stops nothing, so it is no fault."""
+    try:
+        years = kept.changes().applied_to(SHIPPED).years
+    except StorageError as error:
+        words = f"{error.message} The calendar that came with the bridge counts, without your changes."
+        return Finding(ok=False, what="calendar", words=words)
+    unknown = [year for year in (today.year, (today + _AHEAD).year) if year not in years]
+    if unknown:
+        words = f"the holidays of {unknown[0]} are not known. Add them on the page /settings/calendar."
+        return Finding(ok=True, what="calendar", words=words)
+    return Finding(ok=True, what="calendar", words=f"the holidays of {today.year} are known.")
 
 
 def _of_another_machine_key(place: Path, database: Database) -> Iterator[Finding]:

@@ -2,33 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 from openalgo_bridge.model.order import Exchange
+
+
+class Kind(StrEnum):
+    """What an instrument is, in the dialect's words (contract 1.6)."""
+
+    EQ = "EQ"
+    INDEX = "INDEX"
+    FUT = "FUT"
+    CE = "CE"
+    PE = "PE"
+
+    @property
+    def is_option(self) -> bool:
+        """True for calls and puts."""
+        return self in OPTIONS
+
+    @property
+    def is_derivative(self) -> bool:
+        """True for whatever expires."""
+        return self in DERIVATIVES
+
+
+FUTURES = (Kind.FUT,)
+OPTIONS = (Kind.CE, Kind.PE)
+DERIVATIVES = (*FUTURES, *OPTIONS)
+
+INDEX_UNDERLYINGS: Mapping[str, Exchange] = {
+    "NIFTY": Exchange.NSE_INDEX,
+    "BANKNIFTY": Exchange.NSE_INDEX,
+    "FINNIFTY": Exchange.NSE_INDEX,
+    "MIDCPNIFTY": Exchange.NSE_INDEX,
+    "NIFTYNXT50": Exchange.NSE_INDEX,
+    "SENSEX": Exchange.BSE_INDEX,
+    "BANKEX": Exchange.BSE_INDEX,
+    "SENSEX50": Exchange.BSE_INDEX,
+}
+"""The indices that derivatives are traded on, and where each is quoted."""
+
+_SHARES_BEHIND = {Exchange.NFO: Exchange.NSE, Exchange.BFO: Exchange.BSE}
+
+
+def spot_exchange(base: str, exchange: Exchange) -> Exchange | None:
+    """Where the underlying ``base`` of a derivative on ``exchange`` is quoted itself; None where it nowhere is.
+
+    Commodities and currencies have no spot price here: their nearest future stands for it (contract 2.5.1).
+    """
+    shares = _SHARES_BEHIND.get(exchange)
+    return None if shares is None else INDEX_UNDERLYINGS.get(base, shares)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
     """One row of the instrument list.
 
-    ``tick`` is in rupees, ``lot`` and ``freeze_quantity`` in units. ``reference_price`` is the level the
-    simulated market moves around; a broker's list leaves it 0.
+    ``tick`` and ``strike`` are in rupees, ``lot`` and ``freeze_quantity`` (0: not known) in units. ``name`` is the
+    symbol of the underlying for whatever expires. ``reference_price`` is the level the simulated market moves
+    around, for a derivative that of its underlying; 0 where none is known. ``broker_symbol`` and
+    ``broker_exchange`` are what the broker calls it, empty where that is what we call it. ``left_on`` is the day
+    on which it was not in the list any more.
     """
 
     symbol: str
     exchange: Exchange
     name: str
-    kind: str
+    kind: Kind
     lot: int
     tick: Decimal
     freeze_quantity: int
     token: str
     reference_price: Decimal
-    expiry: str = ""
+    expiry: date | None = None
     strike: Decimal = Decimal(0)
+    broker_symbol: str = ""
+    broker_exchange: str = ""
+    left_on: date | None = None
 
     @property
     def is_index(self) -> bool:
         """True where it can be quoted but not traded."""
         return self.exchange.endswith("_INDEX")
+
+    @property
+    def is_derivative(self) -> bool:
+        """True where it expires."""
+        return self.kind.is_derivative
+
+    @property
+    def underlying(self) -> str:
+        """The symbol of what a derivative is a claim on; empty for anything else."""
+        return self.name if self.is_derivative else ""
+
+    @property
+    def underlying_exchange(self) -> Exchange | None:
+        """Where the underlying is quoted; None where it nowhere is, and for whatever is no derivative."""
+        return spot_exchange(self.name, self.exchange) if self.is_derivative else None
+
+    def has_expired(self, today: date) -> bool:
+        """True from the day after its last one. ``today`` is India's."""
+        return self.expiry is not None and self.expiry < today
+
+    def why_not_traded(self, today: date) -> str:
+        """Why no order for it can be taken on that day in India, as a sentence; empty where one can."""
+        if self.is_index:
+            return f"{self.symbol} is an index: it can be quoted, not traded."
+        if self.expiry is not None and self.expiry < today:
+            return f"{self.symbol} expired on {self.expiry.isoformat()}."
+        if self.left_on is not None:
+            return f"{self.symbol} is not listed on {self.exchange} any more, since {self.left_on.isoformat()}."
+        return ""

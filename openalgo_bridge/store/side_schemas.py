@@ -78,3 +78,86 @@ def i001_instrument(db: sqlite_utils.Database) -> None:
             edition TEXT NOT NULL
         ) STRICT"""
     )
+
+
+@instruments()
+def i002_contracts(db: sqlite_utils.Database) -> None:
+    """Contracts that come and go, names for whoever searches, and what each new list changed.
+
+    The rows of ``instrument`` stand in the order in which a search shows them, so a search needs no sorting.
+    Written by ``store/instrument_lists.py`` alone.
+    """
+    db.execute("DROP TABLE instrument")
+    db.execute("DROP TABLE instrument_list")
+    terms = """
+            exchange TEXT NOT NULL,
+            symbol TEXT NOT NULL,
+            name TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            lot INTEGER NOT NULL,
+            tick TEXT NOT NULL,
+            freeze_quantity INTEGER NOT NULL,
+            token TEXT NOT NULL,
+            reference_price TEXT NOT NULL,
+            expiry TEXT NOT NULL,
+            strike TEXT NOT NULL,
+            broker_symbol TEXT NOT NULL,
+            broker_exchange TEXT NOT NULL"""
+    db.execute(f"CREATE TABLE instrument (id INTEGER PRIMARY KEY, {terms}, UNIQUE (exchange, symbol)) STRICT")
+    db.execute("CREATE INDEX instrument_by_symbol ON instrument (symbol)")
+    db.execute("CREATE INDEX instrument_by_broker_symbol ON instrument (broker_symbol) WHERE broker_symbol <> ''")
+    db.execute("CREATE INDEX instrument_by_token ON instrument (token)")
+    db.execute("CREATE INDEX contract ON instrument (exchange, name, expiry, kind) WHERE expiry <> ''")
+    db.execute(
+        f"""CREATE TABLE former_instrument (
+            {terms},
+            left_on TEXT NOT NULL,
+            PRIMARY KEY (exchange, symbol)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    _make_search_and_lists(db)
+
+
+def _make_search_and_lists(db: sqlite_utils.Database) -> None:
+    # Only the index of the words; what they stand for is the row of the same number.
+    db.execute(
+        """CREATE VIRTUAL TABLE instrument_words USING fts5 (
+            words, inside, place,
+            content='', columnsize=0, detail=column, prefix='1 2 3', tokenize="unicode61 tokenchars '&-._'"
+        )"""
+    )
+    db.execute(
+        """CREATE TABLE name_conflict (
+            exchange TEXT NOT NULL,
+            symbol TEXT NOT NULL,
+            claimed_by TEXT NOT NULL,
+            PRIMARY KEY (exchange, symbol)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE instrument_list (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            source TEXT NOT NULL,
+            edition TEXT NOT NULL,
+            day TEXT NOT NULL,
+            loaded_at INTEGER NOT NULL,
+            size INTEGER NOT NULL,
+            appeared INTEGER NOT NULL,
+            vanished INTEGER NOT NULL,
+            expired INTEGER NOT NULL,
+            changed INTEGER NOT NULL,
+            conflicts INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE instrument_change (
+            id INTEGER PRIMARY KEY,
+            list_id INTEGER NOT NULL REFERENCES instrument_list (id) ON DELETE CASCADE,
+            exchange TEXT NOT NULL,
+            symbol TEXT NOT NULL,
+            what TEXT NOT NULL,
+            before TEXT NOT NULL,
+            after TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX instrument_change_by_list ON instrument_change (list_id, id)")

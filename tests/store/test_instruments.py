@@ -1,39 +1,41 @@
-"""The instrument list that comes with the bridge, in a real file."""
+"""Look-ups in the instrument list, and the contracts of an underlying."""
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from openalgo_bridge.model.instrument import FUTURES, OPTIONS, Kind
 from openalgo_bridge.model.order import Exchange
-from openalgo_bridge.store import schema
-from openalgo_bridge.store.database import Database
-from openalgo_bridge.store.embedded_list import embedded_list, tick_size
-from openalgo_bridge.store.instruments import Instruments
+from openalgo_bridge.store.embedded_list import shares_and_indices
+from tests.store.listing import DECEMBER, JANUARY, Listing, chain, contract, opened, share
+
+TODAY = date(2026, 11, 21)
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "instruments.db", synchronous="NORMAL")
-    opened.migrate(schema.instruments)
-    yield opened
-    opened.close()
+def listing(tmp_path: Path) -> Iterator[Listing]:
+    with opened(tmp_path) as listing:
+        yield listing
 
 
-@pytest.fixture
-def instruments(db: Database) -> Instruments:
-    listed = Instruments(db)
-    listed.ensure_embedded_list()
-    return listed
+def test_every_listed_instrument_is_found_as_it_was_listed(listing: Listing) -> None:
+    listing.lists.ensure()
+    assert listing.instruments.count() == len(shares_and_indices())
+    for each in shares_and_indices():
+        assert listing.instruments.find(each.exchange, each.symbol) == each
 
 
-def test_every_listed_instrument_is_found_as_it_was_listed(instruments: Instruments) -> None:
-    assert instruments.count() == len(embedded_list())
-    for each in embedded_list():
-        assert instruments.find(each.exchange, each.symbol) == each
+def test_a_contract_is_found_with_all_its_terms(listing: Listing) -> None:
+    call = contract("VEDL", Kind.CE, DECEMBER, "292.5", lot=1150, tick=Decimal("0.0025"))
+    listing.take(call)
+    assert listing.instruments.find(Exchange.NFO, "VEDL29DEC26292.5CE") == call
+    assert (call.underlying, call.underlying_exchange) == ("VEDL", Exchange.NSE)
 
 
 @pytest.mark.parametrize(
@@ -46,73 +48,51 @@ def test_every_listed_instrument_is_found_as_it_was_listed(instruments: Instrume
         (Exchange.NSE, ""),
     ],
 )
-def test_an_unlisted_symbol_is_absent(instruments: Instruments, exchange: Exchange, symbol: str) -> None:
-    assert instruments.find(exchange, symbol) is None
+def test_an_unlisted_symbol_is_absent(listing: Listing, exchange: Exchange, symbol: str) -> None:
+    listing.lists.ensure()
+    assert listing.instruments.find(exchange, symbol) is None
 
 
-def test_a_second_start_leaves_the_list_alone(db: Database, instruments: Instruments) -> None:
-    db.write("UPDATE instrument SET name = 'seen' WHERE symbol = 'SBIN'")
-    instruments.ensure_embedded_list()
-    assert name_of(instruments) == "seen"
+def test_expiries_are_told_by_kind_nearest_first_and_none_of_the_past(listing: Listing) -> None:
+    nifty = [
+        contract("NIFTY", Kind.FUT, JANUARY),
+        *chain("NIFTY", JANUARY, [26_000]),
+        *chain("NIFTY", DECEMBER, [26_000]),
+    ]
+    listing.take(*nifty, *chain("NIFTYNXT50", date(2026, 12, 1), [69_000]))
+    find = listing.instruments.expiries
+    assert find(Exchange.NFO, "NIFTY", OPTIONS, today=TODAY) == [DECEMBER, JANUARY]
+    assert find(Exchange.NFO, "NIFTY", FUTURES, today=TODAY) == [JANUARY]
+    assert find(Exchange.NFO, "NIFTY", OPTIONS, today=DECEMBER) == [DECEMBER, JANUARY]
+    assert find(Exchange.NFO, "NIFTY", OPTIONS, today=date(2026, 12, 30)) == [JANUARY]
+    assert find(Exchange.BFO, "NIFTY", OPTIONS, today=TODAY) == []
 
 
-def test_another_edition_of_the_list_replaces_the_old_one(db: Database, instruments: Instruments) -> None:
-    db.write("UPDATE instrument_list SET edition = 'an older one'")
-    db.write("UPDATE instrument SET name = 'old'")
-    db.write("DELETE FROM instrument WHERE symbol = 'INFY'")
-    instruments.ensure_embedded_list()
-    assert name_of(instruments) == "State Bank of India"
-    assert instruments.count() == len(embedded_list())
+def test_a_chain_pairs_calls_and_puts_by_strike_as_numbers_go(listing: Listing) -> None:
+    rows = [*chain("VEDL", DECEMBER, [1000, 990]), contract("VEDL", Kind.PE, DECEMBER, "997.5")]
+    listing.take(*rows, *chain("VEDL", JANUARY, [500]), contract("VEDL", Kind.FUT, DECEMBER))
+    found = listing.instruments.chain(Exchange.NFO, "VEDL", DECEMBER)
+    assert [str(row.strike) for row in found] == ["990", "997.5", "1000"]
+    assert [row.strike for row in found] == listing.instruments.strikes(Exchange.NFO, "VEDL", DECEMBER)
+    assert found[1].call is None
+    assert found[1].put == rows[-1]
+    assert found[2].call == rows[0]
 
 
-def test_a_brokers_list_is_never_replaced_by_ours(db: Database, instruments: Instruments) -> None:
-    db.write("UPDATE instrument_list SET source = 'broker', edition = '2026-11-21'")
-    db.write("UPDATE instrument SET name = 'theirs'")
-    instruments.ensure_embedded_list()
-    assert name_of(instruments) == "theirs"
+def test_futures_come_nearest_first(listing: Listing) -> None:
+    near, far = contract("NIFTY", Kind.FUT, DECEMBER), contract("NIFTY", Kind.FUT, JANUARY)
+    listing.take(far, near, *chain("NIFTY", DECEMBER, [26_000]))
+    assert listing.instruments.futures(Exchange.NFO, "NIFTY", today=TODAY) == [near, far]
+    assert listing.instruments.futures(Exchange.NFO, "NIFTY", today=date(2026, 12, 30)) == [far]
 
 
-def test_the_list_is_what_was_promised() -> None:
-    listed = embedded_list()
-    shares = [each for each in listed if each.exchange is Exchange.NSE]
-    assert len(shares) >= 60
-    assert {each.symbol for each in listed if each.exchange is Exchange.BSE} < {each.symbol for each in shares}
-    assert {each.symbol for each in listed if each.exchange is Exchange.NSE_INDEX} >= {
-        "NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50", "INDIAVIX",
-    }  # fmt: skip
-    assert {each.symbol for each in listed if each.exchange is Exchange.BSE_INDEX} >= {"SENSEX", "BANKEX", "SENSEX50"}
-
-
-def test_every_row_of_the_list_makes_sense() -> None:
-    listed = embedded_list()
-    assert len({(each.exchange, each.symbol) for each in listed}) == len({each.token for each in listed}) == len(listed)
-    for each in listed:
-        assert each.reference_price > 0
-        assert each.reference_price % each.tick == 0, each.symbol
-        assert each.lot == 1
-        assert each.is_index == (each.freeze_quantity == 0), each.symbol
-        assert each.is_index or each.tick == tick_size(each.reference_price)
-
-
-@pytest.mark.parametrize(
-    ("price", "tick"),
-    [
-        ("0.05", "0.01"),
-        ("249.99", "0.01"),
-        ("250", "0.05"),
-        ("999.95", "0.05"),
-        ("1000", "0.10"),
-        ("5000", "0.50"),
-        ("10000", "1.00"),
-        ("20000", "5.00"),
-        ("152500", "5.00"),
-    ],
-)
-def test_the_tick_follows_the_price_bands(price: str, tick: str) -> None:
-    assert tick_size(Decimal(price)) == Decimal(tick)
-
-
-def name_of(instruments: Instruments) -> str:
-    found = instruments.find(Exchange.NSE, "SBIN")
-    assert found is not None
-    return found.name
+def test_a_stream_has_every_row_once_and_stays_small(listing: Listing) -> None:
+    listing.take(
+        *(share(f"S{number:05d}") for number in range(5_000)), *chain("NIFTY", DECEMBER, range(20_000, 21_000))
+    )
+    tracemalloc.start()
+    assert sum(1 for _ in listing.instruments.stream()) == 7_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000
+    assert listing.symbols(Exchange.NSE) == [f"S{number:05d}" for number in range(5_000)]

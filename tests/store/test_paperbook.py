@@ -19,6 +19,7 @@ from tests.fakes import in_threads
 
 NOW = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
+TOMORROW = NOW + timedelta(days=1)
 CAPITAL = 100_000_000_000
 ASKED = OrderRequest(
     symbol="SBIN",
@@ -112,7 +113,8 @@ def test_a_book_of_a_day_leaves_out_what_came_before(book: PaperBook) -> None:
         page.save(LONG, 0)
         page.save(replace(LONG, product=Product.CNC, quantity=0, cost=0, blocked=0), 0)
     assert [order.number for order in book.orders(NOW)] == [late]
-    assert [trade.order.number for trade in book.trades(NOW)] == [old]
+    assert [trade.order.number for trade in book.trades(NOW, TOMORROW)] == [old]
+    assert [trade.order.number for trade in book.trades(NOW - timedelta(days=1), NOW)] == [late]
     assert [row.product for row in book.positions(TODAY)] == [Product.CNC, Product.MIS]
     assert [row.product for row in book.positions(TODAY + timedelta(days=1))] == [Product.MIS]
 
@@ -134,12 +136,12 @@ def test_the_tables_refuse_what_must_never_be_and_keep_nothing_of_it(
 ) -> None:
     with book.transaction() as page:
         page.add_trade(page.add(OPEN), 10, 9_900_500, NOW)
-    before = book.orders(NOW), book.trades(NOW), book.positions(TODAY), book.account(TODAY).money
+    before = book.orders(NOW), book.trades(NOW, TOMORROW), book.positions(TODAY), book.account(TODAY).money
     with pytest.raises(StorageError), book.transaction() as page:
         page.add(replace(OPEN, tag=Ref("goes too")))
         page.save(LONG, gain=1)
         act(page)
-    assert (book.orders(NOW), book.trades(NOW), book.positions(TODAY), book.account(TODAY).money) == before
+    assert (book.orders(NOW), book.trades(NOW, TOMORROW), book.positions(TODAY), book.account(TODAY).money) == before
 
 
 def test_a_tag_is_entered_once(book: PaperBook) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.model.audit import AuditEvent
+from openalgo_bridge.model.expand import SmartOrderSettings
 from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
@@ -114,3 +115,42 @@ def test_auto_is_not_repeated_over_a_semi_auto_of_the_same_moment(
         preferences.set_order_mode(OrderMode.AUTO, expected=OrderMode.AUTO, by=TRADER)
     assert preferences.order_mode() is OrderMode.SEMI_AUTO
     assert told(db, clock) == lines
+
+
+def test_smart_orders_count_what_works_and_open_nothing_while_flat(preferences: Preferences) -> None:
+    assert preferences.smart_orders() == SmartOrderSettings(counts_working=True, opens_while_flat=False)
+
+
+def test_how_smart_orders_are_worked_out_counts_at_once_and_is_told_once(
+    preferences: Preferences, db: Database, clock: FixedClock
+) -> None:
+    wanted = SmartOrderSettings(counts_working=False, opens_while_flat=True)
+    preferences.set_smart_orders(wanted, by=TRADER)
+    preferences.set_smart_orders(wanted, by=TRADER)
+    assert preferences.smart_orders() == wanted
+    assert told(db, clock) == [
+        (
+            AuditEvent.SMART_ORDERS,
+            "count working orders: yes; open a trade while flat: no",
+            "count working orders: no; open a trade while flat: yes",
+        )
+    ]
+
+
+def test_smart_orders_that_changed_meanwhile_are_not_overwritten(
+    preferences: Preferences, db: Database, clock: FixedClock
+) -> None:
+    seen = SmartOrderSettings(counts_working=False, opens_while_flat=True)
+    preferences.set_smart_orders(seen, by=TRADER)
+    preferences.set_smart_orders(SmartOrderSettings(), by=TRADER)
+    lines = told(db, clock)
+    with pytest.raises(Conflict):
+        preferences.set_smart_orders(SmartOrderSettings(opens_while_flat=True), by=TRADER, expected=seen)
+    assert preferences.smart_orders() == SmartOrderSettings()
+    assert told(db, clock) == lines
+
+
+def test_a_smart_order_setting_that_means_nothing_is_an_error(preferences: Preferences, db: Database) -> None:
+    db.write("UPDATE preference SET value = 'perhaps' WHERE name = 'smart_opens_while_flat'")
+    with pytest.raises(StorageError):
+        preferences.smart_orders()

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from openalgo_bridge.model.guards import Guard
-from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, TradingMode
-from openalgo_bridge.model.states import TicketState
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderMode, OrderRequest, TradingMode
+from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft, new_ref
+from openalgo_bridge.store import ticket_lists
 from openalgo_bridge.store.database import Database
-from openalgo_bridge.store.journal import Journal
+from openalgo_bridge.store.journal import Journal, Settlement
 from openalgo_bridge.store.ticket_lists import Queue, TicketFilter, TicketLists
 from tests.conftest import TRADER, FixedClock
 
@@ -140,6 +141,34 @@ def test_named_tickets_come_in_the_order_they_arrived(journal: Journal, lists: T
         journal.release(a_draft())
     assert [ticket.id for ticket in lists.named([3, 99, 1])] == [1, 3]
     assert lists.named([]) == []
+
+
+def test_the_ticket_behind_an_order_is_found_by_account_and_number(journal: Journal, lists: TicketLists) -> None:
+    first, second = _placed(journal, "one", "B1"), _placed(journal, "two", "B2")
+    again = _placed(journal, "three", "B1")
+    numbers = [BrokerOrderId(each) for each in ("B1", "B2", "elsewhere")]
+    behind = lists.behind(TradingMode.ANALYZE, numbers)
+    assert {number: (each.ticket_id, each.strategy) for number, each in behind.items()} == {
+        "B1": (again, "three"),
+        "B2": (second, "two"),
+    }
+    assert first < again
+    assert lists.behind(TradingMode.LIVE, numbers) == {}
+    assert lists.behind(TradingMode.ANALYZE, []) == {}
+
+
+def test_the_tickets_behind_many_orders_are_looked_up_in_the_indexes(db: Database) -> None:
+    plan = db.read(f"EXPLAIN QUERY PLAN {ticket_lists.BEHIND}", {"numbers": "[]", "mode": "analyze"})
+    told = " ".join(row["detail"] for row in plan)
+    assert "orders USING INDEX orders_by_broker_id" in told
+    assert "ticket USING INTEGER PRIMARY KEY" in told
+
+
+def _placed(journal: Journal, strategy: str, number: str) -> int:
+    """The ticket of an order that the broker took under this number."""
+    ticket, permit = journal.release(a_draft(strategy=strategy))
+    journal.settle(permit.order_id, Settlement(state=OrderState.SENT, broker_order_id=BrokerOrderId(number)))
+    return ticket.id
 
 
 def test_the_filter_offers_each_strategy_and_source_once(journal: Journal, lists: TicketLists) -> None:

@@ -8,8 +8,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from openalgo_bridge.model.books import Quote
+from openalgo_bridge.model.books import Bar, Depth, Quote
 from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref
 from openalgo_bridge.model.paper import PaperAccount, PaperMoney, PaperOrder, PaperPosition, PaperTrade
 
@@ -66,8 +67,8 @@ class PaperBookProtocol(Protocol):
     def resting_in(self, symbol: str, exchange: Exchange) -> Sequence[PaperOrder]:
         """The open orders of one instrument, oldest first."""
 
-    def trades(self, since: datetime) -> Sequence[PaperTrade]:
-        """Fills at or after ``since``, newest first."""
+    def trades(self, since: datetime, until: datetime) -> Sequence[PaperTrade]:
+        """Fills at or after ``since`` and before ``until``, newest first."""
 
     def positions(self, day: date) -> Sequence[PaperPosition]:
         """Every open position, and those that were closed on the trading day ``day``."""
@@ -84,6 +85,12 @@ class Market(Protocol):
 
     def quote(self, instrument: Instrument, at: datetime) -> Quote:
         """The whole market of one instrument."""
+
+    def depth(self, instrument: Instrument, at: datetime) -> Depth:
+        """The best prices of both sides."""
+
+    def bars(self, instrument: Instrument, interval: Interval, first: date, last: date, at: datetime) -> Sequence[Bar]:
+        """The bars of the trading days ``first`` to ``last`` up to ``at``, ascending."""
 
 
 class InstrumentList(Protocol):

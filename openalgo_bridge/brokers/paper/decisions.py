@@ -8,6 +8,7 @@ from datetime import datetime
 from openalgo_bridge.brokers.paper import matching, rules
 from openalgo_bridge.brokers.paper.book import OpenBook
 from openalgo_bridge.brokers.paper.matching import Effect
+from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.model.books import OrderStatus, Quote
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import Action, OrderRequest, Product
@@ -31,7 +32,7 @@ class Decision:
 
 def enter(book: OpenBook, order: PaperOrder, instrument: Instrument, quote: Quote | None, now: datetime) -> Decision:
     """A new or changed order: filled at once, resting, or refused. ``quote`` is None where there is no price."""
-    refusal = rules.refusal(order.request, instrument)
+    refusal = rules.refusal(order.request, instrument, day_in_india(now))
     if refusal is not None:
         return _refused(order, refusal)
     if quote is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from openalgo_bridge.brokers.base import Capabilities
@@ -16,17 +16,24 @@ from openalgo_bridge.brokers.paper import decisions, matching, rules, statements
 from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol
 from openalgo_bridge.brokers.paper.day_book import DayBook
 from openalgo_bridge.brokers.paper.decisions import Decision
-from openalgo_bridge.clock import Clock
+from openalgo_bridge.clock import Clock, day_in_india
 from openalgo_bridge.errors import NotFound, Rejected
-from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
+from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, OrderStatus, Position, Quote, Trade
 from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
 from openalgo_bridge.model.paper import PaperOrder, PaperPosition, to_rupees
 from openalgo_bridge.model.permit import SendPermit
 
 # Its book is its own: a read is always complete and fresh, so absence needs no waiting.
-_CAPABILITIES = Capabilities(reread_after=0.0, rehearsed_per_second=8.0, positions_lag=0.0)
+_CAPABILITIES = Capabilities(
+    reread_after=0.0, rehearsed_per_second=8.0, positions_lag=0.0, intervals=tuple(Interval), has_depth=True
+)
+_A_DAY = timedelta(days=1)
+
+# An answer of more bars than these give would take seconds.
+_MOST_DAYS_OF_SECONDS, _MOST_DAYS_OF_MINUTES = 10, 1_100
 
 
 class PaperExchange:
@@ -53,7 +60,7 @@ class PaperExchange:
 
     def check(self, order: OrderRequest) -> None:
         """What the rules of the exchange refuse, whoever asks. Raises Rejected."""
-        refusal = rules.refusal(order, self._accepted(order))
+        refusal = rules.refusal(order, self._accepted(order), day_in_india(self._clock.now()))
         if refusal is not None:
             raise Rejected(refusal)
 
@@ -133,7 +140,11 @@ class PaperExchange:
         """Fills since 03:00 IST, newest first."""
         now = self._clock.now()
         self._match_all(now)
-        return [statements.trade(fill) for fill in self._book.trades(_day_begin(now))]
+        return self._trades_on(matching.trading_day(now))
+
+    def trades_of(self, day: date) -> Sequence[Trade]:
+        """Fills of any day, from 03:00 IST to 03:00 of the next."""
+        return self._trades_on(day)
 
     def positions(self) -> Sequence[Position]:
         """Open positions, and those that were closed since 03:00 IST."""
@@ -160,9 +171,34 @@ class PaperExchange:
         now = self._clock.now()
         quote = self._quote(instrument, now)
         if quote is None:
-            raise Rejected(f"There is no price for {instrument.symbol} on {instrument.exchange}.")
+            raise _no_price(instrument)
         self._match(self._book.resting_in(instrument.symbol, instrument.exchange), now)
         return quote
+
+    def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote | None]:
+        """The market now; None for instruments without a price."""
+        now = self._clock.now()
+        found = [self._quote(instrument, now) for instrument in instruments]
+        self._match_all(now)
+        return found
+
+    def depth(self, instrument: Instrument) -> Depth:
+        """The five best prices of both sides. Raises Rejected for an instrument without a price."""
+        now = self._clock.now()
+        if self._quote(instrument, now) is None:
+            raise _no_price(instrument)
+        self._match(self._book.resting_in(instrument.symbol, instrument.exchange), now)
+        return self._market.depth(instrument, now)
+
+    def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Sequence[Bar]:
+        """Bars of the market up to now. Raises Rejected for too many days, and as :meth:`quote`."""
+        now = self._clock.now()
+        if self._quote(instrument, now) is None:
+            raise _no_price(instrument)
+        most = _most_days(interval)
+        if most is not None and (min(last, day_in_india(now)) - first).days >= most:
+            raise Rejected(f"Bars of {interval} are given for at most {most} days at once.")
+        return self._market.bars(instrument, interval, first, last, now)
 
     def margin(self, order: OrderRequest) -> Decimal:
         """By the rules of :meth:`place`, from the books of this moment. Raises Rejected as that does."""
@@ -200,6 +236,10 @@ class PaperExchange:
 
     # -- look-ups ------------------------------------------------------------------------------------
 
+    def _trades_on(self, day: date) -> Sequence[Trade]:
+        begin = matching.day_begin(day)
+        return [statements.trade(fill) for fill in self._book.trades(begin, begin + _A_DAY)]
+
     def _accepted(self, request: OrderRequest) -> Instrument:
         instrument = self._instruments.find(request.exchange, request.symbol)
         if instrument is None:
@@ -225,6 +265,17 @@ def _carry_out(book: OpenBook, number: int, decision: Decision, now: datetime) -
         return
     book.add_trade(number, decision.order.filled_quantity, decision.order.average_price, now)
     book.save(decision.effect.position, decision.effect.gain)
+
+
+def _most_days(interval: Interval) -> int | None:
+    """How many days of bars are given at once; None where it does not matter."""
+    if interval.is_calendar:
+        return None
+    return _MOST_DAYS_OF_SECONDS if interval.seconds < 60 else _MOST_DAYS_OF_MINUTES
+
+
+def _no_price(instrument: Instrument) -> Rejected:
+    return Rejected(f"There is no price for {instrument.symbol} on {instrument.exchange}.")
 
 
 def _is_of(position: PaperPosition, order: OrderRequest) -> bool:

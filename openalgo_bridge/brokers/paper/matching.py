@@ -12,11 +12,15 @@ from datetime import date, datetime, time, timedelta
 
 from openalgo_bridge.clock import IST
 from openalgo_bridge.model.books import Quote
+from openalgo_bridge.model.instrument import Kind
 from openalgo_bridge.model.order import Action, OrderRequest, PriceType, Product
 from openalgo_bridge.model.paper import PaperPosition, to_units
+from openalgo_bridge.model.symbol import parse
 
-# Of the value of an order, one part in this many is blocked (behaviour 2.3).
+# Of the value of an order for shares, one part in this many is blocked (behaviour 2.3).
 _LEVERAGE = {Product.CNC: 1, Product.MIS: 5}
+# The same of futures, and of what an option is sold on.
+_CONTRACT_LEVERAGE = 10
 
 # The books of a day begin at 03:00 IST (contract 2.3.2).
 _DAY_BEGINS = timedelta(hours=3)
@@ -68,9 +72,24 @@ def satisfies(request: OrderRequest, quote: Quote) -> bool:
     return market <= limit if request.action is Action.BUY else market >= limit
 
 
-def margin(product: Product, value: int) -> int:
-    """What an opening of this value blocks."""
-    return -(-value // _LEVERAGE[product])
+def margin(request: OrderRequest, quantity: int, price: int) -> int:
+    """What opening ``quantity`` units at ``price`` blocks, by the kind of what is traded.
+
+    A bought option its premium, a future a tenth of its value. A sold option its premium and a tenth of what it is
+    sold on, valued at the strike: the premium alone (behaviour W5.12) would let an account risk a hundred times itself.
+    """
+    contract = parse(request.symbol, request.exchange)
+    value = quantity * price
+    if contract.kind is Kind.FUT:
+        return _part(value, _CONTRACT_LEVERAGE)
+    if not contract.kind.is_option:
+        return _part(value, _LEVERAGE[request.product])
+    sold_on = quantity * to_units(contract.strike) if request.action is Action.SELL else 0
+    return value + _part(sold_on, _CONTRACT_LEVERAGE)
+
+
+def _part(value: int, of: int) -> int:
+    return -(-value // of)
 
 
 def reducing_quantity(position: PaperPosition, action: Action, quantity: int) -> int:
@@ -81,7 +100,7 @@ def reducing_quantity(position: PaperPosition, action: Action, quantity: int) ->
 def resting_margin(position: PaperPosition, request: OrderRequest, ahead: int) -> int:
     """What ``request`` blocks while it rests behind ``ahead`` units on its side, which close the position first."""
     closing = max(0, reducing_quantity(position, request.action, request.quantity + ahead) - ahead)
-    return margin(request.product, (request.quantity - closing) * to_units(request.price))
+    return margin(request, request.quantity - closing, to_units(request.price))
 
 
 def effect(position: PaperPosition, request: OrderRequest, price: int, today: date) -> Effect:
@@ -91,7 +110,7 @@ def effect(position: PaperPosition, request: OrderRequest, price: int, today: da
     opening = request.quantity - closing
     cost_out = _share(position.cost, closing, abs(position.quantity))
     released = _share(position.blocked, closing, abs(position.quantity))
-    blocked = margin(request.product, opening * price)
+    blocked = margin(request, opening, price)
     gain = -sign * closing * price - cost_out
     after = replace(
         position,

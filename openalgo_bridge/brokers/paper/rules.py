@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import Exchange, OrderRequest, PriceType, Product
+from openalgo_bridge.model.order import OrderRequest, PriceType, Product
 
-_SHARE_EXCHANGES = {Exchange.NSE, Exchange.BSE}
 _PRICE_TYPES = {PriceType.MARKET, PriceType.LIMIT}
 
 # Beyond any order of this world; the value of one, in ten-thousandths of a rupee, still fits a 64-bit column.
@@ -25,14 +25,15 @@ def is_beyond_any_book(order: OrderRequest) -> bool:
     )
 
 
-def refusal(order: OrderRequest, instrument: Instrument) -> str | None:
-    """Why the exchange does not take this order, or None when it does."""
-    if instrument.is_index:
-        return f"{order.symbol} is an index: it can be quoted, not traded."
-    if order.exchange not in _SHARE_EXCHANGES:
-        return f"Trading on {order.exchange} comes with a later version of the paper exchange."
-    if order.product is Product.NRML:
+def refusal(order: OrderRequest, instrument: Instrument, today: date) -> str | None:
+    """Why the exchange does not take this order, or None when it does. ``today`` is the day in India."""
+    not_traded = instrument.why_not_traded(today)
+    if not_traded:
+        return not_traded
+    if order.product is Product.NRML and not instrument.is_derivative:
         return f"NRML product not allowed for {order.exchange} equity segment. Use CNC or MIS."
+    if order.product is Product.CNC and instrument.is_derivative:
+        return f"CNC product not allowed for {order.exchange}. Use NRML or MIS."
     if order.price_type not in _PRICE_TYPES:
         return f"{order.price_type} orders come with a later version of the paper exchange. Use MARKET or LIMIT."
     return _quantity_refusal(order, instrument) or _price_refusal(order, instrument)

@@ -1,0 +1,1 @@
+"""Zerodha: its daily file of instruments."""
