@@ -1,189 +1,198 @@
 """A market that never closes and needs nobody: every price is a function of seed, instrument and second.
 
-So a quote, a bar, an option's forward and yesterday's close agree with each other because they all ask the
-same :class:`~openalgo_bridge.market.path.Path`. It runs around the clock: a day is an IST calendar day.
+So quotes, depth, bars of every interval, futures and options agree with each other and with yesterday, because they
+all ask the same :class:`~openalgo_bridge.market.path.Path`. It runs around the clock, weekends and holidays too: a
+day begins when the exchange opens and lasts until the next one does. How bars treat nights: ``market/bars.py``.
 """
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 
-from openalgo_bridge.market.path import DAY, PARTS, Cell, Path
-from openalgo_bridge.model.books import Quote
+from openalgo_bridge.market.activity import Activity
+from openalgo_bridge.market.bars import IST_EPOCH, BarSeries
+from openalgo_bridge.market.listing import Listing
+from openalgo_bridge.market.pricing import Premium, Straight
+from openalgo_bridge.market.tape import Moment, Tape, remember
+from openalgo_bridge.model.books import Bar, Depth, Level, Quote
 from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.interval import Interval
 
-# India has had one offset and no summer time since 1945.
-_IST_EPOCH = datetime(1970, 1, 1, tzinfo=UTC) - timedelta(hours=5, minutes=30)
 _SECOND = timedelta(seconds=1)
+_LEVELS = 5
 
-_UNITS = 10_000
-_MAX_DAYS = 4_096
-
-# How much of the path's movement an instrument shows, in per cent. An index averages its shares out.
-_INDEX_VOLATILITY = 55
-_LEAST_VOLATILITY = 80
-_VOLATILITY_RANGE = 41
-
-# A share turns over some 300 crore rupees a day.
-_TURNOVER = 3_000_000_000 * _UNITS
-_MINUTES = DAY // 60
-
-# The spread is about 0.02 % of the price, at least one tick.
-_SPREAD_PARTS = 5_000
+# The spread is about 0.02 % of the price, of an option ten times that, at least one tick.
+_SPREAD_PARTS, _OPTION_SPREAD_PARTS = 5_000, 500
 
 # What the hashed bits are for; each has its own.
-_FOR_DAY_VOLUME, _FOR_MINUTE_VOLUME, _FOR_SIDE = range(100, 103)
+_FOR_SIDE, _FOR_LAST, _FOR_BID_TOTAL, _FOR_ASK_TOTAL = range(110, 114)
+_FOR_BIDS, _FOR_ASKS = 120, 130
+
+_Name = tuple[str, str]
 
 
-class _Day(NamedTuple):
-    """One instrument's day so far. ``low`` and ``high`` are exact for every second from midnight to ``until``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Today:
+    """One instrument on one trading day. Prices are in rupees."""
 
-    path: Path
-    cell: Cell
-    previous: int
-    until: int
-    low: int
-    high: int
+    begins: int
+    listing: Listing
+    prices: Straight | Premium
+    open: Decimal
+    prev_close: Decimal
+    activity: Activity
 
 
 class SimulatedMarket:
-    """Quotes for every instrument whose ``reference_price`` is above 0. Thread-safe."""
+    """Prices for every instrument whose ``reference_price`` is above 0; of others ValueError. Thread-safe."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._days: dict[tuple[str, str], _Day] = {}
-        self._days_lock = threading.Lock()
-        self._latest: dict[tuple[str, str], tuple[int, Instrument, Quote]] = {}
+        self._tape = Tape()
+        self._listings: dict[_Name, Listing] = {}
+        self._days: dict[_Name, _Today] = {}
+        self._latest: dict[_Name, tuple[int, Instrument, Quote]] = {}
 
     def price(self, instrument: Instrument, at: datetime) -> Decimal:
         """The last traded price in rupees at the second of ``at``, a multiple of the tick and above 0."""
-        second = _ist_second(at)
-        known = self._latest.get((instrument.exchange, instrument.symbol))
-        if known is not None and known[:2] == (second, instrument):
-            return known[2].ltp
-        path = self._path(instrument)
-        return _Scale.of(instrument, path).price(path.value(second))
+        return self.quote(instrument, at).ltp
 
     def quote(self, instrument: Instrument, at: datetime) -> Quote:
-        """The whole market of one instrument at the second of ``at``."""
+        """The whole market of one instrument at the second of ``at``. What has expired stands where it settled."""
         second = _ist_second(at)
-        known = self._latest.get((instrument.exchange, instrument.symbol))
+        name = (instrument.exchange, instrument.symbol)
+        known = self._latest.get(name)
         if known is not None and known[:2] == (second, instrument):
             return known[2]
-        quote = self._quote(instrument, second)
-        # Within a second nothing moves, so whoever asks again gets the same object. At most _MAX_DAYS of them.
-        if len(self._latest) >= _MAX_DAYS:
-            self._latest.clear()
-        self._latest[instrument.exchange, instrument.symbol] = (second, instrument, quote)
+        listing = self._listing(instrument)
+        quote = _settled(listing) if listing.has_expired(second) else self._quote(listing, second)
+        # Within a second nothing moves, so whoever asks again gets the same object.
+        remember(self._latest, name, (second, instrument, quote))
         return quote
 
-    def _quote(self, instrument: Instrument, second: int) -> Quote:
-        day = self._today(instrument, second)
-        value = day.path.value(second, day.cell)
-        day = self._watched(instrument, day, second, value)
-        scale = _Scale.of(instrument, day.path)
-        ticks = scale.ticks(value)
-        below, above = _spread(day.path, second, ticks)
-        return Quote(
-            ltp=ticks * scale.tick,
-            bid=(ticks - below) * scale.tick,
-            ask=(ticks + above) * scale.tick,
-            open=scale.price(day.cell.left),
-            high=scale.price(day.high),
-            low=scale.price(day.low),
-            prev_close=scale.price(day.previous),
-            volume=_volume(instrument, scale, day, second),
-            oi=0,
+    def depth(self, instrument: Instrument, at: datetime) -> Depth:
+        """Five prices a side, of which the best are those of :meth:`quote`. Nothing is bid for what has expired."""
+        second, quote, listing = _ist_second(at), self.quote(instrument, at), self._listing(instrument)
+        if listing.has_expired(second):
+            nothing = (_NOTHING,) * _LEVELS
+            return Depth(
+                quote=quote, bids=nothing, asks=nothing, last_quantity=0, total_bid_quantity=0, total_ask_quantity=0
+            )
+        book = _Book(listing=listing, second=second)
+        bids = book.side(_FOR_BIDS, quote.bid, -instrument.tick)
+        asks = book.side(_FOR_ASKS, quote.ask, instrument.tick)
+        return Depth(
+            quote=quote,
+            bids=bids,
+            asks=asks,
+            last_quantity=book.quantity(_FOR_LAST),
+            total_bid_quantity=book.total(_FOR_BID_TOTAL, bids),
+            total_ask_quantity=book.total(_FOR_ASK_TOTAL, asks),
         )
 
-    def _path(self, instrument: Instrument) -> Path:
-        return Path.of(self._seed, instrument.symbol, instrument.exchange)
+    def bars(self, instrument: Instrument, interval: Interval, first: date, last: date, at: datetime) -> Sequence[Bar]:
+        """The bars of the trading days ``first`` to ``last`` (India's, both included) up to the second of ``at``.
 
-    def _today(self, instrument: Instrument, second: int) -> _Day:
-        """What is remembered of the day up to ``second``, or the day as it was at midnight."""
-        known = self._days.get((instrument.exchange, instrument.symbol))
-        if known is not None and known.cell.start <= second < known.cell.start + DAY:
-            if known.until <= second:
-                return known
-            return known._replace(until=known.cell.start, low=known.cell.left, high=known.cell.left)
-        path = self._path(instrument) if known is None else known.path
-        cell = path.day(second)
-        midnight = cell.left
-        return _Day(path, cell, path.value(cell.start - 1), cell.start, midnight, midnight)
-
-    def _watched(self, instrument: Instrument, day: _Day, second: int, value: int) -> _Day:
-        """``day`` with its range taken on to ``second``, where the path is at ``value``; remembered.
-
-        What is remembered is exact up to its own ``until``, so it does not matter which thread's entry stays.
+        Ascending; the last one may be unfinished. Of weeks and longer, all that any of these days is in, and whole.
         """
-        bounds = min(day.low, value), max(day.high, value)
-        low, high = day.path.widen(bounds, day.cell, day.until, second)
-        watched = _Day(day.path, day.cell, day.previous, second, low, high)
-        with self._days_lock:
-            if len(self._days) >= _MAX_DAYS:
-                self._days.pop(next(iter(self._days)))
-            self._days[instrument.exchange, instrument.symbol] = watched
-        return watched
+        return BarSeries.of(self._listing(instrument), _ist_second(at)).bars(interval, first, last)
 
+    def _listing(self, instrument: Instrument) -> Listing:
+        name = (instrument.exchange, instrument.symbol)
+        known = self._listings.get(name)
+        if known is not None and known.instrument == instrument:
+            return known
+        listing = Listing.of(self._seed, instrument)
+        remember(self._listings, name, listing)
+        return listing
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """Turns a path into prices: rising values never give falling prices, so highs stay highs."""
-
-    reference: int
-    tick_units: int
-    tick: Decimal
-    volatility: int
-
-    @classmethod
-    def of(cls, instrument: Instrument, path: Path) -> _Scale:
-        if instrument.reference_price <= 0:
-            raise ValueError(f"{instrument.symbol} on {instrument.exchange} has no reference price")
-        volatility = _LEAST_VOLATILITY + path.key % _VOLATILITY_RANGE
-        return cls(
-            reference=int(instrument.reference_price * _UNITS),
-            tick_units=int(instrument.tick * _UNITS),
-            tick=instrument.tick,
-            volatility=_INDEX_VOLATILITY if instrument.is_index else volatility,
+    def _quote(self, listing: Listing, second: int) -> Quote:
+        now = self._tape.at(listing, second)
+        today, tick = self._today(listing, now), listing.instrument.tick
+        if isinstance(today.prices, Premium):
+            low, high = today.prices.reach(self._tape.records(listing, now.day, second))
+        else:
+            low, high = today.prices.ticks(now.low, second), today.prices.ticks(now.high, second)
+        last, book = today.prices.ticks(now.value, second), _Book(listing=listing, second=second)
+        below, above = book.spread(last, is_option=listing.is_option)
+        return Quote(
+            ltp=last * tick,
+            bid=(last - below) * tick,
+            ask=(last + above) * tick,
+            open=today.open,
+            high=high * tick,
+            low=low * tick,
+            prev_close=today.prev_close,
+            volume=today.activity.volume(second + 1),
+            oi=today.activity.open_interest(second + 1),
+            bid_quantity=book.quantity(_FOR_BIDS),
+            ask_quantity=book.quantity(_FOR_ASKS),
         )
 
-    def ticks(self, value: int) -> int:
-        units = self.reference * (PARTS + value * self.volatility // 100) // PARTS
-        return max(1, (2 * units + self.tick_units) // (2 * self.tick_units))
+    def _today(self, listing: Listing, now: Moment) -> _Today:
+        """What does not change before the next day opens."""
+        name = (listing.instrument.exchange, listing.instrument.symbol)
+        known = self._days.get(name)
+        if known is not None and known.begins == now.day.start and known.listing is listing:
+            return known
+        tick, prices = listing.instrument.tick, listing.prices(now.day)
+        last_close = listing.prices(now.yesterday).ticks(now.yesterday.close, now.day.start - 1)
+        known = _Today(
+            begins=now.day.start,
+            listing=listing,
+            prices=prices,
+            open=prices.ticks(now.day.open, now.day.start) * tick,
+            prev_close=last_close * tick,
+            activity=listing.activity(now.day),
+        )
+        remember(self._days, name, known)
+        return known
 
-    def price(self, value: int) -> Decimal:
-        return self.ticks(value) * self.tick
+
+_NOTHING = Level(price=Decimal(0), quantity=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Book:
+    """The orders that rest at one second, and the trade that was made in it. Quantities are in units."""
+
+    listing: Listing
+    second: int
+
+    def quantity(self, purpose: int) -> int:
+        """Units at one price, or of one trade: at least a lot."""
+        chance = self._chance(purpose) % 1_000
+        return (1 + self.listing.lots_at_a_price * chance * chance // 300_000) * self.listing.instrument.lot
+
+    def side(self, purpose: int, best: Decimal, step: Decimal) -> tuple[Level, ...]:
+        """Five prices from the best one on, as far as they are above 0."""
+        prices = [best + number * step for number in range(_LEVELS)]
+        quantities = [self.quantity(purpose + number) for number in range(_LEVELS)]
+        levels = zip(prices, quantities, strict=True)
+        return tuple(Level(price=price, quantity=units) if price > 0 else _NOTHING for price, units in levels)
+
+    def total(self, purpose: int, side: Sequence[Level]) -> int:
+        """Units on a side of the whole book: many times what is seen."""
+        return sum(level.quantity for level in side) * (20 + self._chance(purpose) % 30)
+
+    def spread(self, last: int, *, is_option: bool) -> tuple[int, int]:
+        """How many ticks bid and ask are away from the last price, which was struck at one of the two."""
+        spread = max(1, last // (_OPTION_SPREAD_PARTS if is_option else _SPREAD_PARTS))
+        at_ask = self._chance(_FOR_SIDE) & 1 and last > spread
+        return (spread, 0) if at_ask else (0, spread)
+
+    def _chance(self, purpose: int) -> int:
+        return self.listing.chance.bits(purpose, self.second)
+
+
+def _settled(listing: Listing) -> Quote:
+    """Of a contract that has expired: at what it settled."""
+    price = listing.settlement * listing.instrument.tick
+    return Quote(ltp=price, bid=price, ask=price, open=price, high=price, low=price, prev_close=price, volume=0, oi=0)
 
 
 def _ist_second(at: datetime) -> int:
-    return (at - _IST_EPOCH) // _SECOND
-
-
-def _spread(path: Path, second: int, ticks: int) -> tuple[int, int]:
-    """How many ticks bid and ask are away from the last price, which was struck at one of the two."""
-    spread = max(1, ticks // _SPREAD_PARTS)
-    at_ask = path.hashed(_FOR_SIDE, second) & 1 and ticks > spread
-    return (spread, 0) if at_ask else (0, spread)
-
-
-def _volume(instrument: Instrument, scale: _Scale, day: _Day, second: int) -> int:
-    """Units since midnight. Minutes differ at random, yet the sum cannot shrink: each mark is at least the last."""
-    if instrument.is_index:
-        return 0
-    start = day.cell.start
-    usual = _TURNOVER // scale.reference
-    total = usual * (50 + day.path.hashed(_FOR_DAY_VOLUME, start // DAY) % 101) // 100
-    minute, offset = divmod(second - start, 60)
-    before, after = (_volume_mark(day.path, start // 60, mark, total) for mark in (minute, minute + 1))
-    return before + (after - before) * offset // 60
-
-
-def _volume_mark(path: Path, first_minute: int, minute: int, total: int) -> int:
-    if minute == 0:
-        return 0
-    jitter = path.hashed(_FOR_MINUTE_VOLUME, first_minute + minute)
-    return total * ((minute << 32) + jitter) // ((_MINUTES + 1) << 32)
+    return (at - IST_EPOCH) // _SECOND

@@ -1,4 +1,4 @@
-"""What a broker tells us: orders, trades, positions, holdings, funds, quotes."""
+"""What a broker tells us: orders, trades, positions, holdings, funds, quotes, depth, bars."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, Product, Ref
 
@@ -109,7 +110,10 @@ class Funds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """The market of one instrument now. Prices in rupees, ``volume`` and ``oi`` in units."""
+    """The market of one instrument now. Prices in rupees, ``volume``, ``oi`` and the quantities in units.
+
+    ``bid_quantity`` and ``ask_quantity`` are 0 where the broker does not tell them.
+    """
 
     ltp: Decimal
     bid: Decimal
@@ -118,5 +122,45 @@ class Quote:
     high: Decimal
     low: Decimal
     prev_close: Decimal
+    volume: int
+    oi: int
+    bid_quantity: int = 0
+    ask_quantity: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """What is bid or asked at one price. Both 0: nothing is."""
+
+    price: Decimal
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """The best five prices of each side, best first, and the quote they belong to.
+
+    ``last_quantity`` is that of the last trade; the totals are of the whole book, so at least those of the levels.
+    """
+
+    quote: Quote
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    last_quantity: int
+    total_bid_quantity: int
+    total_ask_quantity: int
+
+
+class Bar(NamedTuple):
+    """What was traded from ``start`` (aware, UTC) until the next bar starts. Rupees, and units.
+
+    ``oi`` is the open interest at its end. A named tuple, because a year of minutes has 137,000 of them.
+    """
+
+    start: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
     volume: int
     oi: int

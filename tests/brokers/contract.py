@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from openalgo_bridge.brokers.base import Broker
-from openalgo_bridge.errors import NotFound, Rejected
+from openalgo_bridge.errors import BrokerError, NotFound, Rejected, Unsupported
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
@@ -24,6 +26,9 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.ticket import new_ref
+
+# What the clock of every test says.
+TODAY = date(2026, 11, 21)
 
 BUY = OrderRequest(symbol="SBIN", exchange=Exchange.NSE, action=Action.BUY, quantity=3, product=Product.MIS)
 SELL = OrderRequest(symbol="SBIN", exchange=Exchange.NSE, action=Action.SELL, quantity=3, product=Product.MIS)
@@ -125,6 +130,44 @@ class BrokerPromises:
         quote = broker.quote(instrument)
         assert 0 < quote.bid <= quote.ltp <= quote.ask
         assert quote.low <= min(quote.open, quote.ltp) <= max(quote.open, quote.ltp) <= quote.high
+
+    def test_the_quotes_of_many_are_those_of_each_in_their_order(self, broker: Broker, instrument: Instrument) -> None:
+        nameless = replace(instrument, symbol="NOSUCH", reference_price=Decimal(0))
+        assert broker.quotes([instrument, nameless, instrument]) == [
+            broker.quote(instrument),
+            None,
+            broker.quote(instrument),
+        ]
+        assert broker.quotes([]) == []
+
+    def test_the_depth_begins_with_the_quote(self, broker: Broker, instrument: Instrument) -> None:
+        if not broker.capabilities.has_depth:
+            with pytest.raises(Unsupported):
+                broker.depth(instrument)
+            return
+        depth, quote = broker.depth(instrument), broker.quote(instrument)
+        assert (len(depth.bids), len(depth.asks)) == (5, 5)
+        assert (depth.bids[0].price, depth.asks[0].price, depth.quote) == (quote.bid, quote.ask, quote)
+
+    @pytest.mark.parametrize("interval", Interval)
+    def test_the_last_bar_is_the_market_now(self, broker: Broker, instrument: Instrument, interval: Interval) -> None:
+        if interval not in broker.capabilities.intervals:
+            with pytest.raises(Unsupported):
+                broker.history(instrument, interval, TODAY, TODAY)
+            return
+        bars = broker.history(instrument, interval, TODAY - timedelta(days=3), TODAY)
+        assert [bar.start for bar in bars] == sorted({bar.start for bar in bars})
+        assert bars[-1].close == broker.quote(instrument).ltp
+
+    def test_a_symbol_without_a_price_has_no_market(self, broker: Broker, instrument: Instrument) -> None:
+        nameless = replace(instrument, symbol="NOSUCH", reference_price=Decimal(0))
+        for ask in (
+            lambda: broker.quote(nameless),
+            lambda: broker.depth(nameless),
+            lambda: broker.history(nameless, Interval.DAY, TODAY, TODAY),
+        ):
+            with pytest.raises(BrokerError):
+                ask()
 
 
 def permit_for(request, ref: Ref | None = None):  # type: ignore[no-untyped-def]

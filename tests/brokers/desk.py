@@ -13,6 +13,7 @@ from typing import Literal
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.brokers.paper import PaperExchange
 from openalgo_bridge.model.books import BrokerOrder, Position
+from openalgo_bridge.model.holidays import SHIPPED
 from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
@@ -27,6 +28,7 @@ from openalgo_bridge.model.order import (
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.instrument_lists import InstrumentLists
 from openalgo_bridge.store.instruments import Instruments
 from openalgo_bridge.store.paperbook import PaperBook
 from tests.brokers.standing import StandingMarket
@@ -95,8 +97,8 @@ def opened(folder: Path, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> Ite
         db.migrate(schema.bridge)
         listed.migrate(schema.instruments)
         instruments = Instruments(listed)
-        instruments.ensure_embedded_list()
         market, clock, book = StandingMarket("1000"), FixedClock(), PaperBook(db)
+        InstrumentLists(listed, clock, instruments=instruments, calendar=lambda: SHIPPED).ensure()
         exchange = PaperExchange(book=book, market=market, instruments=instruments, clock=clock)
         yield Floor(exchange=exchange, market=market, clock=clock, book=book, db=db)
     finally:

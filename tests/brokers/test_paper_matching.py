@@ -18,8 +18,8 @@ FLAT = PaperPosition(symbol="SBIN", exchange=Exchange.NSE, product=Product.MIS, 
 
 @pytest.mark.parametrize(("value", "blocked"), [(0, 0), (1, 1), (5, 1), (6, 2), (10, 2)])
 def test_a_margin_is_rounded_up(value: int, blocked: int) -> None:
-    assert margin(Product.MIS, value) == blocked
-    assert margin(Product.CNC, value) == value
+    assert margin(order(Action.BUY, product=Product.MIS), value, 1) == blocked
+    assert margin(order(Action.BUY, product=Product.CNC), value, 1) == value
 
 
 @pytest.mark.parametrize(("side", "sign"), [(Action.BUY, 1), (Action.SELL, -1)])

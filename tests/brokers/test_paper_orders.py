@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -154,6 +154,16 @@ def test_the_books_of_a_day_begin_at_three_in_the_night(floor: Floor) -> None:
     assert len(floor.exchange.order_book()) == len(floor.exchange.trade_book()) == 1
     floor.clock.move(minutes=1)
     assert list(floor.exchange.order_book()) == list(floor.exchange.trade_book()) == []
+
+
+def test_the_trades_of_an_earlier_day_are_still_there(floor: Floor) -> None:
+    floor.clock.move(hours=16)  # 02:30 IST of the next day: still the books of the 21st
+    first = floor.buy()
+    floor.clock.move(minutes=30)
+    second = floor.buy()
+    days = [date(2026, 11, day) for day in (20, 21, 22, 23)]
+    told = [[trade.order_id for trade in floor.exchange.trades_of(day)] for day in days]
+    assert told == [[], [first], [second], []]
 
 
 def test_an_open_order_lapses_with_its_day_and_frees_its_money(floor: Floor) -> None:
