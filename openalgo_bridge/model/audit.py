@@ -48,6 +48,8 @@ class AuditEvent(StrEnum):
     KILL_SWITCH_ON = "kill switch on"
     KILL_SWITCH_OFF = "kill switch off"
     GUARDS = "guards"
+    CALENDAR = "calendar"
+    SMART_ORDERS = "smart orders"
     BREAK_ACKNOWLEDGED = "reconciliation break acknowledged"
 
 

@@ -92,6 +92,17 @@ class OrderRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SmartOrderRequest:
+    """A position to be reached. ``position_size`` is signed; ``order`` says of what, and how the price is set.
+
+    Its action and quantity, which may be 0, mean something only while the position is flat (contract 2.1.2).
+    """
+
+    order: OrderRequest
+    position_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModifyRequest:
     """A change of one resting order: the fields it shall have afterwards."""
 
@@ -127,5 +138,22 @@ class CloseRequest:
     product: Product | None = None
 
 
-TicketRequest = BrokerRequest | CancelAllRequest | CloseRequest
+class LegsKind(StrEnum):
+    """What a request of several orders was asked for as, by the name of its endpoint."""
+
+    BASKET = "basketorder"
+    SPLIT = "splitorder"
+    OPTIONS = "optionsorder"
+    MULTI_LEG = "optionsmultiorder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegsRequest:
+    """Several orders that are asked for at once, in the order in which they are sent."""
+
+    kind: LegsKind
+    orders: tuple[OrderRequest, ...]
+
+
+TicketRequest = BrokerRequest | CancelAllRequest | CloseRequest | SmartOrderRequest | LegsRequest
 """What a ticket asks for: one message to a broker, or something that takes as many as there are orders or positions."""

@@ -1,29 +1,23 @@
-"""When the trading session of an exchange ends. An ordinary day's; holidays are the calendar's."""
+"""When the trading session of an exchange ends."""
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
+from openalgo_bridge.model.calendar import IST, LONGEST_CLOSURE, Calendar
 from openalgo_bridge.model.order import Exchange
 
-_IST = ZoneInfo("Asia/Kolkata")
-_CLOSES = {
-    Exchange.MCX: time(23, 30),
-    Exchange.NCDEX: time(17, 0),
-    Exchange.NCO: time(17, 0),
-    Exchange.CDS: time(17, 0),
-    Exchange.BCD: time(17, 0),
-    Exchange.CRYPTO: time(23, 59),
-}
-_USUALLY = time(15, 30)
 
+def session_end(calendar: Calendar, exchange: Exchange | None, now: datetime, at_least: timedelta) -> datetime:
+    """The end of the session that is on or comes next, or ``at_least`` from ``now`` on where that is later.
 
-def session_end(exchange: Exchange | None, now: datetime, at_least: timedelta) -> datetime:
-    """The end of today's session in IST, or ``at_least`` from ``now`` on where that is later.
+    Where no exchange is named, MCX counts: of those with a session it closes last.
 
-    Where no exchange is named, the last one to close counts.
+    On a holiday and after the close that is the next trading day's: what waits for it can still be done then.
     """
-    closes = max(_CLOSES.values()) if exchange is None else _CLOSES.get(exchange, _USUALLY)
-    end = now.astimezone(_IST).replace(hour=closes.hour, minute=closes.minute, second=0, microsecond=0)
-    return max(end.astimezone(now.tzinfo), now + at_least)
+    today = now.astimezone(IST).date()
+    for ahead in range(LONGEST_CLOSURE.days):
+        for session in calendar.sessions(exchange or Exchange.MCX, today + timedelta(days=ahead)):
+            if session.closes > now:
+                return max(session.closes.astimezone(now.tzinfo), now + at_least)
+    return now + at_least

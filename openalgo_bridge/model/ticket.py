@@ -22,12 +22,15 @@ from openalgo_bridge.model.order import (
     CancelRequest,
     CloseRequest,
     Exchange,
+    LegsKind,
+    LegsRequest,
     ModifyRequest,
     OrderMode,
     OrderRequest,
     PriceType,
     Product,
     Ref,
+    SmartOrderRequest,
     TicketRequest,
     TradingMode,
 )
@@ -51,6 +54,26 @@ class Operation(StrEnum):
     CANCEL = "cancelorder"
     CANCEL_ALL = "cancelallorder"
     CLOSE = "closeposition"
+    SMART = "placesmartorder"
+    BASKET = "basketorder"
+    SPLIT = "splitorder"
+    OPTIONS = "optionsorder"
+    MULTI_LEG = "optionsmultiorder"
+
+    @property
+    def is_of_many(self) -> bool:
+        """Whether its ticket is carried out order by order, each claimed by itself."""
+        return self not in {Operation.PLACE, Operation.MODIFY, Operation.CANCEL}
+
+    @property
+    def is_of_the_moment(self) -> bool:
+        """Whether what it sends depends on the positions of the moment in which it is let go."""
+        return self in {Operation.CLOSE, Operation.SMART}
+
+    @property
+    def places(self) -> bool:
+        """Whether it may open a position."""
+        return self not in {Operation.MODIFY, Operation.CANCEL, Operation.CANCEL_ALL, Operation.CLOSE}
 
     @property
     def is_cancel(self) -> bool:
@@ -149,9 +172,20 @@ class Ticket:
         return replace(self, state=TicketState.EXPIRED, decided_at=self.expires_at)
 
 
+def named_order(request: TicketRequest) -> OrderRequest | None:
+    """The order by which a list finds a request: its own, that of a position to be reached, or the first of several."""
+    match request:
+        case SmartOrderRequest():
+            return request.order
+        case LegsRequest(orders=orders):
+            return orders[0] if orders else None
+        case _:
+            return order_of(request)
+
+
 def operation_of(request: TicketRequest) -> Operation:
     """The operation a request stands for."""
-    return _OPERATIONS[type(request)]
+    return Operation(request.kind) if isinstance(request, LegsRequest) else _OPERATIONS[type(request)]
 
 
 def order_of(request: TicketRequest) -> OrderRequest | None:
@@ -168,8 +202,11 @@ def order_of(request: TicketRequest) -> OrderRequest | None:
 def signal_of(request: TicketRequest) -> str:
     """What a new order asks for, as a digest: two that ask for the same have the same, however they spell it.
 
-    Empty for everything that is no new order. A price counts only where the price type uses it.
+    Empty for everything that is no new order, and for a position to be reached: asking for that twice changes nothing.
+    A price counts only where the price type uses it.
     """
+    if isinstance(request, LegsRequest):
+        return hashlib.sha256("|".join((request.kind, *map(signal_of, request.orders))).encode()).hexdigest()
     if not isinstance(request, OrderRequest):
         return ""
     prices = (
@@ -196,7 +233,11 @@ _OPERATIONS: dict[type[TicketRequest], Operation] = {
     CancelRequest: Operation.CANCEL,
     CancelAllRequest: Operation.CANCEL_ALL,
     CloseRequest: Operation.CLOSE,
+    SmartOrderRequest: Operation.SMART,
 }
+
+
+_LEGS = {Operation(kind) for kind in LegsKind}
 
 
 def new_ref(now: datetime) -> Ref:
@@ -266,6 +307,12 @@ def to_json(request: TicketRequest) -> str:
 
 def from_json(operation: Operation, text: str) -> TicketRequest:
     """The inverse of :func:`to_json`. Indexes directly: a wrong row must fail loudly."""
+    if operation is Operation.SMART:
+        fields = json.loads(text)
+        return SmartOrderRequest(order=_order(fields["order"]), position_size=int(fields["position_size"]))
+    if operation in _LEGS:
+        fields = json.loads(text)
+        return LegsRequest(kind=LegsKind(fields["kind"]), orders=tuple(map(_order, fields["orders"])))
     if operation is Operation.CANCEL_ALL:
         fields = json.loads(text)
         return CancelAllRequest(symbol=fields["symbol"], exchange=_exchange(fields))
@@ -317,7 +364,7 @@ def _fields(value: object) -> object:
     """A request as its fields, a price as its digits. ``dataclasses.asdict`` copies deeply: five times as slow."""
     if isinstance(value, Decimal):
         return str(value)
-    if isinstance(value, OrderRequest | ModifyRequest | CancelRequest | CancelAllRequest | CloseRequest):
+    if isinstance(value, TicketRequest):
         return {name: getattr(value, name) for name in value.__slots__}
     raise TypeError(f"{type(value).__name__} has no form in the journal")
 

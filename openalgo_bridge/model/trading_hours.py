@@ -1,0 +1,76 @@
+"""The hours of an ordinary trading day, by exchange and date: exchanges change them with notice. Pure.
+
+NSE and BSE are given as the shares without derivatives trade, 09:15 to 15:30; those with derivatives stop for the
+closing auction, since 2026-08-03 at 15:15 and from 2026-12-07 on at 15:30 (NSE/CMTR/74466).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from openalgo_bridge.model.order import Exchange
+
+IST = timezone(timedelta(hours=5, minutes=30), "IST")
+"""India has no daylight saving time."""
+
+_NEW_YORK = ZoneInfo("America/New_York")
+_NOON = time(12, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """From when to when an exchange trades on a day, in IST."""
+
+    opens: time
+    closes: time
+
+
+_SHARES = Hours(opens=time(9, 15), closes=time(15, 30))
+_CURRENCY = Hours(opens=time(9, 0), closes=time(17, 0))
+_FARM_GOODS = Hours(opens=time(10, 0), closes=time(17, 0))
+_ALWAYS = Hours(opens=time.min, closes=time(23, 59))
+
+_COMMODITIES_OPEN = time(9, 0)
+_COMMODITIES_CLOSE = time(23, 30)
+_COMMODITIES_CLOSE_IN_WINTER = time(23, 55)
+
+# NSE/FAOP/74467 and SEBI of 2026-10-15: the last minutes follow the closing auction of the shares.
+_DERIVATIVES_CLOSE = ((date(2026, 12, 7), time(15, 45)), (date(2026, 8, 3), time(15, 40)), (date.min, time(15, 30)))
+
+_HOURS = {
+    Exchange.NSE: _SHARES,
+    Exchange.BSE: _SHARES,
+    Exchange.CDS: _CURRENCY,
+    Exchange.BCD: _CURRENCY,
+    Exchange.NCDEX: _FARM_GOODS,
+    Exchange.CRYPTO: _ALWAYS,
+    Exchange.GLOBAL_INDEX: _ALWAYS,
+}
+_TRADES_AS = {
+    Exchange.NSE_INDEX: Exchange.NSE,
+    Exchange.BSE_INDEX: Exchange.BSE,
+    Exchange.MCX_INDEX: Exchange.MCX,
+}
+
+
+def trading_venue(exchange: Exchange) -> Exchange:
+    """The exchange whose hours and holidays count: an index moves while its exchange trades."""
+    return _TRADES_AS.get(exchange, exchange)
+
+
+def hours_on(exchange: Exchange, day: date) -> Hours:
+    """The hours of an ordinary trading day at that date; whether it is one is the calendar's to say."""
+    venue = trading_venue(exchange)
+    if venue in {Exchange.NFO, Exchange.BFO}:
+        return Hours(opens=_SHARES.opens, closes=next(closes for since, closes in _DERIVATIVES_CLOSE if day >= since))
+    if venue in {Exchange.MCX, Exchange.NCO}:
+        return Hours(opens=_COMMODITIES_OPEN, closes=commodities_close(day))
+    return _HOURS[venue]
+
+
+def commodities_close(day: date) -> time:
+    """When MCX and the commodities of NSE close: with New York, so by its daylight saving time (NSE/COM/76446)."""
+    is_summer = datetime.combine(day, _NOON, tzinfo=_NEW_YORK).dst()
+    return _COMMODITIES_CLOSE if is_summer else _COMMODITIES_CLOSE_IN_WINTER
