@@ -18,6 +18,7 @@ from openalgo_bridge.trading.doors import Doors
 from openalgo_bridge.trading.lately import Lately
 from openalgo_bridge.trading.readings import Readings
 from openalgo_bridge.trading.throttle import Throttle
+from openalgo_bridge.trading.turns import Turns
 from openalgo_bridge.trading.unwritten import Unwritten
 
 
@@ -28,7 +29,7 @@ class Desk:
     ``doors`` are closed until somebody has found out what became of the last orders. ``throttles`` has an entry for
     each broker, by its name, that limits how fast it takes orders. ``unwritten`` is what brokers said and could not be
     written down yet, ``readings`` what the last proofs of exits read, ``lately`` what went out a moment ago. ``wait``
-    lets seconds pass.
+    lets seconds pass, ``turns`` keeps two smart orders for one position apart.
     """
 
     settings: Settings
@@ -43,6 +44,7 @@ class Desk:
     readings: Readings = field(default_factory=Readings)
     lately: Lately = field(default_factory=Lately)
     wait: Callable[[float], object] = time.sleep
+    turns: Turns = field(default_factory=Turns)
 
     @classmethod
     def of_account(cls, settings: Settings, clock: Clock, store: Store) -> Desk:

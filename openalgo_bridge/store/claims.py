@@ -16,7 +16,15 @@ from openalgo_bridge.clock import from_ms, to_ms
 from openalgo_bridge.errors import Conflict, Denied, StorageError
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import Guard
-from openalgo_bridge.model.order import BrokerOrderId, OrderMode, OrderRequest, PriceType, Ref, TradingMode
+from openalgo_bridge.model.order import (
+    BrokerOrderId,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+    Ref,
+    TicketRequest,
+    TradingMode,
+)
 from openalgo_bridge.model.ticket import Operation, Ticket, TicketDraft, message_from_json, order_of
 from openalgo_bridge.store.standing import Standing
 
@@ -90,8 +98,10 @@ class Reservation:
 
 
 def check_kill_switch(standing: Standing, operation: Operation, reserve: Reservation | None) -> None:
-    """Cancels and proven exits pass. Raises Denied, and StorageError when the switch cannot be read."""
-    if operation.is_cancel or operation is Operation.CLOSE or reserve is not None:
+    """Cancels and proven exits pass; of a ticket of many orders each is asked at its own claim. Raises Denied, and
+    StorageError when the switch cannot be read.
+    """
+    if operation.is_cancel or operation.is_of_many or reserve is not None:
         return
     if standing.kill_switch is None:
         raise StorageError("The kill switch cannot be read, so nothing is sent.")
@@ -110,8 +120,7 @@ def check_modes(standing: Standing, draft: TicketDraft) -> None:
         return
     if standing.order_mode is not draft.order_mode:
         raise Conflict("Held because the order mode was changed meanwhile.")
-    is_bound = draft.operation is Operation.PLACE
-    if is_bound and standing.trading_mode is not draft.trading_mode:
+    if draft.operation.places and standing.trading_mode is not draft.trading_mode:
         raise Conflict("Held because the trading mode was changed meanwhile.")
 
 
@@ -126,6 +135,14 @@ def check_still_auto(db: sqlite3.Connection, standing: Standing, ticket: Ticket,
     if ticket.operation.is_cancel or _is_closing_by_hand(ticket) or _any_may_be_there(db, follows):
         return
     raise Conflict("Not sent because the order mode was changed meanwhile.")
+
+
+def check_account(standing: Standing, ticket: Ticket) -> None:
+    """A further entry of a ticket that nobody approved goes only while its account is the current one. Raises
+    Conflict.
+    """
+    if ticket.operation.places and standing.trading_mode is not ticket.trading_mode:
+        raise Conflict("Not sent because the trading mode was changed meanwhile.")
 
 
 def _any_may_be_there(db: sqlite3.Connection, order_ids: Sequence[int]) -> bool:
@@ -147,13 +164,16 @@ def symbol_of(order: OrderRequest, mode: TradingMode, now: datetime) -> dict[str
 
 
 def check_doubts(
-    db: sqlite3.Connection, ticket: TicketDraft | Ticket, reserve: Reservation | None, now: datetime
+    db: sqlite3.Connection,
+    order: TicketRequest,
+    trading_mode: TradingMode,
+    reserve: Reservation | None,
+    now: datetime,
 ) -> None:
     """A new entry waits while an order of its symbol may or may not be at the broker (design 4). Raises Conflict."""
-    order = ticket.order
-    if ticket.operation is not Operation.PLACE or order is None or reserve is not None:
+    if not isinstance(order, OrderRequest) or reserve is not None:
         return
-    doubt = db.execute(DOUBT_IN_SYMBOL, symbol_of(order, ticket.trading_mode, now)).fetchone()
+    doubt = db.execute(DOUBT_IN_SYMBOL, symbol_of(order, trading_mode, now)).fetchone()
     if doubt is not None:
         raise Conflict(f"Held because order {doubt['ref']} in {order.symbol} {doubt['why']}. See the Orders page.")
 

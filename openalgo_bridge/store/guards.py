@@ -14,8 +14,8 @@ from openalgo_bridge.errors import CHANGED_MEANWHILE, Conflict, Invalid, Storage
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.guard_form import changes, parse, texts
 from openalgo_bridge.model.guards import GuardSettings, PositionKey
-from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref, TradingMode
-from openalgo_bridge.model.ticket import Ticket, TicketDraft
+from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref, TicketRequest, TradingMode
+from openalgo_bridge.model.ticket import Ticket, TicketDraft, order_of
 from openalgo_bridge.store import audit
 from openalgo_bridge.store.claims import DOUBT_IN_SYMBOL, OPEN_ORDERS, Reservation, check_reservation, symbol_of
 from openalgo_bridge.store.database import Database, Parameters, Row
@@ -25,6 +25,14 @@ _UNREADABLE, _DEFAULTS = "not readable", "as after a fresh start"
 
 # A ticket that was sent or may still be.
 _COUNTED = "operation = 'placeorder' AND trading_mode = :mode AND state IN ('held', 'approved', 'released')"
+
+# As the partial index spells it. A ticket of several orders counts once for each that was sent.
+_OF_SEVERAL = "operation IN ('placesmartorder', 'basketorder', 'splitorder', 'optionsorder', 'optionsmultiorder')"
+_LEGS_SENT = (
+    f"SELECT count(*) AS n FROM (SELECT id FROM ticket WHERE {_OF_SEVERAL} AND created_at >= :since"
+    " AND trading_mode = :mode) AS several JOIN orders ON orders.ticket_id = several.id"
+    " WHERE orders.operation = 'placeorder' AND orders.state NOT IN ('planned', 'dropped')"
+)
 
 # An order that we took back, in the same account: each numbers its own.
 _WITHDRAWN = (
@@ -37,8 +45,10 @@ _WITHDRAWN = (
 # Every ticket is a row, whether it counts or not: whoever reads stops at the first that is too old.
 _NEWEST_FIRST = (
     "SELECT id, created_at, state, source, strategy, signal,"
-    f" {_COUNTED} AND NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
-    f" AND (orders.state IN ('rejected', 'not_placed', 'dropped') OR {_WITHDRAWN})) AS counts"
+    " signal <> '' AND trading_mode = :mode AND state IN ('held', 'approved', 'released')"
+    " AND (NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id)"
+    " OR EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
+    f" AND orders.state NOT IN ('rejected', 'not_placed', 'dropped') AND NOT {_WITHDRAWN})) AS counts"
     " FROM ticket NOT INDEXED ORDER BY id DESC"
 )
 
@@ -165,11 +175,25 @@ def check_premises(
     """Inside the claiming transaction. Raises Conflict: it is then to be decided again. Exits use nothing up."""
     if premises is None:
         return
+    check_order(db, standing, ticket, ticket.request, premises, reserve)
+    check_signal(db, ticket, premises.limits, now)
+
+
+def check_order(
+    db: sqlite3.Connection,
+    standing: Standing,
+    ticket: TicketDraft | Ticket,
+    order: TicketRequest,
+    premises: Premises | None,
+    reserve: Reservation | None,
+) -> None:
+    """The same of one ``order`` of a ticket, whose signal was looked at when the ticket came."""
+    if premises is None:
+        return
     if standing.limits != premises.limits:
         raise Conflict("The limits were changed meanwhile. Decide again.")
-    check_signal(db, ticket, premises.limits, now)
-    check_reservation(db, ticket.order, ticket.trading_mode, premises.left)
-    order, mode, limits = ticket.request, ticket.trading_mode, premises.limits
+    mode, limits = ticket.trading_mode, premises.limits
+    check_reservation(db, order_of(order), mode, premises.left)
     if reserve is not None or not isinstance(order, OrderRequest):
         return
     approved = ticket.id if isinstance(ticket, Ticket) else None
@@ -258,8 +282,13 @@ def _has_orders_since(
     approved: int | None,
 ) -> bool:
     """As a rule one look at one row decides: tickets are in the order they arrived, so when the ticket ``number``
-    places back is older, there cannot be as many. Counting all of them would cost more with every order.
+    places back is older, there cannot be as many. Counting all of them would cost more with every order. What tickets
+    of several orders sent is counted by itself: there are few of those.
     """
+    legs = read_one(_LEGS_SENT, {"mode": mode, "since": to_ms(moment)})
+    number -= 0 if legs is None else legs["n"]
+    if number <= 0:
+        return True
     row = read_one("SELECT created_at FROM ticket WHERE id = (SELECT max(id) FROM ticket) - ?", (number - 1,))
     if row is None or row["created_at"] < to_ms(moment):
         return False

@@ -18,7 +18,7 @@ from openalgo_bridge.errors import Conflict, Invalid, NotFound
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import Guard, GuardSettings
-from openalgo_bridge.model.order import BrokerRequest, CancelAllRequest, CloseRequest
+from openalgo_bridge.model.order import BrokerRequest
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket, TicketDraft, operation_of, order_of
@@ -71,12 +71,12 @@ class Journal(JournalReads):
             standing = read_standing(db)
             claims.check_kill_switch(standing, draft.operation, reserve)
             claims.check_modes(standing, draft)
-            claims.check_doubts(db, draft, reserve, now)
+            claims.check_doubts(db, draft.request, draft.trading_mode, reserve, now)
             claims.check_reservation(db, draft.order, draft.trading_mode, reserve)
             guards.check_premises(db, standing, draft, premises, reserve, now)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
             permit = _send_whole(db, ticket_id, draft, now, by)
-        return _fresh(ticket_id, draft, TicketState.RELEASED, now), permit
+        return rows.ticket_as_written(ticket_id, draft, TicketState.RELEASED, now), permit
 
     def hold(
         self, draft: TicketDraft, *, expires_at: datetime | None, reason: str, limits: GuardSettings | None = None
@@ -89,14 +89,14 @@ class Journal(JournalReads):
         with self._db.transaction() as db:
             guards.check_signal(db, draft, limits, now)
             ticket_id = rows.accept(db, draft, TicketState.HELD, now, draft.origin.source, reason, expires_at)
-        return _fresh(ticket_id, draft, TicketState.HELD, now, expires_at, reason)
+        return rows.ticket_as_written(ticket_id, draft, TicketState.HELD, now, expires_at, reason)
 
     def deny(self, draft: TicketDraft, *, guard: Guard, reason: str) -> Ticket:
         """Write down what a guard refused, so that what was received is the sum of what became of it."""
         now = self._clock.now()
         with self._db.transaction() as db:
             ticket_id = rows.accept(db, draft, TicketState.DENIED, now, f"guard {guard}", reason)
-        return _fresh(ticket_id, draft, TicketState.DENIED, now, None, reason)
+        return rows.ticket_as_written(ticket_id, draft, TicketState.DENIED, now, None, reason)
 
     def plan(self, draft: TicketDraft, legs: Sequence[BrokerRequest]) -> tuple[Ticket, list[JournalOrder]]:
         """Accept a ticket of many orders, all planned; each goes by :meth:`claim`.
@@ -110,7 +110,8 @@ class Journal(JournalReads):
             claims.check_modes(standing, draft)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
             ids = rows.plan(db, ticket_id, tickets.child_refs(draft.ref, legs), legs, now, by)
-            return _fresh(ticket_id, draft, TicketState.RELEASED, now), [order_by_id(db, each) for each in ids]
+            planned = [order_by_id(db, each) for each in ids]
+        return rows.ticket_as_written(ticket_id, draft, TicketState.RELEASED, now), planned
 
     # -- what the person decides ---------------------------------------------------------------------
 
@@ -180,8 +181,7 @@ class Journal(JournalReads):
             if was == becomes:
                 raise Invalid("Nothing was changed.")
             rows.revise(db, ticket_id, request)
-            held = TicketState.HELD
-            rows.record(db, ticket_id, now, by.name, (held, REVISED, tickets.difference(was, becomes)))
+            rows.record(db, ticket_id, now, by.name, (TicketState.HELD, REVISED, tickets.difference(was, becomes)))
             return ticket_of(_ticket_row(db, ticket_id))
 
     def withdraw(self, ticket_id: int) -> None:
@@ -207,16 +207,23 @@ class Journal(JournalReads):
             old = rows.move_order(db, order_id, OrderState.PARKED, gone, now, by.name)
             reason = f"Sent again instead of order {old}, which is not at the broker. {question}".rstrip()
             ticket_id = rows.accept(db, draft, TicketState.HELD, now, by.name, reason, expires_at)
-        return _fresh(ticket_id, draft, TicketState.HELD, now, expires_at, reason)
+        return rows.ticket_as_written(ticket_id, draft, TicketState.HELD, now, expires_at, reason)
 
     # -- what time and the broker say ----------------------------------------------------------------
 
     def claim(
-        self, order_id: int, *, reserve: Reservation | None = None, follows: Sequence[int] = ()
+        self,
+        order_id: int,
+        *,
+        reserve: Reservation | None = None,
+        premises: Premises | None = None,
+        follows: Sequence[int] = (),
+        is_approved: bool = False,
     ) -> SendPermit[BrokerRequest]:
         """Make one planned order ``sending``. Raises as :meth:`release`; the order then is still planned.
 
         ``follows`` are the orders of the ticket which it must follow, whatever the order mode, if one of them went out.
+        ``is_approved``: the person let the ticket go, and his word stands above the modes.
         """
         now = self._clock.now()
         with self._db.transaction() as db:
@@ -224,8 +231,12 @@ class Journal(JournalReads):
             ticket = ticket_of(_ticket_row(db, order.ticket_id))
             standing = read_standing(db)
             claims.check_kill_switch(standing, order.operation, reserve)
-            claims.check_still_auto(db, standing, ticket, follows)
+            if not is_approved:
+                claims.check_still_auto(db, standing, ticket, follows)
+                claims.check_account(standing, ticket)
+            claims.check_doubts(db, order.request, ticket.trading_mode, reserve, now)
             claims.check_reservation(db, order_of(order.request), ticket.trading_mode, reserve)
+            guards.check_order(db, standing, ticket, order.request, premises, reserve)
             sending = Settlement(state=OrderState.SENDING)
             rows.move_order(db, order_id, OrderState.PLANNED, sending, now, ticket.origin.source)
         return SendPermit(order_id=order_id, ref=order.ref, request=order.request)
@@ -298,39 +309,12 @@ class Journal(JournalReads):
         return Interrupted(held_again=len(approved), dropped=dropped, unknown=len(sending))
 
 
-def _fresh(
-    ticket_id: int,
-    draft: TicketDraft,
-    state: TicketState,
-    now: datetime,
-    expires_at: datetime | None = None,
-    reason: str = "",
-) -> Ticket:
-    return Ticket(
-        id=ticket_id,
-        ref=draft.ref,
-        operation=draft.operation,
-        request=draft.request,
-        order_mode=draft.order_mode,
-        trading_mode=draft.trading_mode,
-        origin=draft.origin,
-        state=state,
-        reason=reason,
-        created_at=now,
-        expires_at=expires_at,
-        decided_at=None if state is TicketState.HELD else now,
-        price_then=draft.price_then,
-        is_exit=draft.is_exit,
-        signal=draft.signal,
-    )
-
-
 def _send_whole(
     db: sqlite3.Connection, ticket_id: int, ticket: TicketDraft | Ticket, now: datetime, by: str
 ) -> SendPermit[BrokerRequest]:
     """Plan the ticket's only order and make it ``sending``."""
     request = ticket.request
-    if isinstance(request, CancelAllRequest | CloseRequest):
+    if not isinstance(request, BrokerRequest):
         raise RuntimeError(f"{ticket.operation} is carried out leg by leg")
     planned, sending = OrderState.PLANNED, OrderState.SENDING
     order_id = rows.insert_order(db, ticket_id, ticket.ref, request, sending, now)
@@ -374,7 +358,7 @@ def _approved(
     """``left`` is what it may close at most where it came as an exit: a doubt keeps entries waiting, and no exits."""
     ticket = _as_shown(db, ticket_id, shown, now)
     claims.check_kill_switch(standing, ticket.operation, reserve)
-    claims.check_doubts(db, ticket, reserve or left, now)
+    claims.check_doubts(db, ticket.request, ticket.trading_mode, reserve or left, now)
     rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.APPROVED, now, by.name)
     rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)
     return ticket
@@ -391,4 +375,4 @@ def _drop(db: sqlite3.Connection, ticket_id: int, reason: str, now: datetime, by
 
 
 def _ids(db: sqlite3.Connection, sql: str) -> list[int]:
-    return [row["id"] for row in db.execute(sql).fetchall()]
+    return [row["id"] for row in db.execute(sql)]

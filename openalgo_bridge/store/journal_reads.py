@@ -211,12 +211,13 @@ class JournalReads:
             return claims.watermark(db, order, trading_mode, recent)
 
     def has_other_side(self, order: OrderRequest, mode: TradingMode) -> bool:
-        """Whether any of the last tickets let an order go that ``order`` could be the exit of."""
+        """Whether any of the last orders that were let go is one that ``order`` could be the exit of."""
         other = Action.BUY if order.action is Action.SELL else Action.SELL
         sql = (
-            "SELECT 1 FROM ticket WHERE symbol = :symbol AND id > (SELECT max(id) FROM ticket) - :last"
-            " AND state = 'released' AND operation = 'placeorder' AND trading_mode = :mode"
-            " AND exchange = :exchange AND product = :product AND action = :other LIMIT 1"
+            "SELECT 1 FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+            " WHERE orders.id > (SELECT max(id) FROM orders) - :last AND orders.symbol = :symbol"
+            " AND orders.operation = 'placeorder' AND orders.exchange = :exchange AND orders.product = :product"
+            " AND orders.action = :other AND ticket.trading_mode = :mode LIMIT 1"
         )
         named = {"symbol": order.symbol, "exchange": order.exchange, "product": order.product}
         return self._db.read_one(sql, {**named, "mode": mode, "other": other, "last": _LAST}) is not None

@@ -15,7 +15,7 @@ from openalgo_bridge.errors import Conflict
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, OrderRequest, Ref
 from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
-from openalgo_bridge.model.ticket import TicketDraft, operation_of, order_of
+from openalgo_bridge.model.ticket import Ticket, TicketDraft, operation_of, order_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +59,41 @@ def accept(
             draft.origin.asked,
             int(draft.is_exit),
             draft.signal,
-            *_searched(draft.order),
+            *_searched(tickets.named_order(draft.request)),
         ),
     )
     ticket_id = int(row.lastrowid or 0)
     accepted = TicketState.ACCEPTED
     record(db, ticket_id, now, by, ("", accepted, ""), (accepted, state, reason), last=0)
     return ticket_id
+
+
+def ticket_as_written(
+    ticket_id: int,
+    draft: TicketDraft,
+    state: TicketState,
+    now: datetime,
+    expires_at: datetime | None = None,
+    reason: str = "",
+) -> Ticket:
+    """A ticket that was just accepted, without reading it back."""
+    return Ticket(
+        id=ticket_id,
+        ref=draft.ref,
+        operation=draft.operation,
+        request=draft.request,
+        order_mode=draft.order_mode,
+        trading_mode=draft.trading_mode,
+        origin=draft.origin,
+        state=state,
+        reason=reason,
+        created_at=now,
+        expires_at=expires_at,
+        decided_at=None if state is TicketState.HELD else now,
+        price_then=draft.price_then,
+        is_exit=draft.is_exit,
+        signal=draft.signal,
+    )
 
 
 def insert_order(

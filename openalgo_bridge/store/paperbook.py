@@ -231,14 +231,14 @@ class PaperBook:
         rows = self._db.read(f"{_RESTING} AND exchange = ? AND symbol = ? ORDER BY id", (exchange, symbol))
         return [_order(row) for row in rows]
 
-    def trades(self, since: datetime) -> list[PaperTrade]:
-        """Fills at or after ``since``, newest first."""
+    def trades(self, since: datetime, until: datetime) -> list[PaperTrade]:
+        """Fills at or after ``since`` and before ``until``, newest first."""
         rows = self._db.read(
             "SELECT paper_order.*, paper_trade.id AS trade_id, paper_trade.quantity AS traded_quantity,"
             " paper_trade.price AS traded_price, traded_at FROM paper_trade"
             " JOIN paper_order ON paper_order.id = paper_trade.order_id"
-            " WHERE traded_at >= ? ORDER BY paper_trade.id DESC",
-            (to_ms(since),),
+            " WHERE traded_at >= ? AND traded_at < ? ORDER BY paper_trade.id DESC",
+            (to_ms(since), to_ms(until)),
         )
         return [_trade(row) for row in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -10,6 +11,7 @@ from typing import TypeVar
 from openalgo_bridge.clock import Clock, from_ms
 from openalgo_bridge.errors import CHANGED_MEANWHILE, Conflict, StorageError
 from openalgo_bridge.model.audit import Actor, AuditEvent
+from openalgo_bridge.model.expand import SmartOrderSettings
 from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.store import api_keys, audit
 from openalgo_bridge.store.database import Database
@@ -23,6 +25,15 @@ class KeyCopy(StrEnum):
 
     KEPT = "kept"
     NEVER = "never"
+
+
+class _Switch(StrEnum):
+    ON = "yes"
+    OFF = "no"
+
+    @classmethod
+    def of(cls, is_on: bool) -> _Switch:
+        return cls.ON if is_on else cls.OFF
 
 
 class Preferences:
@@ -43,6 +54,28 @@ class Preferences:
     def key_copy(self) -> KeyCopy:
         """Whether a copy of the API key is kept under the password. Raises StorageError as above."""
         return self._read("key_copy", KeyCopy)
+
+    def smart_orders(self) -> SmartOrderSettings:
+        """How smart orders are worked out. Raises StorageError as above."""
+        return SmartOrderSettings(
+            counts_working=self._read("smart_counts_working", _Switch) is _Switch.ON,
+            opens_while_flat=self._read("smart_opens_while_flat", _Switch) is _Switch.ON,
+        )
+
+    def set_smart_orders(
+        self, settings: SmartOrderSettings, *, by: Actor, expected: SmartOrderSettings | None = None
+    ) -> None:
+        """Effective for the next smart order. Raises StorageError, and Conflict where ``expected`` is not in force any
+        more: who gave no password may narrow them, and must not undo what somebody else narrowed meanwhile.
+        """
+        wanted = _smart_orders_kept(settings)
+        with self._db.transaction() as db:
+            former = {name: _put(db, name, value) for name, value in wanted.items()}
+            if expected is not None and former != _smart_orders_kept(expected):
+                raise Conflict(CHANGED_MEANWHILE)
+            if former != wanted:
+                before, after = (_smart_orders_told(each) for each in (former, wanted))
+                audit.append(db, self._clock.now_ms(), by, AuditEvent.SMART_ORDERS, before=before, after=after)
 
     def traffic_log_opened(self) -> datetime | None:
         """When :meth:`note_traffic_log_opened` was called last; None before that. Raises StorageError as above."""
@@ -137,3 +170,15 @@ def _put(db: sqlite3.Connection, name: str, value: str) -> str:
     former = db.execute("SELECT value FROM preference WHERE name = ?", (name,)).fetchone()
     db.execute("INSERT OR REPLACE INTO preference VALUES (?, ?)", (name, value))
     return "" if former is None else str(former["value"])
+
+
+def _smart_orders_kept(settings: SmartOrderSettings) -> dict[str, str]:
+    return {
+        "smart_counts_working": _Switch.of(settings.counts_working),
+        "smart_opens_while_flat": _Switch.of(settings.opens_while_flat),
+    }
+
+
+def _smart_orders_told(values: Mapping[str, str]) -> str:
+    counted, opens = values["smart_counts_working"], values["smart_opens_while_flat"]
+    return f"count working orders: {counted}; open a trade while flat: {opens}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from openalgo_bridge.store import schema_guards, schema_orders
+from openalgo_bridge.store import schema_calendar, schema_charts, schema_guards, schema_orders
 from openalgo_bridge.store.side_schemas import instruments, traffic
 
 __all__ = ["bridge", "instruments", "traffic"]
@@ -344,3 +344,6 @@ bridge()(schema_orders.m014_asked)
 bridge()(schema_orders.m015_arrival)
 bridge()(schema_orders.m016_idempotency_by_key)
 bridge()(schema_orders.m017_reconciliation)
+bridge()(schema_calendar.m018_calendar)
+bridge()(schema_charts.m019_chart_preferences)
+bridge()(schema_orders.m020_tickets_of_several)

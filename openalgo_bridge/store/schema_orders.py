@@ -240,6 +240,14 @@ def m017_reconciliation(db: sqlite_utils.Database) -> None:
     )
 
 
+def m020_tickets_of_several(db: sqlite_utils.Database) -> None:
+    """Those whose orders are counted one by one: few beside the others, which pay nothing for it."""
+    db.execute(
+        "CREATE INDEX ticket_of_several ON ticket (created_at) WHERE operation IN"
+        " ('placesmartorder', 'basketorder', 'splitorder', 'optionsorder', 'optionsmultiorder')"
+    )
+
+
 def _read_out(db: sqlite_utils.Database, table: str, name: str, kind: str, otherwise: str) -> None:
     """A column with a field of the request: of the order itself, or of the order that a change shall lead to."""
     db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind} NOT NULL DEFAULT {otherwise}")

@@ -14,10 +14,13 @@ from openalgo_bridge.store import integrity, schema
 from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
 from openalgo_bridge.store.breaks import Breaks
+from openalgo_bridge.store.calendar import TradingCalendar
+from openalgo_bridge.store.chart_preferences import ChartPreferences
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.failed_logins import FailedLogins
 from openalgo_bridge.store.guards import Guards
 from openalgo_bridge.store.idempotency import Idempotency
+from openalgo_bridge.store.instrument_lists import InstrumentLists
 from openalgo_bridge.store.instruments import Instruments
 from openalgo_bridge.store.integrations import Integrations
 from openalgo_bridge.store.journal import Journal
@@ -63,6 +66,8 @@ class Store:
     sessions: Sessions
     failed_logins: FailedLogins
     preferences: Preferences
+    calendar: TradingCalendar
+    chart_preferences: ChartPreferences
     guards: Guards
     kill_switch: KillSwitch
     standing: StandingReads
@@ -74,6 +79,7 @@ class Store:
     paperbook: PaperBook
     traffic: TrafficLog
     instruments: Instruments
+    instrument_lists: InstrumentLists
     files: tuple[Database, ...]
 
     @classmethod
@@ -92,7 +98,7 @@ class Store:
         bridge.migrate(schema.bridge)
         traffic.migrate(schema.traffic)
         instruments.migrate(schema.instruments)
-        store.instruments.ensure_embedded_list()
+        store.instrument_lists.ensure()
         if store.api_keys.retire_foreign(store.machine_key.mark, by=_START):
             _log.warning(_MACHINE_KEY_REPLACED)
             if store.two_factor.get().is_set_up:
@@ -110,7 +116,8 @@ class Store:
         machine_key = _machine_key(folder, bridge)
         account = Database(folder / bridge, synchronous="FULL")
         traffic = Database(folder / "traffic.db", synchronous="NORMAL")
-        instruments = Database(folder / "instruments.db", synchronous="NORMAL")
+        listed = Database(folder / "instruments.db", synchronous="NORMAL")
+        instruments, calendar = Instruments(listed), TradingCalendar(account, clock)
         return cls(
             machine_key=machine_key,
             users=Users(account, clock),
@@ -123,6 +130,8 @@ class Store:
             sessions=Sessions(account, clock),
             failed_logins=FailedLogins(account, clock),
             preferences=Preferences(account, clock),
+            calendar=calendar,
+            chart_preferences=ChartPreferences(account),
             guards=Guards(account, clock),
             kill_switch=KillSwitch(account, clock),
             standing=StandingReads(account),
@@ -133,8 +142,9 @@ class Store:
             idempotency=Idempotency(account, clock),
             paperbook=PaperBook(account),
             traffic=TrafficLog(traffic),
-            instruments=Instruments(instruments),
-            files=(account, traffic, instruments),
+            instruments=instruments,
+            instrument_lists=InstrumentLists(listed, clock, instruments=instruments, calendar=calendar.load),
+            files=(account, traffic, listed),
         )
 
     def close(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from openalgo_bridge.clock import Clock
-from openalgo_bridge.model.order import Action, Exchange
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, TradingMode
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.store.database import Database, Row
@@ -39,6 +40,25 @@ class TicketFilter:
     source: str | None = None
     state: TicketState | None = None
     is_decided: bool | None = None
+
+
+# CROSS JOIN: from the names outwards, so that each is one step in the index and no table is read whole.
+BEHIND = """
+    SELECT orders.broker_order_id, ticket.id, ticket.source, ticket.strategy
+    FROM json_each(:numbers) AS wanted
+    CROSS JOIN orders ON orders.broker_order_id = wanted.value AND orders.operation = 'placeorder'
+    CROSS JOIN ticket ON ticket.id = orders.ticket_id AND ticket.trading_mode = :mode
+    ORDER BY orders.id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """The ticket that an order at a broker came from, and who asked for it."""
+
+    ticket_id: int
+    source: str
+    strategy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +138,19 @@ class TicketLists:
         counts[TicketState.HELD] -= overdue
         counts[TicketState.EXPIRED] += overdue
         return counts
+
+    def behind(self, mode: TradingMode, numbers: Collection[BrokerOrderId]) -> dict[BrokerOrderId, Behind]:
+        """The tickets behind these orders of one account, in one read. What was not placed through us is not in it.
+
+        A broker may give a number again on another day: the newest ticket counts.
+        """
+        rows = self._db.read(BEHIND, {"numbers": json.dumps(sorted(set(numbers))), "mode": mode})
+        return {
+            BrokerOrderId(row["broker_order_id"]): Behind(
+                ticket_id=row["id"], source=row["source"], strategy=row["strategy"]
+            )
+            for row in rows
+        }
 
     def strategies(self, limit: int = 100) -> list[str]:
         """The strategies there are, for the filter's list."""

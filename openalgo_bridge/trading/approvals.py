@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
+from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Denied, Invalid
 from openalgo_bridge.model.audit import Actor
@@ -17,14 +18,16 @@ from openalgo_bridge.model.order import (
     BrokerRequest,
     CancelAllRequest,
     CloseRequest,
+    LegsRequest,
     ModifyRequest,
     OrderRequest,
     Product,
+    SmartOrderRequest,
 )
 from openalgo_bridge.model.redaction import noted
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.trading import closing, exits, guards, orders, validation
+from openalgo_bridge.trading import closing, exits, guards, orders, several, smart, validation
 from openalgo_bridge.trading.closing import PositionName, Report
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
 
@@ -90,10 +93,10 @@ def approve(
 ) -> Approved:
     """The person lets a held ticket go, once, in the modes it was accepted under, whatever it asks for.
 
-    ``shown`` is the ticket's fingerprint from the page, and ``seen``, of a closing, the signed positions that the page
-    named: its ticket names none, so without them it is a Conflict. Raises NotFound, Conflict, Denied by a guard or the
-    kill switch, Invalid, Busy, StorageError, or a provable refusal of the broker. Up to the claim nothing has changed;
-    after it nothing can send it again.
+    ``shown`` is the ticket's fingerprint from the page, and ``seen`` the signed positions that the page of a closing
+    named, or the signed order of a smart order: their tickets name none, so without it it is a Conflict. Raises
+    NotFound, Conflict, Denied by a guard or the kill switch, Invalid, Busy, StorageError, or a provable refusal of the
+    broker. Up to the claim nothing has changed; after it nothing can send it again.
     """
     held = ticket(desk, ticket_id)
     match held.request:
@@ -103,13 +106,19 @@ def approve(
             return closing.approve(desk, held, shown, seen, by=by)
         case CancelAllRequest():
             raise Invalid(f"Ticket {ticket_id} withdraws orders: it is never held, so there is nothing to approve.")
+        case LegsRequest() as legs:
+            return several.approve(desk, held, legs, shown, by=by)
+        case SmartOrderRequest() as wanted:
+            if seen is None:
+                raise Conflict(f"Ticket {ticket_id} takes a position to a size. It is approved on its page.")
+            return smart.approve(desk, held, wanted, shown, seen, by=by)
         case request:
             return _approve_message(desk, held, request, shown, by)
 
 
 def _approve_message(desk: Desk, held: Ticket, request: BrokerRequest, shown: str, by: Actor) -> Sent | InDoubt:
     desk.doors.admit(held.operation)
-    validation.check(desk.store.instruments, request)
+    validation.check(desk.store.instruments, request, day_in_india(desk.clock.now()))
     broker = desk.broker(held.trading_mode)
     if isinstance(request, ModifyRequest):
         with desk.budget.slot(is_exit=True):
@@ -201,7 +210,7 @@ def revise(desk: Desk, ticket_id: int, shown: str, revision: Revision, *, by: Ac
     """
     held = ticket(desk, ticket_id)
     request = _revised(held, revision)
-    validation.check(desk.store.instruments, request)
+    validation.check(desk.store.instruments, request, day_in_india(desk.clock.now()))
     _check_limits(desk, replace(held, request=request))
     return desk.store.journal.revise(ticket_id, shown, request, by=by)
 

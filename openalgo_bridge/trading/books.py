@@ -13,9 +13,7 @@ from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.order import (
     BrokerOrderId,
     BrokerRequest,
-    CancelAllRequest,
     CancelRequest,
-    CloseRequest,
     Exchange,
     ModifyRequest,
     OrderRequest,
@@ -23,7 +21,7 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Ticket, operation_of
+from openalgo_bridge.model.ticket import Ticket, named_order, operation_of
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.recovery import ask, look_again
 from openalgo_bridge.trading.targets import by_number
@@ -91,10 +89,13 @@ def open_quantity(broker: Broker, symbol: str, exchange: Exchange, product: Prod
 def _fate_of_ticket(desk: Desk, ticket: Ticket) -> OrderFate:
     messages = desk.store.journal.orders_of([ticket.id])
     first = messages[0] if messages else None
-    if not isinstance(ticket.request, CancelAllRequest | CloseRequest):
+    if isinstance(ticket.request, BrokerRequest):
         return _fate_of_message(desk, ticket, ticket.request, first)
     if first is None:
-        raise NotFound(f"{ticket.ref} is about many orders, and none was sent: it is {ticket.state}.")
+        order = named_order(ticket.request)
+        if order is None:
+            raise NotFound(f"{ticket.ref} is about many orders, and none was sent: it is {ticket.state}.")
+        return _in_journal(ticket, order, None)
     fate = _fate_of_message(desk, ticket, first.request, first)
     if len(messages) == 1:
         return fate

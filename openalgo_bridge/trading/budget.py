@@ -9,13 +9,15 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
 from openalgo_bridge.brokers.base import Broker, Capabilities
 from openalgo_bridge.errors import BridgeError, Busy, NotAsked, NotSent
-from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, Position, Quote, Trade
+from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, Position, Quote, Trade
 from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
 from openalgo_bridge.model.permit import SendPermit
 
@@ -128,6 +130,9 @@ class WrappedBroker(ABC):
     def trade_book(self) -> Sequence[Trade]:
         return self._asked(self._inner.trade_book)
 
+    def trades_of(self, day: date) -> Sequence[Trade]:
+        return self._asked(lambda: self._inner.trades_of(day))
+
     def positions(self) -> Sequence[Position]:
         return self._asked(self._inner.positions)
 
@@ -142,6 +147,15 @@ class WrappedBroker(ABC):
 
     def quote(self, instrument: Instrument) -> Quote:
         return self._asked(lambda: self._inner.quote(instrument))
+
+    def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote | None]:
+        return self._asked(lambda: self._inner.quotes(instruments))
+
+    def depth(self, instrument: Instrument) -> Depth:
+        return self._asked(lambda: self._inner.depth(instrument))
+
+    def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Sequence[Bar]:
+        return self._asked(lambda: self._inner.history(instrument, interval, first, last))
 
     @abstractmethod
     def _asked(self, read: Callable[[], ReadT]) -> ReadT:

@@ -19,6 +19,7 @@ from openalgo_bridge.errors import Conflict, Invalid
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder, Position
 from openalgo_bridge.model.exits import closing_action, is_on_same_side
+from openalgo_bridge.model.expand import largest_slice, slices
 from openalgo_bridge.model.order import (
     BrokerOrderId,
     CancelAllRequest,
@@ -182,7 +183,7 @@ def approve(desk: Desk, ticket: Ticket, shown: str, seen: Mapping[PositionName, 
 
 def _hold(desk: Desk, draft: TicketDraft, wanted: CloseRequest, reason: str) -> Held:
     held_for = desk.store.guards.held_for(draft.origin.source)
-    expires_at = session_end(wanted.exchange, desk.clock.now(), held_for)
+    expires_at = session_end(desk.store.calendar.load(), wanted.exchange, desk.clock.now(), held_for)
     draft = replace(draft, is_exit=True)
     return Held(ticket=desk.store.journal.hold(draft, expires_at=expires_at, reason=reason), reason=reason)
 
@@ -254,12 +255,9 @@ def exit_of(position: Position) -> OrderRequest:
 def _slices(desk: Desk, order: OrderRequest) -> Iterator[OrderRequest]:
     """In as many orders as the freeze quantity of the exchange demands."""
     instrument = desk.store.instruments.find(order.exchange, order.symbol)
-    freeze = instrument.freeze_quantity // instrument.lot * instrument.lot if instrument is not None else 0
-    left = order.quantity
-    while left > 0:
-        quantity = min(left, freeze or left)
-        yield replace(order, quantity=quantity)
-        left -= quantity
+    if instrument is None or not instrument.freeze_quantity:
+        return iter([order])
+    return slices(order, largest_slice(instrument.freeze_quantity, instrument.lot))
 
 
 def _is_meant(wanted: CancelAllRequest | CloseRequest, other: OrderRequest | Position) -> bool:

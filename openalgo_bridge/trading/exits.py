@@ -8,11 +8,12 @@ from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError
+from openalgo_bridge.errors import BridgeError, Conflict
 from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus, Position
 from openalgo_bridge.model.exits import Effect
 from openalgo_bridge.model.order import (
+    Action,
     BrokerOrderId,
     BrokerRequest,
     CancelRequest,
@@ -22,6 +23,7 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.store.claims import OpenChange, Reservation, Watermark
+from openalgo_bridge.store.journal_reads import JournalOrder
 
 _STOPS = {PriceType.SL, PriceType.SL_M}
 
@@ -99,6 +101,39 @@ def is_provable(
     room = exits.room(order, working=working, positions=positions, counted=since.refs)
     room -= growth + _not_shown(desk, broker, order, mode, book, exits.net(positions, order))
     return order.quantity + since.units <= room
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """A position: its signed ``net``, and what may still change it on either side."""
+
+    net: int
+    working: Sequence[BrokerOrder]
+    in_flight: Sequence[JournalOrder]
+
+
+def outlook(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) -> Outlook:
+    """The position of ``order``, for whoever computes from it what to send. Read in the order of a proof.
+
+    Raises Conflict where it cannot be told now, because a change is in doubt or the positions do not show the last
+    fills yet; a BridgeError where something cannot be read.
+    """
+    sides = [_watermark(desk, broker, replace(order, action=side), mode) for side in Action]
+    if any(side.changes for side in sides):
+        raise Conflict(f"A change of an order in {order.symbol} is in doubt. See the Orders page. Nothing was sent.")
+    in_flight = [each for each in desk.store.journal.doubts() if each.trading_mode is mode]
+    book = broker.order_book()
+    positions = broker.positions()
+    net = exits.net(positions, order)
+    now, lag = desk.clock.monotonic(), broker.capabilities.positions_lag
+    if desk.readings.expected(order, mode, book, net, now=now, lag=lag) != net:
+        raise Conflict(f"The position in {order.symbol} does not show the last fills yet. Nothing was sent: ask again.")
+    shown = {each.tag for each in book}
+    return Outlook(
+        net=net,
+        working=_as_sent(book, [each for side in sides for each in side.recent]),
+        in_flight=[each for each in in_flight if each.ref not in shown],
+    )
 
 
 def effect(broker: Broker, request: OrderRequest | ModifyRequest) -> Effect:

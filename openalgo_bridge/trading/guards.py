@@ -61,8 +61,9 @@ class Case:
     """One order to be judged once, and the facts about it (:class:`~openalgo_bridge.model.guards.Facts`).
 
     A fact is read when a rule first asks for it; to judge again takes a new case. ``ticket`` is the order's own, once
-    it waited. Of one thread, and without ``cached_property``: that of Python 3.11 has one lock for all cases, and one
-    broker that hangs would keep every other order waiting.
+    it waited; ``is_leg``: it is one of several of its ticket, whose signal was compared when it came. Of one thread,
+    and without ``cached_property``: that of Python 3.11 has one lock for all cases, and one broker that hangs would
+    keep every other order waiting.
     """
 
     desk: Desk
@@ -73,6 +74,7 @@ class Case:
     origin: Origin
     mode: TradingMode
     ticket: Ticket | None = None
+    is_leg: bool = False
     _price: Decimal | None = field(default=None, init=False)
     _seen: tuple[frozenset[PositionKey], int] | None = field(default=None, init=False)
 
@@ -115,7 +117,7 @@ class Case:
     def has_equal_signal(self, since: datetime) -> bool:
         """Among the tickets of the same source and strategy. What the trader clicks twice, he wants twice."""
         signal = self._signal()
-        if self.origin.is_by_hand or not signal.digest:
+        if self.is_leg or self.origin.is_by_hand or not signal.digest:
             return False
         return self.desk.store.guards.has_equal_signal(signal, signal.at - since)
 
@@ -238,7 +240,7 @@ def check_approval(desk: Desk, broker: Broker, ticket: Ticket) -> Passage:
         # A doubt keeps entries waiting. What came as an exit is none beside a stop, but it closes no more than is left.
         stopped_by = next(in_the_way, None)
     if stopped_by is not None:
-        raise _refused(stopped_by)
+        raise refused(stopped_by)
     if ticket.is_exit and judged.reserve is None:
         return Passage(premises=replace(case.premises(settings), left=_left(case)))
     return judged
@@ -290,5 +292,6 @@ def _drift(case: Case, then: Decimal | None, settings: GuardSettings) -> Iterato
         yield Obstacle(reason=refused.sentence, guard=refused.guard)
 
 
-def _refused(obstacle: Obstacle) -> BridgeError:
+def refused(obstacle: Obstacle) -> BridgeError:
+    """What stops an order, as the error that its sender gets."""
     return Conflict(obstacle.reason) if obstacle.guard is None else Denied(obstacle.reason, obstacle.guard)

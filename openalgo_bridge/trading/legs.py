@@ -35,13 +35,15 @@ PositionName = tuple[str, str, str]
 class Leg:
     """What became of one message: ``result``, or the ``refusal`` for which nothing is at the broker.
 
-    ``was_needless``: what it was to bring about was so without it.
+    ``was_needless``: what it was to bring about was so without it. ``ref`` is its reference, where each of a ticket is
+    asked for by itself.
     """
 
     request: BrokerRequest
     result: Sent | InDoubt | None = None
     refusal: str = ""
     was_needless: bool = False
+    ref: str = ""
 
     @property
     def is_done(self) -> bool:

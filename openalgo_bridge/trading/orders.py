@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
+from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAsked, NotFound, StorageError
 from openalgo_bridge.model.exits import is_on_same_side
@@ -60,14 +61,14 @@ def place(desk: Desk, order: OrderRequest, origin: Origin) -> Submitted:
     standing = desk.store.standing.read()
     if standing.trading_mode is None:
         raise StorageError("The trading mode cannot be read, so nothing is sent.")
-    return _submit(desk, order, origin, standing.trading_mode, routing.rules_of(standing))
+    return submit(desk, order, origin, standing.trading_mode, routing.rules_of(standing))
 
 
 def modify(desk: Desk, wanted: str, order: OrderRequest, origin: Origin) -> Submitted:
     """Change one order so that it becomes ``order``. Raises as :func:`place`, NotFound and Conflict."""
     target = targets.find(desk, wanted)
     request = ModifyRequest(broker_order_id=target.broker_order_id, order=order)
-    return _submit(desk, request, origin, target.trading_mode, routing.rules(desk))
+    return submit(desk, request, origin, target.trading_mode, routing.rules(desk))
 
 
 def cancel(desk: Desk, wanted: str, origin: Origin) -> Submitted | Withdrawn:
@@ -96,17 +97,24 @@ def check_grant(trading_mode: TradingMode, origin: Origin) -> None:
         raise refusal(Permission.LIVE_TRADING)
 
 
-def _submit(
-    desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, trading_mode: TradingMode, rules: Rules
+def submit(
+    desk: Desk,
+    request: OrderRequest | ModifyRequest,
+    origin: Origin,
+    trading_mode: TradingMode,
+    rules: Rules,
+    *,
+    asked: TicketRequest | None = None,
 ) -> Submitted:
     """Check, decide, write down, and carry out, hold or refuse.
 
     What the decision was based on may change before the claim, which then refuses; so it is decided again, by the
-    ``rules`` of that moment.
+    ``rules`` of that moment. ``asked`` is what the person is to decide about where that is more than the order: it is
+    made anew when he has. Raises as :func:`place`.
     """
     check_grant(trading_mode, origin)
     desk.doors.admit(operation_of(request))
-    validation.check(desk.store.instruments, request)
+    validation.check(desk.store.instruments, request, day_in_india(desk.clock.now()))
     broker = desk.broker(trading_mode)
     if isinstance(request, ModifyRequest):
         # It names an order that is there, so it may take a place that is kept back for exits.
@@ -119,9 +127,10 @@ def _submit(
         case = guards.case_of(desk, broker, request, origin, trading_mode)
         decision = routing.decide(case, rules)
         draft = draft_of(desk, request, origin, trading_mode, decision.order_mode)
+        waiting = draft if asked is None else replace(draft, operation=operation_of(asked), request=asked)
         if decision.route is not Route.SEND:
             try:
-                return _stop(desk, case, draft, decision)
+                return _stop(desk, case, waiting, decision)
             except Conflict as refusal:
                 changed = refusal.message
                 continue
@@ -140,7 +149,7 @@ def _submit(
                 changed = refusal.message
                 continue
             return carry_out(desk, broker, ticket, permit)
-    return _hold(desk, case, draft, changed)
+    return _hold(desk, case, waiting, changed)
 
 
 def draft_of(
@@ -184,7 +193,9 @@ def _hold(desk: Desk, case: Case, draft: TicketDraft, reason: str, limits: Guard
     except BridgeError as fault:
         is_exit, may_be_exit = False, True
         reason = f"{reason} {guards.ALARM.format(fault.message)}".strip()
-    expires_at = session_end(case.order.exchange, now, held_for) if may_be_exit else now + held_for
+    expires_at = now + held_for
+    if may_be_exit:
+        expires_at = session_end(desk.store.calendar.load(), case.order.exchange, now, held_for)
     draft = replace(draft, price_then=_known_price(case), is_exit=is_exit)
     ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason, limits=limits)
     return Held(ticket=ticket, reason=reason)

@@ -80,7 +80,9 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
         is_exit=came_to_close or (effect is not None and effect.is_exit),
     )
     held_for, order = desk.store.guards.held_for(draft.origin.source), order_of(parked.request)
-    expires_at = session_end(order.exchange, now, held_for) if draft.is_exit and order is not None else now + held_for
+    expires_at = now + held_for
+    if draft.is_exit and order is not None:
+        expires_at = session_end(desk.store.calendar.load(), order.exchange, now, held_for)
     again = desk.store.journal.replace_parked(order_id, draft, expires_at=expires_at, by=by, question=question)
     try:
         if question:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import BrokerRequest, ModifyRequest, OrderRequest, PriceType
@@ -12,17 +14,23 @@ _WANTS_PRICE = {PriceType.LIMIT, PriceType.SL}
 _WANTS_TRIGGER = {PriceType.SL, PriceType.SL_M}
 
 
-def check(instruments: Instruments, request: BrokerRequest) -> None:
-    """Raises Invalid naming every fault at once. A cancel names only an order and is always taken."""
+def check(instruments: Instruments, request: BrokerRequest, today: date) -> None:
+    """Raises Invalid naming every fault at once. A cancel names only an order and is always taken.
+
+    ``today`` is the day in India.
+    """
     order = order_of(request)
     if order is None:
         return
     instrument = instruments.find(order.exchange, order.symbol)
+    if instrument is None or instrument.left_on is not None:
+        _refuse_conflict(instruments, order)
     if instrument is None:
         raise Invalid.of({"symbol": [f"Symbol {order.symbol} not found on {order.exchange}."]})
     faults: dict[str, list[str]] = {}
-    if instrument.is_index:
-        faults["symbol"] = [f"{order.symbol} is an index: it can be quoted, not traded."]
+    not_traded = instrument.why_not_traded(today)
+    if not_traded:
+        faults["symbol"] = [not_traded]
     if order.quantity % instrument.lot:
         faults["quantity"] = [f"Quantity must be in multiples of lot size {instrument.lot}."]
     if order.disclosed_quantity > order.quantity:
@@ -32,6 +40,15 @@ def check(instruments: Instruments, request: BrokerRequest) -> None:
         faults |= _left_over_faults(order)
     if faults:
         raise Invalid.of(faults)
+
+
+def _refuse_conflict(instruments: Instruments, order: OrderRequest) -> None:
+    claimed_by = instruments.name_conflict(order.exchange, order.symbol)
+    if claimed_by:
+        sentence = (
+            f"{order.symbol} on {order.exchange} would name more than one instrument of the broker ({claimed_by})"
+        )
+        raise Invalid.of({"symbol": [f"{sentence}, so it is not traded at all."]})
 
 
 def _price_faults(order: OrderRequest, instrument: Instrument) -> dict[str, list[str]]:

@@ -1,5 +1,5 @@
-"""The bridge's one timer: opens the order doors, lets held tickets expire, looks up orders in doubt, compares the
-brokers' books with the journal.
+"""The bridge's one timer: the list of today, the order doors, held tickets that expire, orders in doubt, and the
+brokers' books beside the journal.
 
 It sends nothing but the withdrawals that the kill switch still owes.
 """
@@ -85,6 +85,8 @@ class Watch:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self.round()
+            # After the doors were opened: writing a day's contracts takes a second.
+            self._attempt(self._desk.store.instrument_lists.roll)
             self._stopping.wait(self._interval_s)
 
     def _attempt(self, act: Callable[[], object]) -> None:

@@ -121,7 +121,7 @@ def test_an_exit_that_waited_beside_a_stop_does_not_open_a_position_once_the_sto
 ) -> None:
     stop = sent(bracket, STOP)
     ticket = waiting_exit(bracket)
-    assert ticket.expires_at == bracket.clock.now() + timedelta(hours=5), "until the end of the session"
+    assert ticket.expires_at == bracket.clock.now() + timedelta(days=2, hours=5), "until Monday's session ends"
     fill(broker, stop.ticket.ref)
     with pytest.raises(Conflict, match="only 0 are left to close"):
         approvals.approve(bracket, ticket.id, ticket.shown, by=TRADER)

@@ -664,5 +664,6 @@ def test_a_held_exit_waits_until_the_end_of_the_session(
     scripted: Desk, broker: ScriptedBroker, semi_auto: None, clock: FixedClock
 ) -> None:
     broker.hold("RELIANCE", 10)
+    clock.move(days=-1)
     held = orders.place(scripted, SELL, ORIGIN).ticket
-    assert held.expires_at == clock.now() + timedelta(hours=5)  # 10:30 to 15:30 IST
+    assert held.expires_at == clock.now() + timedelta(hours=5)  # Friday, 10:30 to 15:30 IST
