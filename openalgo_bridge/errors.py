@@ -4,6 +4,7 @@
 
     BridgeError              .status  .message (safe to show)
       Invalid            400  the request is malformed; lists every fault
+        UnknownSymbols   400  nothing of what was asked for is listed
       MissingApiKey      400  no key, or two different ones
       BearerNotAccepted  401  a Bearer token instead of a key; says what to use
       BadApiKey          403  unknown, mistyped or retired key
@@ -13,7 +14,9 @@
         StillRunning     409  the same call is being done just now; carries retry_after
       Denied             403  a guard or the person said no; nothing left this machine
         WrongCode        403  the code of the second factor is wrong or used up; the password was right
+      NotSetUp           409  a part of the bridge that the trader has not set up; nothing was done
       Unsupported        400  this broker cannot do it (from its Capabilities)
+        NotOffered       501  nor anything like it: it has no such feature at all
       RateLimited        429  too many calls; carries retry_after
       Busy               503  not sent: no thread free for another broker call, or too many orders a second
         Starting         503  not sent: what became of the last orders is not known yet
@@ -63,6 +66,16 @@ class Invalid(BridgeError):
         """One error for all faults, its message naming each field."""
         sentence = " ".join(f"{field}: {text}" for field, texts in faults.items() for text in texts)
         return cls(sentence, faults)
+
+
+class UnknownSymbols(Invalid):
+    """Nothing of what was asked for is listed. ``unknown`` maps exchange and symbol to a sentence."""
+
+    def __init__(self, unknown: Mapping[tuple[str, str], str]) -> None:
+        first = next(iter(unknown.values()))
+        many = "" if len(unknown) == 1 else f"None of the {len(unknown)} symbols was found. The first: "
+        super().__init__(f"{many}{first}")
+        self.unknown = unknown
 
 
 class MissingApiKey(BridgeError):
@@ -136,6 +149,18 @@ class Unsupported(BridgeError):
     """This broker cannot do it."""
 
     status = 400
+
+
+class NotOffered(Unsupported):
+    """This broker has no such feature at all."""
+
+    status = 501
+
+
+class NotSetUp(BridgeError):
+    """It needs a part of the bridge that the trader has not set up. Nothing was done."""
+
+    status = 409
 
 
 class RateLimited(BridgeError):

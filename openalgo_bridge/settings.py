@@ -24,6 +24,13 @@ _HTTP_PORT = 80
 _RATE = re.compile(r"\s*0*[1-9]\d{0,5}\s*(per|/)\s*(0*[1-9]\d{0,3})?\s*(second|minute|hour|day)s?\s*", re.ASCII)
 # PowerShell 5 writes UTF-16 with `echo x > .env`.
 _NOT_UTF8 = "{} is not UTF-8 text. Save it again as UTF-8."
+# A browser's extensions have schemes of their own. Nothing without a host is here, so "null" is no origin.
+_ORIGIN = re.compile(
+    r"(?P<site>(?P<scheme>[a-z][a-z-]*)://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]))(?::(?P<port>[1-9]\d{0,4}))?",
+    re.ASCII,
+)
+_USUAL_PORTS = {"http": "80", "https": "443"}
+_LAST_PORT = 65535
 # As a shell would read it too, so that a file written for one works here.
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=(.*)", re.ASCII)
 
@@ -140,8 +147,8 @@ def _loopback(text: str) -> str:
 
 
 def _port(text: str) -> int:
-    if not re.fullmatch(r"\s*\d{1,5}\s*", text) or not 1 <= int(text) <= 65535:
-        raise ValueError(f"{text.strip()!r} is not a port number (1 to 65535).")
+    if not re.fullmatch(r"\s*\d{1,5}\s*", text) or not 1 <= int(text) <= _LAST_PORT:
+        raise ValueError(f"{text.strip()!r} is not a port number (1 to {_LAST_PORT}).")
     return int(text)
 
 
@@ -175,11 +182,17 @@ def _folder(text: str) -> Path:
 
 
 def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(part.strip() for part in text.split(",") if part.strip())
-    for origin in origins:
-        if not re.fullmatch(r"https?://[^/\s*]+", origin):
-            raise ValueError(f"{origin!r} is not an origin such as https://example.com.")
-    return origins
+    return tuple(dict.fromkeys(_origin(part.strip()) for part in text.split(",") if part.strip()))
+
+
+def _origin(text: str) -> str:
+    """As a browser writes it, because it is compared letter by letter: small letters, and no port that goes without."""
+    found = _ORIGIN.fullmatch(text.lower())
+    if found is None or int(found["port"] or 0) > _LAST_PORT:
+        raise ValueError(
+            f"{text!r} is not an origin such as https://example.com or http://localhost:3000: no path, no *."
+        )
+    return found["site"] if found["port"] == _USUAL_PORTS.get(found["scheme"]) else found[0]
 
 
 def _level(text: str) -> str:

@@ -7,6 +7,7 @@ from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.account import Nothing, OpenPosition, ToggleAnalyzer
 from openalgo_bridge.clock import day_in_india, midnight
+from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.trading import books
@@ -36,6 +37,15 @@ def position_book(call: Call) -> Json:
     """``POST /positionbook``"""
     there = books.connected(call.desk)
     return answers.done(answers.position_book(there.broker.positions()), there.mode)
+
+
+def symbol_profits(call: Call) -> Json:
+    """``POST /pnl/symbols``: in analyze mode only (contract 2.8.3)"""
+    call.parsed(Nothing)
+    there = books.connected(call.desk)
+    if there.mode is not TradingMode.ANALYZE:
+        raise Invalid("This endpoint is only available in sandbox/analyzer mode")
+    return answers.symbol_profits(there.broker.positions(), there.mode)
 
 
 def open_position(call: Call) -> Json:

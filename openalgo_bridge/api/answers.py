@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from openalgo_bridge.clock import ist_text
-from openalgo_bridge.errors import BridgeError, Denied, Invalid, RateLimited
-from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
+from openalgo_bridge.errors import BridgeError, Denied, Invalid, RateLimited, UnknownSymbols
+from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Trade
 from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, PriceType, TradingMode
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.model.ticket import Ticket, target_of
@@ -27,7 +27,7 @@ Json = Mapping[str, object]
 QUEUED = "Order queued for approval in Action Center"
 
 
-def encoded(content: Json) -> str:
+def encoded(content: Json | Sequence[Json]) -> str:
     """Compact JSON: the AmiBroker plugin looks for the literal text ``"status":"success"`` (contract 1.4)."""
     return _COMPACT.encode(content)
 
@@ -47,7 +47,7 @@ def submitted(result: Submitted) -> Json:
                 "reference": ticket.ref,
             }
         case Sent(ticket=ticket, broker_order_id=order_id):
-            return {"status": "success", "orderid": order_id, **_marker(ticket.trading_mode)}
+            return {"status": "success", "orderid": order_id, **marker(ticket.trading_mode)}
         case InDoubt(ticket=ticket, message=message):
             return {
                 "status": "success",
@@ -55,7 +55,7 @@ def submitted(result: Submitted) -> Json:
                 "reference": ticket.ref,
                 "order_status": "unknown",
                 "message": message,
-                **_marker(ticket.trading_mode),
+                **marker(ticket.trading_mode),
             }
 
 
@@ -77,7 +77,7 @@ def cancelled_all(report: Report) -> Json:
         "canceled_orders": done,
         "failed_cancellations": [{"orderid": order_id, "message": scrub(why)} for order_id, why in failed],
         "reference": report.ticket.ref,
-        **_marker(report.ticket.trading_mode),
+        **marker(report.ticket.trading_mode),
     }
 
 
@@ -99,7 +99,7 @@ def closed_positions(report: Report) -> Json:
         "failed_closures": len(failed),
         "failures": [_failure(name, why) for name, why in failed.items()],
         "reference": report.ticket.ref,
-        **_marker(report.ticket.trading_mode),
+        **marker(report.ticket.trading_mode),
     }
 
 
@@ -122,12 +122,12 @@ def _failure(name: PositionName, why: str) -> Json:
 def withdrawn(ticket: Ticket) -> Json:
     """A held order that its own program took back."""
     message = "Withdrawn before it was approved. Nothing was sent."
-    return {"status": "success", "orderid": ticket.ref, "message": message, **_marker(ticket.trading_mode)}
+    return {"status": "success", "orderid": ticket.ref, "message": message, **marker(ticket.trading_mode)}
 
 
 def done(content: object, mode: TradingMode) -> Json:
     """A read's answer, marked in analyze mode (contract 4.2)."""
-    return {"status": "success", "data": content, **_marker(mode)}
+    return {"status": "success", "data": content, **marker(mode)}
 
 
 def failed(error: BridgeError) -> Json:
@@ -137,6 +137,11 @@ def failed(error: BridgeError) -> Json:
         answer["mode"] = "analyze"
     if isinstance(error, Invalid) and error.faults:
         answer["errors"] = error.faults
+    if isinstance(error, UnknownSymbols):
+        answer["invalid_symbols"] = [
+            {"exchange": exchange, "symbol": symbol, "error": fault}
+            for (exchange, symbol), fault in error.unknown.items()
+        ]
     if isinstance(error, Denied) and error.guard:
         answer["guard"] = error.guard
     if isinstance(error, RateLimited):
@@ -202,9 +207,34 @@ def position_book(positions: Iterable[Position]) -> Sequence[Json]:
     ]
 
 
+def symbol_profits(positions: Sequence[Position], mode: TradingMode) -> Json:
+    """``pnl/symbols``: profit of today by position, and its sums (contract 2.8.3)."""
+    return {
+        "status": "success",
+        "data": [
+            {
+                "symbol": each.symbol,
+                "exchange": each.exchange,
+                "product": each.product,
+                "quantity": each.quantity,
+                "pnl": _price(each.pnl),
+                "unrealized_pnl": _price(each.unrealised),
+                "today_realized_pnl": _price(each.realised),
+                "total_pnl_today": _price(each.pnl),
+            }
+            for each in positions
+        ],
+        "total_pnl": _price(sum((each.pnl for each in positions), Decimal(0))),
+        "total_unrealized_pnl": _price(sum((each.unrealised for each in positions), Decimal(0))),
+        "total_today_realized_pnl": _price(sum((each.realised for each in positions), Decimal(0))),
+        "total_pnl_today": _price(sum((each.pnl for each in positions), Decimal(0))),
+        **marker(mode),
+    }
+
+
 def open_quantity(quantity: int, mode: TradingMode) -> Json:
     """``openposition``: the signed net at the top level (contract 2.2.2)."""
-    return {"status": "success", "quantity": str(quantity), **_marker(mode)}
+    return {"status": "success", "quantity": str(quantity), **marker(mode)}
 
 
 def holdings(held: Sequence[Holding]) -> Json:
@@ -233,19 +263,11 @@ def funds(money: Funds) -> Json:
     }
 
 
-def quote(market: Quote) -> Json:
-    """``quotes`` data: JSON numbers, because AmiBroker reads a quoted number as 0 (contract 1.4)."""
-    return {
-        "ask": _price(market.ask),
-        "bid": _price(market.bid),
-        "high": _price(market.high),
-        "low": _price(market.low),
-        "ltp": _price(market.ltp),
-        "oi": market.oi,
-        "open": _price(market.open),
-        "prev_close": _price(market.prev_close),
-        "volume": market.volume,
-    }
+def margin(rupees: Decimal) -> Json:
+    """``margin``: the broker's whole estimate as exposure, because it does not split it (contract 2.9)."""
+    total = round(float(rupees), 2)
+    parts = {"total_margin_required": total, "span_margin": 0.0, "exposure_margin": total}
+    return {"status": "success", "data": parts}
 
 
 def analyzer(mode: TradingMode, total_logs: int, message: str | None = None) -> Json:
@@ -258,7 +280,8 @@ def analyzer(mode: TradingMode, total_logs: int, message: str | None = None) -> 
     return state if message is None else {**state, "message": message}
 
 
-def _marker(mode: TradingMode) -> Json:
+def marker(mode: TradingMode) -> Json:
+    """What marks an answer in analyze mode (contract 4.2)."""
     return {"mode": "analyze"} if mode is TradingMode.ANALYZE else {}
 
 

@@ -1,4 +1,4 @@
-"""Who calls, and from where: the one API key, in the body field ``apikey`` or the header ``X-API-KEY``.
+"""Who calls, and from where: the one API key, in the field ``apikey`` or the header ``X-API-KEY``.
 
 Cookies are ignored.
 """
@@ -39,7 +39,7 @@ def _presented(fields: Fields, headers: Headers) -> str:
     in_body, in_header = fields.get("apikey"), headers.get("X-API-KEY")
     given = [str(key) for key in (in_body, in_header) if key is not None and str(key).strip()]
     if len({key.strip() for key in given}) > 1:
-        raise MissingApiKey("Two different API keys were sent, in the body and in X-API-KEY. Send one.")
+        raise MissingApiKey("Two different API keys were sent, in apikey and in X-API-KEY. Send one.")
     if given:
         return given[0]
     if headers.get("Authorization", "").lower().startswith("bearer"):

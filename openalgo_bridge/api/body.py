@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.redaction import scrub
@@ -40,6 +41,12 @@ def read_fields(raw: bytes) -> Fields:
     if "\\ud" in text.lower():
         _refuse_lone_surrogates(value)
     return value
+
+
+def read_query(raw: bytes) -> Fields:
+    """The fields of a query string, all of them text. Raises Invalid."""
+    pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="replace")
+    return _once(pairs)
 
 
 def without_keys(fields: Fields) -> Fields:

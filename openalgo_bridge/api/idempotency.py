@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from openalgo_bridge.api import answers
+from openalgo_bridge.api import answers, several_answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.orders import CANCELLED, MODIFIED
@@ -164,6 +164,8 @@ def _told(desk: Desk, ticket: Ticket) -> Json:
             return answers.changed(_fate(ticket, orders), CANCELLED)
         case Operation.PLACE:
             return answers.submitted(_fate(ticket, orders))
+        case _:
+            return several_answers.basket(_report(desk, ticket, orders))
 
 
 def _fate(ticket: Ticket, orders: Sequence[JournalOrder]) -> Sent | InDoubt:
@@ -184,7 +186,7 @@ def _leg(ticket: Ticket, order: JournalOrder) -> Leg:
     if order.state in _NEVER_HAPPENED:
         return Leg(request=order.request, refusal=order.message or f"Not sent so far: {order.ref} is {order.state}.")
     message = f"The first request was cut off. Ask orderstatus about {order.ref}."
-    return Leg(request=order.request, result=InDoubt(ticket=ticket, message=message))
+    return Leg(request=order.request, result=InDoubt(ticket=ticket, message=message), ref=order.ref)
 
 
 def _refused(ticket: Ticket, why: str) -> Denied:

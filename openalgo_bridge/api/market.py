@@ -1,15 +1,65 @@
-"""Endpoints for prices (contract 2.4)."""
+"""Endpoints for prices and bars (contract 2.4)."""
 
 from __future__ import annotations
 
-from openalgo_bridge.api import answers
+from datetime import date
+
+from openalgo_bridge.api import price_answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
-from openalgo_bridge.api.schemas.market import NamedInstrument
+from openalgo_bridge.api.schemas.account import Nothing
+from openalgo_bridge.api.schemas.market import History, NamedInstrument, NamedInstruments, Source, Ticker, TickerFormat
+from openalgo_bridge.api.text import Text
+from openalgo_bridge.errors import Invalid, NotFound
 from openalgo_bridge.trading import market
 
 
 def quotes(call: Call) -> Json:
     """``POST /quotes``"""
     asked = call.parsed(NamedInstrument)
-    return {"status": "success", "data": answers.quote(market.quote(call.desk, asked.exchange, asked.symbol))}
+    return {"status": "success", "data": price_answers.quote(market.quote(call.desk, asked.exchange, asked.symbol))}
+
+
+def multi_quotes(call: Call) -> Json:
+    """``POST /multiquotes``"""
+    asked = call.parsed(NamedInstruments)
+    return price_answers.quotes(market.quotes(call.desk, [(each.exchange, each.symbol) for each in asked.symbols]))
+
+
+def depth(call: Call) -> Json:
+    """``POST /depth``"""
+    asked = call.parsed(NamedInstrument)
+    return {"status": "success", "data": price_answers.depth(market.depth(call.desk, asked.exchange, asked.symbol))}
+
+
+def history(call: Call) -> Text:
+    """``POST /history``. ``source=db`` gets the broker's bars too: what would be kept are the same ones."""
+    asked = call.parsed(History)
+    _require_order(asked.start_date, asked.end_date, field="start_date")
+    bars = market.history(call.desk, asked.exchange, asked.symbol, asked.interval, asked.start_date, asked.end_date)
+    if asked.source is Source.DB and not bars:
+        named = f"{asked.symbol}:{asked.exchange} interval {asked.interval}"
+        raise NotFound(f"No data found for {named} in local database. The broker has none for these days either.")
+    return price_answers.history(bars, asked.interval)
+
+
+def ticker(call: Call) -> Text:
+    """``GET /ticker/EXCHANGE:SYMBOL``"""
+    asked = call.parsed(Ticker)
+    _require_order(asked.first, asked.last, field="from")
+    named = asked.instrument
+    bars = market.history(call.desk, named.exchange, named.symbol, asked.interval, asked.first, asked.last)
+    if asked.format is TickerFormat.TXT:
+        return price_answers.ticker_lines(named.exchange, named.symbol, bars, asked.interval)
+    return price_answers.history(bars, asked.interval)
+
+
+def intervals(call: Call) -> Json:
+    """``POST /intervals``"""
+    call.parsed(Nothing)
+    return {"status": "success", "data": price_answers.intervals(market.intervals(call.desk))}
+
+
+def _require_order(first: date, last: date, *, field: str) -> None:
+    if first > last:
+        raise Invalid.of({field: ["Must not be after the last day."]})

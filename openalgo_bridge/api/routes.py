@@ -1,86 +1,37 @@
-"""The table of endpoints, and the one path every call takes through it."""
+"""The one path every call takes: from the table of endpoints to an answer."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from functools import cache
 
 from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 
 from openalgo_bridge.account.keys import Caller
-from openalgo_bridge.api import account, answers, idempotency, market, orders
+from openalgo_bridge.api import answers, idempotency, openapi
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.auth import authenticate
-from openalgo_bridge.api.body import read_fields, without_keys
+from openalgo_bridge.api.body import Fields, read_fields, read_query, without_keys
 from openalgo_bridge.api.call import Call
+from openalgo_bridge.api.cors import Cors
+from openalgo_bridge.api.endpoint import PREFIX, Endpoint, Method
+from openalgo_bridge.api.endpoints import ENDPOINTS
 from openalgo_bridge.api.idempotency import Answered, Once
 from openalgo_bridge.api.limits import Bucket, Limits
+from openalgo_bridge.api.text import JSON, PLAIN, TEXT_FORMATS, Text
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Busy, RateLimited, StillRunning, StorageError
 from openalgo_bridge.model.audit import Actor
-from openalgo_bridge.model.permission import Permission
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.traffic import NOTE, Note
 
-PREFIX = "/api/v1"
-
-ANY_KEY: Final = None
-"""What an endpoint needs that tells nothing of the account and changes nothing."""
+_DOCUMENT = f"{PREFIX}/openapi.json"
+_BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """One row of the table. ``needs`` has no default: an endpoint says what it needs, or the program does not start.
-    ``must_be_recorded``: refused when its traffic row cannot be written (design 2)."""
-
-    path: str
-    view: Callable[[Call], Json]
-    needs: Permission | None
-    bucket: Bucket = Bucket.READS
-    must_be_recorded: bool = False
-
-
-ENDPOINTS = (
-    Endpoint(
-        path="/placeorder",
-        view=orders.place_order,
-        needs=Permission.PLACE_ORDERS,
-        bucket=Bucket.ORDERS,
-        must_be_recorded=True,
-    ),
-    Endpoint(
-        path="/modifyorder",
-        view=orders.modify_order,
-        needs=Permission.MODIFY_ORDERS,
-        bucket=Bucket.ORDERS,
-        must_be_recorded=True,
-    ),
-    # A cancel is never refused for want of a log, and other orders never use up its limit.
-    Endpoint(path="/cancelorder", view=orders.cancel_order, needs=Permission.CANCEL_ORDERS, bucket=Bucket.CANCELS),
-    Endpoint(
-        path="/cancelallorder", view=orders.cancel_all_orders, needs=Permission.CANCEL_ORDERS, bucket=Bucket.CANCELS
-    ),
-    # Nor is the way out of a position.
-    Endpoint(path="/closeposition", view=orders.close_positions, needs=Permission.PLACE_ORDERS, bucket=Bucket.ORDERS),
-    Endpoint(path="/orderstatus", view=orders.order_status, needs=Permission.VIEW_ORDERS),
-    Endpoint(path="/orderbook", view=account.order_book, needs=Permission.VIEW_ORDERS),
-    Endpoint(path="/tradebook", view=account.trade_book, needs=Permission.VIEW_TRADES),
-    Endpoint(path="/positionbook", view=account.position_book, needs=Permission.VIEW_POSITIONS),
-    Endpoint(path="/openposition", view=account.open_position, needs=Permission.VIEW_POSITIONS),
-    Endpoint(path="/holdings", view=account.holdings, needs=Permission.VIEW_HOLDINGS),
-    Endpoint(path="/funds", view=account.funds, needs=Permission.VIEW_FUNDS),
-    Endpoint(path="/quotes", view=market.quotes, needs=Permission.QUOTES),
-    Endpoint(path="/ping", view=account.ping, needs=ANY_KEY),
-    Endpoint(path="/analyzer", view=account.analyzer, needs=ANY_KEY),
-    # Where nothing changes it says yes to any key; the view asks for the grant before it switches (design 4).
-    Endpoint(path="/analyzer/toggle", view=account.toggle_analyzer, needs=ANY_KEY, must_be_recorded=True),
-)
 
 
 def create_api(desk: Desk) -> Flask:
@@ -92,44 +43,71 @@ def create_api(desk: Desk) -> Flask:
     # Never a redirect (contract 1.1), not even for a doubled slash.
     app.url_map.merge_slashes = False
     limits = Limits(orders=desk.settings.order_rate_limit, reads=desk.settings.api_rate_limit)
-    once = Once(desk)
+    once, cors = Once(desk), Cors(desk.settings.cors_allowed_origins)
+    methods: dict[str, list[str]] = {}
     for endpoint in ENDPOINTS:
-        # No automatic OPTIONS: a preflight is refused by not being answered. No redirect for a trailing slash.
+        # No automatic OPTIONS: it would answer every page. No redirect for a trailing slash.
         app.add_url_rule(
             f"{PREFIX}{endpoint.path}",
-            endpoint=endpoint.path.strip("/").replace("/", "_"),
-            view_func=_served(desk, limits, once, endpoint),
-            methods=["POST"],
+            endpoint=endpoint.name,
+            view_func=_served(desk, limits, once, cors, endpoint),
+            methods=[endpoint.method],
             strict_slashes=False,
             provide_automatic_options=False,
         )
+        methods.setdefault(f"{PREFIX}{endpoint.path}", []).append(endpoint.method)
+    for path, allowed in methods.items():
+        cors.answer_preflights(app, path, ", ".join(allowed))
+    _describe(app, desk)
+    app.after_request(cors.let_read)
     app.register_error_handler(BridgeError, _bridge_error)
     app.register_error_handler(HTTPException, _http_error)
     refuse_undeclared(app)
     return app
 
 
+def _describe(app: Flask, desk: Desk) -> None:
+    """The OpenAPI document, for ``/docs`` too. Without a key: it is the same for everybody and knows no account."""
+
+    @cache
+    def described() -> openapi.Document:
+        return openapi.document(ENDPOINTS, desk.settings)
+
+    def serve() -> Response:
+        request.environ[NOTE].outcome = "ok"
+        return answer(described())
+
+    app.extensions["openapi"] = described
+    app.add_url_rule(_DOCUMENT, endpoint="openapi", view_func=serve, methods=["GET"], provide_automatic_options=False)
+
+
 def refuse_undeclared(app: Flask) -> None:
     """A route that is in no row of the table would answer without a permission. Raises RuntimeError."""
-    declared = {f"{PREFIX}{endpoint.path}" for endpoint in ENDPOINTS}
+    declared = {_DOCUMENT, *(f"{PREFIX}{endpoint.path}" for endpoint in ENDPOINTS)}
     undeclared = sorted({rule.rule for rule in app.url_map.iter_rules()} - declared)
     if undeclared:
         raise RuntimeError(f"these routes say nowhere what they need: {', '.join(undeclared)}")
 
 
-def answer(content: Json, status: int = 200) -> Response:
+def answer(content: Json | Text, status: int = 200) -> Response:
     """``content`` as a response."""
-    return _response(answers.encoded(content), status)
+    if not isinstance(content, Text):
+        return _response(answers.encoded(content), status)
+    response = Response(content.parts, status, mimetype=content.content_type)
+    if content.filename:
+        response.headers["Content-Disposition"] = f"attachment; filename={content.filename}"
+    return response
 
 
 def _response(text: str, status: int) -> Response:
-    return Response(text, status, content_type="application/json")
+    return Response(text, status, content_type=JSON)
 
 
-def _served(desk: Desk, limits: Limits, once: Once, endpoint: Endpoint) -> Callable[[], Response]:
-    def serve() -> Response:
+def _served(desk: Desk, limits: Limits, once: Once, cors: Cors, endpoint: Endpoint) -> Callable[..., Response]:
+    def serve(**in_path: str) -> Response:
+        cors.require()
         note: Note = request.environ[NOTE]
-        fields = read_fields(request.get_data(cache=False))
+        fields = _fields(endpoint, in_path)
         address = request.remote_addr or ""
         caller = authenticate(desk, fields, request.headers, address, note)
         # Counted after the key was checked, per key: a wrong key never uses up the right key's limit. Counted before
@@ -146,11 +124,26 @@ def _served(desk: Desk, limits: Limits, once: Once, endpoint: Endpoint) -> Calla
         if key is None or endpoint.bucket is Bucket.READS:
             response = answer(endpoint.view(call))
         else:
-            response = _once_answer(once.answer(call, endpoint.path, key, lambda: endpoint.view(call)))
+            response = _once_answer(once.answer(call, endpoint.path, key, lambda: _told(endpoint, call)))
         note.outcome = note.outcome or "ok"
         return response
 
     return serve
+
+
+def _fields(endpoint: Endpoint, in_path: Fields) -> Fields:
+    """What is asked for. Raises Invalid."""
+    if endpoint.method is Method.POST:
+        return read_fields(request.get_data(cache=False))
+    return read_query(request.query_string) | in_path
+
+
+def _told(endpoint: Endpoint, call: Call) -> Json:
+    """The answer of an order endpoint, which is kept for its Idempotency-Key: always JSON."""
+    content = endpoint.view(call)
+    if isinstance(content, Text):
+        raise TypeError(f"{endpoint.name} answers with a text, which cannot be kept.")
+    return content
 
 
 def _note_use(desk: Desk, caller: Caller, sender: Actor, endpoint: Endpoint) -> None:
@@ -177,10 +170,18 @@ def _bridge_error(error: BridgeError) -> Response:
     note: Note = request.environ[NOTE]
     note.outcome, note.ticket_id = type(error).__name__, error.ticket_id
     note.add(error.message)
-    response = answer(answers.failed(error), error.status)
+    response = _refusal(error)
     if isinstance(error, RateLimited | Busy | StillRunning):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _refusal(error: BridgeError) -> Response:
+    endpoint = _BY_NAME.get(request.endpoint or "")
+    if endpoint is not None and endpoint.text_type and request.args.get("format") in TEXT_FORMATS:
+        # Who asked for a text has no reader for anything else (contract 2.4.6, 2.6.4).
+        return Response(scrub(error.message), error.status, mimetype=PLAIN)
+    return answer(answers.failed(error), error.status)
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
+from openalgo_bridge.api.endpoint import PREFIX, Endpoint, Method
 from tests.conftest import Account
 
 Post = Callable[..., tuple[int, Any]]
+Get = Callable[..., TestResponse]
 ORDER = {"strategy": "test", "symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": "10"}
 
 
@@ -23,6 +27,29 @@ def post(client: FlaskClient, account: Account) -> Post:
         return answer.status_code, answer.get_json()
 
     return call
+
+
+@pytest.fixture
+def get(client: FlaskClient, account: Account) -> Get:
+    """Call an endpoint that is a GET with the right key in the query."""
+
+    def call(path: str, **fields: str) -> TestResponse:
+        return client.get(f"/api/v1/{path}", query_string={"apikey": account.key, **fields})
+
+    return call
+
+
+def address_of(endpoint: Endpoint) -> str:
+    """Its path, with something where it takes a field."""
+    return PREFIX + re.sub("<[a-z]+>", "NSE:RELIANCE", endpoint.path)
+
+
+def send(client: FlaskClient, endpoint: Endpoint, fields: Mapping[str, Any], **options: Any) -> TestResponse:
+    """Call an endpoint as its row in the table says: fields in the body, or in the address."""
+    if endpoint.method is Method.POST:
+        return client.post(address_of(endpoint), json=fields, **options)
+    texts = {name: str(value) for name, value in fields.items()}
+    return client.get(address_of(endpoint), query_string=texts, **options)
 
 
 def rest(post: Post) -> str:

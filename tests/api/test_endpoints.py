@@ -10,18 +10,18 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from openalgo_bridge.api.routes import ENDPOINTS
+from openalgo_bridge.api.endpoints import ENDPOINTS, Endpoint
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.guard import MAX_BODY_BYTES
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.settings import Settings
-from tests.api.conftest import ORDER, Post
+from tests.api.conftest import ORDER, Post, address_of, send
 from tests.api.test_body import BAD
 from tests.conftest import TRADER, Account, app_of, client_of
 from tests.fakes import ScriptedBroker, with_broker
 
 READS = ["orderbook", "tradebook", "positionbook", "holdings", "funds", "analyzer", "ping"]
-PATHS = [endpoint.path for endpoint in ENDPOINTS]
+every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: each.name)
 
 # What is larger is the guard's to refuse, with 413.
 SMALL_ENOUGH = {name: raw for name, raw in BAD.items() if len(raw) <= MAX_BODY_BYTES}
@@ -81,7 +81,8 @@ def test_a_change_of_an_unknown_order_is_404(post: Post) -> None:
 def test_quotes_are_numbers_that_agree(post: Post) -> None:
     _, answer = post("quotes", symbol="RELIANCE", exchange="NSE")
     quote = answer["data"]
-    assert set(quote) == {"ask", "bid", "high", "low", "ltp", "oi", "open", "prev_close", "volume"}
+    prices = {"ask", "bid", "high", "low", "ltp", "open", "prev_close"}
+    assert set(quote) == prices | {"ask_qty", "bid_qty", "oi", "volume"}
     assert all(isinstance(value, int | float) for value in quote.values())
     assert quote["bid"] <= quote["ltp"] <= quote["ask"]
     assert quote["low"] <= quote["ltp"] <= quote["high"]
@@ -141,17 +142,17 @@ def test_a_program_cannot_switch_to_live(post: Post, desk: Desk) -> None:
     assert post("analyzer")[1]["data"]["mode"] == "analyze"
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_a_call_without_a_key_is_400(client: FlaskClient, account: Account, path: str) -> None:
-    answer = client.post(f"/api/v1{path}", json={})
+@every_endpoint
+def test_a_call_without_a_key_is_400(client: FlaskClient, account: Account, endpoint: Endpoint) -> None:
+    answer = send(client, endpoint, {})
     assert (answer.status_code, answer.get_json()["status"]) == (400, "error")
     assert "apikey" in answer.get_json()["message"]
 
 
-@pytest.mark.parametrize("path", PATHS)
+@every_endpoint
 @pytest.mark.parametrize("key", ["x", "a" * 32, "é" * 32, 5, True, ["x"], {"a": "b"}])
-def test_a_wrong_key_is_403_everywhere(client: FlaskClient, account: Account, path: str, key: Any) -> None:
-    answer = client.post(f"/api/v1{path}", json={"apikey": key, **ORDER})
+def test_a_wrong_key_is_403_everywhere(client: FlaskClient, account: Account, endpoint: Endpoint, key: Any) -> None:
+    answer = send(client, endpoint, {"apikey": key, **ORDER})
     assert answer.status_code == 403
     assert answer.get_json()["message"].startswith("Invalid openalgo apikey")
 
@@ -253,19 +254,21 @@ def test_an_odd_path_is_never_redirected(client: FlaskClient, path: str) -> None
     assert client.post(f"/api/v1{path}", json={}).status_code == 404
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
-@pytest.mark.parametrize("path", PATHS)
-def test_a_wrong_verb_is_404_in_the_error_shape(client: FlaskClient, path: str, method: str) -> None:
-    answer = client.open(f"/api/v1{path}", method=method)
-    assert answer.status_code == 404
-    if method != "HEAD":
-        expected = {"status": "error", "message": "Not found", "path": f"/api/v1{path}"}
-        assert answer.get_json() == expected
+@pytest.mark.parametrize("path", sorted({address_of(endpoint) for endpoint in ENDPOINTS}))
+def test_a_wrong_verb_is_404_in_the_error_shape(client: FlaskClient, path: str) -> None:
+    right = {endpoint.method for endpoint in ENDPOINTS if address_of(endpoint) == path}
+    for method in sorted({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - right):
+        answer = client.open(path, method=method)
+        assert answer.status_code == 404, method
+        assert answer.get_json() == {"status": "error", "message": "Not found", "path": path}
+    assert client.head(path).status_code == (400 if "GET" in right else 404)
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_a_trailing_slash_is_answered_and_never_redirected(client: FlaskClient, account: Account, path: str) -> None:
-    answer = client.post(f"/api/v1{path}/", json={"apikey": "x"})
+@every_endpoint
+def test_a_trailing_slash_is_answered_and_never_redirected(
+    client: FlaskClient, account: Account, endpoint: Endpoint
+) -> None:
+    answer = send(client, replace(endpoint, path=f"{endpoint.path}/"), {"apikey": "x"})
     assert answer.status_code == 403
 
 
@@ -282,10 +285,10 @@ def test_answers_are_compact_json_with_a_length(client: FlaskClient, account: Ac
 
 def test_every_route_and_every_end_is_one_closed_row(client: FlaskClient, desk: Desk, account: Account) -> None:
     tried = 0
-    for path in [*PATHS, "/nosuch"]:
+    for path in [*map(address_of, ENDPOINTS), "/api/v1/nosuch"]:
         for fields in ({}, {"apikey": "x"}, {"apikey": account.key}):
-            client.post(f"/api/v1{path}", json=fields)
-            client.get(f"/api/v1{path}")
+            client.post(path, json=fields)
+            client.get(path, query_string=fields)
             tried += 2
     calls = desk.store.traffic.page(limit=500)
     assert len(calls) == tried

@@ -1,1 +1,1 @@
-"""The only place that knows the dialect's spelling of a request: one module per noun."""
+"""The only place that knows the dialect's spelling of a request, and says that of an answer: one module per noun."""

@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from openalgo_bridge.clock import from_ms
+from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import Action, Exchange, PriceType, Product
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
+DERIVATIVE_EXCHANGES = (
+    Exchange.NFO,
+    Exchange.BFO,
+    Exchange.MCX,
+    Exchange.CDS,
+    Exchange.NCO,
+    Exchange.BCD,
+    Exchange.NCDEX,
+    Exchange.CRYPTO,
+)
+"""Where something expires (contract 1.6)."""
+
 # ASCII only: Decimal() itself also takes "١٢" and "1_000" (security M18).
-_NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,8})?([eE][+-]?\d{1,2})?", re.ASCII)
-_SYMBOL = re.compile(r"[A-Z0-9&._:\-]{1,40}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,8})?([eE][+-]?[0-9]{1,2})?")
+_SYMBOL = re.compile(r"[A-Z0-9&._:\-]{1,40}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
+_TRUE = {"true", "t", "yes", "y", "on", "1"}
+_FALSE = {"false", "f", "no", "n", "off", "0"}
 _MAX_QUANTITY = 1_000_000_000
 _MAX_PRICE = Decimal(10_000_000)
 _LONGEST_STRATEGY = 100
 _LONGEST_ID = 64
+_NO_DAY = "Not a valid date."
 _NO_MOMENT = (
     "Must be seconds or milliseconds since 1970, or ISO 8601 with an offset, such as 2026-11-21T10:30:00+05:30."
 )
 
 
-def _number(value: Any) -> Decimal:
+def as_number(value: Any) -> Decimal:
+    """A number, or the text of one. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError("Not a valid number.")
     if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
@@ -36,7 +55,7 @@ def _number(value: Any) -> Decimal:
 
 
 def _whole(value: Any) -> int:
-    number = _number(value)
+    number = as_number(value)
     if number != number.to_integral_value():
         raise ValueError(f"Fractional quantity ({number}) is not allowed for non-crypto exchanges.")
     return int(number)
@@ -51,15 +70,37 @@ def _quantity(value: Any) -> int:
     return quantity
 
 
+def _wanted(value: Any) -> int:
+    quantity = _whole(value)
+    if not 0 <= quantity <= _MAX_QUANTITY:
+        raise ValueError("Quantity must be a non-negative number.")
+    return quantity
+
+
+def _size(value: Any) -> int:
+    size = _whole(value)
+    if abs(size) > _MAX_QUANTITY:
+        raise ValueError(f"Position size must not be larger than {_MAX_QUANTITY}.")
+    return size
+
+
+def _split_size(value: Any) -> int:
+    size = _whole(value)
+    if not 1 <= size <= _MAX_QUANTITY:
+        raise ValueError("Split size must be a positive integer.")
+    return size
+
+
 def _disclosed(value: Any) -> int:
-    number = _number(value)
+    number = as_number(value)
     if number < 0 or number != number.to_integral_value() or number > _MAX_QUANTITY:
         raise ValueError("Disclosed quantity must be a non-negative integer.")
     return int(number)
 
 
-def _price(value: Any) -> Decimal:
-    price = _number(value)
+def as_price(value: Any) -> Decimal:
+    """Rupees, 0 or more. Raises ValueError."""
+    price = as_number(value)
     if price < 0:
         raise ValueError("Must be a non-negative number.")
     if price > _MAX_PRICE:
@@ -79,7 +120,7 @@ def _strategy(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("Not a valid string.")
     name = value.strip()
-    if not name or len(name) > _LONGEST_STRATEGY or not name.isprintable():
+    if not name or len(value) > _LONGEST_STRATEGY or not name.isprintable():
         raise ValueError(f"Must be 1 to {_LONGEST_STRATEGY} printable characters.")
     return name
 
@@ -89,7 +130,7 @@ def _order_id(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("Not a valid string.")
     order_id = str(value).strip()
-    if not order_id or len(order_id) > _LONGEST_ID or not order_id.isascii() or not order_id.isprintable():
+    if not order_id or len(str(value)) > _LONGEST_ID or not order_id.isascii() or not order_id.isprintable():
         raise ValueError(f"Must be 1 to {_LONGEST_ID} printable ASCII characters.")
     return order_id
 
@@ -109,6 +150,17 @@ def _moment(value: Any) -> datetime:
     return utc
 
 
+def day(value: Any) -> date:
+    """The date of ``2026-11-21``, and of ``2026-1-2`` (contract 1). Raises ValueError."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not _DAY.fullmatch(text):
+        raise ValueError(_NO_DAY)
+    try:
+        return date(*map(int, text.split("-")))
+    except ValueError as error:
+        raise ValueError(_NO_DAY) from error
+
+
 def _since_1970(digits: str) -> datetime:
     """Ten digits are seconds, thirteen are milliseconds, until the year 2286."""
     if len(digits) not in {10, 13}:
@@ -116,27 +168,118 @@ def _since_1970(digits: str) -> datetime:
     return from_ms(int(digits.ljust(13, "0")))
 
 
-def _choice(kind: type[_Choice], value: Any) -> _Choice:
+def choice(kinds: Iterable[_Choice], value: Any) -> _Choice:
+    """The one of ``kinds`` that is spelled so. Raises ValueError naming them all."""
     if not isinstance(value, str):
         raise ValueError("Not a valid string.")
-    if value.strip() not in set(kind):
-        raise ValueError(f"Must be one of: {', '.join(kind)}.")
-    return kind(value.strip())
+    word = value.strip()
+    for kind in kinds:
+        if kind == word:
+            return kind
+    raise ValueError(f"Must be one of: {', '.join(kinds)}.")
+
+
+def within(least: int, most: int) -> Callable[[Any], Decimal]:
+    """A parser of numbers in a range."""
+
+    def parse(value: Any) -> Decimal:
+        number = as_number(value)
+        if not least <= number <= most:
+            raise ValueError(f"Must be greater than or equal to {least} and less than or equal to {most}.")
+        return number
+
+    return parse
+
+
+def whole_within(least: int, most: int) -> Callable[[Any], int]:
+    """A parser of whole numbers in a range."""
+    in_range = within(least, most)
+
+    def parse(value: Any) -> int:
+        number = in_range(value)
+        if number != number.to_integral_value():
+            raise ValueError("Not a valid integer.")
+        return int(number)
+
+    return parse
+
+
+def at_most(most: int, what: str) -> Callable[[Any], Any]:
+    """A check of how many items a list has, at least one."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, list) and not 1 <= len(value) <= most:
+            raise ValueError(f"{what} must contain 1 to {most} items.")
+        return value
+
+    return check
+
+
+def _switch(value: Any) -> bool:
+    word = str(value).strip().lower()
+    if value is None or word not in _TRUE | _FALSE:
+        raise ValueError("Not a valid boolean.")
+    return word in _TRUE
 
 
 def _action(value: Any) -> Action:
     """TradingView's placeholder comes in lower case (contract 2.12.1)."""
-    return _choice(Action, value.upper() if isinstance(value, str) else value)
+    return choice(Action, value.upper() if isinstance(value, str) else value)
 
 
-Quantity = Annotated[int, BeforeValidator(_quantity)]
-DisclosedQuantity = Annotated[int, BeforeValidator(_disclosed)]
-Price = Annotated[Decimal, BeforeValidator(_price)]
-Symbol = Annotated[str, BeforeValidator(_symbol)]
-Strategy = Annotated[str, BeforeValidator(_strategy)]
-OrderId = Annotated[str, BeforeValidator(_order_id)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-ActionField = Annotated[Action, BeforeValidator(_action)]
-ExchangeField = Annotated[Exchange, BeforeValidator(lambda value: _choice(Exchange, value))]
-PriceTypeField = Annotated[PriceType, BeforeValidator(lambda value: _choice(PriceType, value))]
-ProductField = Annotated[Product, BeforeValidator(lambda value: _choice(Product, value))]
+# What each parser takes, as JSON Schema says it. Never narrower: what a document does not allow must be refused.
+_NUMERIC_TEXT = {"type": "string", "pattern": rf"^\s*{_NUMBER.pattern}\s*$"}
+
+
+def number_schema(kind: str, least: int, most: Decimal | int, example: str) -> WithJsonSchema:
+    """The JSON form of a number that may be text: ``kind`` is integer or number."""
+    number = {"type": kind, "minimum": least, "maximum": int(most)}
+    return WithJsonSchema({"anyOf": [number, _NUMERIC_TEXT], "examples": [example]})
+
+
+_SYMBOL_SCHEMA = {"type": "string", "pattern": rf"^\s*{_SYMBOL.pattern}\s*$", "examples": ["RELIANCE"]}
+_STRATEGY_SCHEMA = {"type": "string", "maxLength": _LONGEST_STRATEGY, "pattern": r"\S", "examples": ["first"]}
+_ORDER_ID_SCHEMA = {
+    "anyOf": [{"type": "string", "maxLength": _LONGEST_ID, "pattern": r"\S"}, {"type": "integer"}],
+    "examples": ["26112100000001"],
+}
+_DAY_SCHEMA = {"type": "string", "pattern": rf"^\s*{_DAY.pattern}\s*$", "examples": ["2026-11-20"]}
+_SWITCH_SCHEMA = {
+    "anyOf": [
+        {"type": "boolean"},
+        {"type": "integer", "enum": [0, 1]},
+        {"type": "string", "pattern": rf"^\s*(?i:{'|'.join(sorted(_TRUE | _FALSE))})\s*$"},
+    ],
+    "examples": ["true"],
+}
+_MOMENT_SCHEMA = {
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "minLength": 10}],
+    "examples": ["2026-11-21T10:30:00+05:30"],
+}
+
+Quantity = Annotated[int, BeforeValidator(_quantity), number_schema("integer", 1, _MAX_QUANTITY, "1")]
+WantedQuantity = Annotated[int, BeforeValidator(_wanted), number_schema("integer", 0, _MAX_QUANTITY, "1")]
+Size = Annotated[int, BeforeValidator(_size), number_schema("integer", -_MAX_QUANTITY, _MAX_QUANTITY, "10")]
+SplitSize = Annotated[int, BeforeValidator(_split_size), number_schema("integer", 1, _MAX_QUANTITY, "100")]
+DisclosedQuantity = Annotated[int, BeforeValidator(_disclosed), number_schema("integer", 0, _MAX_QUANTITY, "0")]
+PRICE_SCHEMA = number_schema("number", 0, _MAX_PRICE, "0")
+
+Price = Annotated[Decimal, BeforeValidator(as_price), PRICE_SCHEMA]
+Symbol = Annotated[str, BeforeValidator(_symbol), WithJsonSchema(_SYMBOL_SCHEMA)]
+Strategy = Annotated[str, BeforeValidator(_strategy), WithJsonSchema(_STRATEGY_SCHEMA)]
+OrderId = Annotated[str, BeforeValidator(_order_id), WithJsonSchema(_ORDER_ID_SCHEMA)]
+Switch = Annotated[bool, BeforeValidator(_switch), WithJsonSchema(_SWITCH_SCHEMA)]
+Day = Annotated[date, BeforeValidator(day), WithJsonSchema(_DAY_SCHEMA)]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(_MOMENT_SCHEMA)]
+ActionField = Annotated[Action, BeforeValidator(_action), Field(examples=["BUY"])]
+ExchangeField = Annotated[Exchange, BeforeValidator(lambda value: choice(Exchange, value)), Field(examples=["NSE"])]
+PriceTypeField = Annotated[
+    PriceType, BeforeValidator(lambda value: choice(PriceType, value)), Field(examples=["MARKET"])
+]
+ProductField = Annotated[Product, BeforeValidator(lambda value: choice(Product, value)), Field(examples=["MIS"])]
+DerivativeExchangeField = Annotated[
+    Exchange,
+    BeforeValidator(lambda value: choice(DERIVATIVE_EXCHANGES, value)),
+    WithJsonSchema({"type": "string", "enum": list(DERIVATIVE_EXCHANGES), "examples": ["NFO"]}),
+]
+IntervalField = Annotated[Interval, BeforeValidator(lambda value: choice(Interval, value)), Field(examples=["D"])]
