@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from flask import Blueprint, Flask
 from flask_bootstrap import Bootstrap5
@@ -21,26 +22,33 @@ from openalgo_bridge.web import (
     apikey,
     audit,
     browsers,
+    calendar,
     closing,
     current,
     dashboard,
+    docs,
     errors,
     formats,
+    funds,
     gate,
     grants,
     guards,
     health,
+    holdings,
     kept,
     kill_switch,
     login,
+    order_export,
     orders,
     parked,
     positions,
     remedies,
     security,
+    settings,
     setup,
     snippets,
     ticket,
+    trades,
     traffic,
     two_factor,
     words,
@@ -49,13 +57,22 @@ from openalgo_bridge.web.optional import if_readable
 from openalgo_bridge.web.sessions import BridgeSessionInterface
 
 
+class Window(StrEnum):
+    """The narrowest window that has room for an entry of the menu; in a narrower one it stands under "More"."""
+
+    PHONE = "phone"
+    TABLET = "tablet"
+    DESKTOP = "desktop"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MenuEntry:
-    """One line of the menu."""
+    """One entry of the menu."""
 
     endpoint: str
     label: str
     counts_waiting: bool = False
+    shown_from: Window = Window.DESKTOP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +98,36 @@ PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
     (setup.blueprint, None),
     (login.blueprint, None),
     (kept.blueprint, None),
-    (dashboard.blueprint, MenuEntry(endpoint="dashboard.dashboard", label="Dashboard")),
+    (
+        dashboard.blueprint,
+        MenuEntry(endpoint="dashboard.dashboard", label="Dashboard", shown_from=Window.TABLET),
+    ),
     (
         action_center.blueprint,
-        MenuEntry(endpoint="action_center.action_center", label="Action Center", counts_waiting=True),
+        MenuEntry(
+            endpoint="action_center.action_center",
+            label="Action Center",
+            counts_waiting=True,
+            shown_from=Window.PHONE,
+        ),
     ),
     (ticket.blueprint, None),
     (parked.blueprint, None),
-    (orders.blueprint, MenuEntry(endpoint="orders.orders", label="Orders")),
+    (orders.blueprint, MenuEntry(endpoint="orders.orders", label="Orders", shown_from=Window.PHONE)),
+    (order_export.blueprint, None),
     (closing.blueprint, None),
-    (positions.blueprint, MenuEntry(endpoint="positions.positions", label="Positions")),
+    (trades.blueprint, MenuEntry(endpoint="trades.trades", label="Trades", shown_from=Window.TABLET)),
+    (positions.blueprint, MenuEntry(endpoint="positions.positions", label="Positions", shown_from=Window.PHONE)),
+    (holdings.blueprint, MenuEntry(endpoint="holdings.holdings", label="Holdings", shown_from=Window.TABLET)),
+    (funds.blueprint, MenuEntry(endpoint="funds.funds", label="Funds", shown_from=Window.TABLET)),
     (guards.blueprint, MenuEntry(endpoint="guards.guards", label="Guards")),
     (kill_switch.blueprint, None),
-    (traffic.blueprint, MenuEntry(endpoint="traffic.traffic", label="Traffic log")),
+    (traffic.blueprint, MenuEntry(endpoint="traffic.traffic", label="Traffic log", shown_from=Window.TABLET)),
     (apikey.blueprint, MenuEntry(endpoint="apikey.apikey", label="API key")),
+    (docs.blueprint, MenuEntry(endpoint="docs.docs", label="API docs")),
     (security.blueprint, MenuEntry(endpoint="security.security", label="Security")),
+    (settings.blueprint, MenuEntry(endpoint="settings.settings", label="Settings")),
+    (calendar.blueprint, None),
     (audit.blueprint, None),
     (two_factor.blueprint, None),
 )

@@ -38,6 +38,7 @@ _NAMED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 _ROW_ID = re.compile(r"[0-9]{1,18}")
 _NOT_NAMED = "This form names no orders as the page does. Nothing was sent. Open the Action Center again."
 
+_ON_ITS_PAGE = "A closing is approved on its own page, which names what it would send. A smart order, too."
 _NUMBER = re.compile(r"[0-9a-f]{16}")
 
 Chosen = tuple[int, str]
@@ -176,7 +177,7 @@ def _confirmation(template: str, decidable: Callable[[Choice], Choice]) -> Respo
     desk = reading(current_desk())
     choice = decidable(_matching(desk) if request.args.get("which") == "matching" else _ticked(desk))
     if not choice.rows and choice.closings:
-        flash("A closing is approved on its own page, which names what it would close. Nothing was sent.", "info")
+        flash(_ON_ITS_PAGE, "info")
         return redirect(url_for("ticket.ticket", ticket_id=choice.closings[0].id))
     if not choice.rows:
         for reason in choice.left_out or ["No order is ticked or matches, so there is nothing to decide."]:
@@ -186,9 +187,9 @@ def _confirmation(template: str, decidable: Callable[[Choice], Choice]) -> Respo
 
 
 def _without_closings(choice: Choice) -> Choice:
-    """What can be approved unopened: an order says all of it itself, a closing takes whatever is open."""
-    closings = tuple(row.ticket for row in choice.rows if row.ticket.operation is Operation.CLOSE)
-    rows = [row for row in choice.rows if row.ticket.operation is not Operation.CLOSE]
+    """What can be approved unopened: an order says all of it itself, these look at what is open when they go."""
+    closings = tuple(row.ticket for row in choice.rows if row.ticket.operation.is_of_the_moment)
+    rows = [row for row in choice.rows if not row.ticket.operation.is_of_the_moment]
     return replace(choice, rows=rows, closings=closings)
 
 

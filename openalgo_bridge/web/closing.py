@@ -10,11 +10,11 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BrokerError, Invalid
-from openalgo_bridge.model.order import CloseRequest, Exchange, Product, TradingMode
+from openalgo_bridge.errors import BrokerError, Busy, Conflict, Invalid
+from openalgo_bridge.model.order import CloseRequest, Exchange, Product, SmartOrderRequest, TradingMode
 from openalgo_bridge.model.outcome import Outcome, outcome_of_ticket
 from openalgo_bridge.model.ticket import PAGE, Operation, Origin, Ticket
-from openalgo_bridge.trading import approvals, closing
+from openalgo_bridge.trading import approvals, closing, smart
 from openalgo_bridge.trading.closing import PositionName, WayOut
 from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.trading.patience import reading
@@ -23,6 +23,7 @@ from openalgo_bridge.web.broker_orders import said_of
 from openalgo_bridge.web.current import current_desk
 from openalgo_bridge.web.legs import Leg, leg_of, progress
 from openalgo_bridge.web.paging import row_id
+from openalgo_bridge.web.words import sentence
 
 blueprint = Blueprint("closing", __name__)
 
@@ -95,6 +96,18 @@ def preview(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> Preview:
     except BrokerError as error:
         return Preview(fault=error.message)
     return Preview(steps=[step for way in ways for step in _steps(way)], seen=[_closed_by(way) for way in ways])
+
+
+def preview_smart(desk: Desk, wanted: SmartOrderRequest, mode: TradingMode) -> Preview:
+    """The same of a position to be reached: the order that takes it there now. Raises StorageError."""
+    try:
+        order = smart.preview(desk, wanted, mode).order
+    except (BrokerError, Conflict, Busy) as error:
+        return Preview(fault=error.message)
+    if order is None:
+        return Preview()
+    name = (order.exchange, order.symbol, order.product)
+    return Preview(steps=[sentence(order)], seen=[named(name, order.action.sign * order.quantity)])
 
 
 def named(name: PositionName, quantity: int) -> str:

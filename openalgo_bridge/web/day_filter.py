@@ -60,7 +60,7 @@ def asked_in_url(now: datetime) -> Asked:
     """The nearest list to what the address says: what means nothing there is left out."""
     today = day_in_india(now)
     return Asked(
-        day=_day(request.args.get("day", ""), today),
+        day=day_of(request.args.get("day", ""), today),
         today=today,
         outcome=_outcome(request.args.get("outcome", "")),
         symbol=request.args.get("symbol", "").strip().upper()[:_LONGEST],
@@ -68,8 +68,8 @@ def asked_in_url(now: datetime) -> Asked:
     )
 
 
-def _day(text: str, today: date) -> date:
-    """No later than today, and no earlier than there are computers."""
+def day_of(text: str, today: date) -> date:
+    """The day of an address: no later than today, and no earlier than there are computers. Today for nonsense."""
     try:
         day = date.fromisoformat(text)
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from openalgo_bridge.clock import IST
+from openalgo_bridge.clock import IST, day_in_india
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -24,6 +24,13 @@ def rupees(amount: Decimal) -> str:
     return f"{_MINUS}₹{text[1:]}" if text.startswith(_MINUS) else f"₹{text}"
 
 
+def percent(share: Decimal) -> str:
+    """``+1.25 %``: a change always shows which way it went."""
+    rounded = round(share, 2)
+    sign = _MINUS if rounded < 0 else "+" if rounded > 0 else ""
+    return f"{sign}{abs(rounded):.2f} %"
+
+
 def count(number: int) -> str:
     """A whole number with Indian grouping."""
     return f"{_MINUS if number < 0 else ''}{_grouped(str(abs(number)))}"
@@ -37,6 +44,11 @@ def ist(moment: datetime) -> str:
 def ist_time(moment: datetime) -> str:
     """``10:30:00`` in IST, where the day stands elsewhere."""
     return moment.astimezone(IST).strftime("%H:%M:%S")
+
+
+def ist_time_on(moment: datetime, of: date) -> str:
+    """``10:30:00`` in IST, with the day before it where that is another one than the list is ``of``."""
+    return ist_time(moment) if day_in_india(moment) == of else ist(moment)
 
 
 def day(of: date) -> str:
@@ -86,9 +98,11 @@ def _grouped(digits: str) -> str:
 FILTERS = {
     "money": money,
     "rupees": rupees,
+    "percent": percent,
     "count": count,
     "ist": ist,
     "ist_time": ist_time,
+    "ist_time_on": ist_time_on,
     "day": day,
     "ist_ms": ist_ms,
     "utc": utc,

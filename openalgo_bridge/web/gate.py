@@ -31,6 +31,7 @@ _AFTER_SIGN_IN = {
     "positions.positions",
     "traffic.traffic",
     "apikey.apikey",
+    "docs.docs",
     "guards.guards",
     "kill_switch.kill_switch",
     "security.security",

@@ -77,13 +77,13 @@ GROUPS = (
         (Permission.VIEW_TRADES, "Trade book", "See what was bought and sold."),
         (Permission.VIEW_POSITIONS, "Positions", "See open positions and their profit."),
         (Permission.VIEW_HOLDINGS, "Holdings", "See shares held for longer."),
-        (Permission.VIEW_FUNDS, "Funds", "See cash and margin."),
+        (Permission.VIEW_FUNDS, "Funds", "See cash and margin, and what an order would block."),
     ),
     _group(
         "Market data",
-        (Permission.QUOTES, "Quotes", "Read prices."),
+        (Permission.QUOTES, "Quotes", "Read prices, option chains and greeks."),
         (Permission.DEPTH, "Market depth", "Read the best bids and offers."),
-        (Permission.HISTORY, "History", "Read price bars of the past."),
+        (Permission.HISTORY, "History", "Read price bars of the past; keep settings of charts."),
         (Permission.INSTRUMENTS, "Instruments", "Search symbols and contracts."),
     ),
     _group(

@@ -43,6 +43,8 @@ DEEDS = {
     "ticket.modify": "change an order that waits for you",
     "kill_switch.engage": "stop all orders",
     "guards.save": "change the guards",
+    "calendar.add": "add a day to the calendar",
+    "settings.save_smart_orders": "change how smart orders are worked out",
     "apikey.save_mode": "change the order mode",
     "apikey.rules.rename": "name the API key",
     "apikey.rules.save_permissions": "change what the API key may do",

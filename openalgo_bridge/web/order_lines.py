@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.breaks import Break
-from openalgo_bridge.model.order import BrokerOrderId, CancelAllRequest, CloseRequest
+from openalgo_bridge.model.order import BrokerOrderId
 from openalgo_bridge.model.outcome import Outcome, outcome_of_ticket
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Operation, Ticket
@@ -78,7 +78,7 @@ def _line(
 ) -> Line:
     closes = ticket.operation is Operation.CLOSE
     legs = tuple(leg_of(each, said.of(each), closes=closes) for each in messages)
-    is_of_many = isinstance(ticket.request, CancelAllRequest | CloseRequest) or len(legs) > 1
+    is_of_many = ticket.operation.is_of_many or len(legs) > 1
     first = legs[0] if legs and not is_of_many else None
     there = first.there if first is not None and ticket.operation is Operation.PLACE else None
     return Line(

@@ -9,6 +9,7 @@ from decimal import Decimal
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError, Busy, Conflict, Invalid
 from openalgo_bridge.model import exits
@@ -17,6 +18,7 @@ from openalgo_bridge.model.order import CloseRequest, Exchange, OrderRequest, Pr
 from openalgo_bridge.model.ticket import order_of
 from openalgo_bridge.store.ticket_lists import TicketFilter
 from openalgo_bridge.trading import closing
+from openalgo_bridge.trading.books import connected
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import words
@@ -30,11 +32,24 @@ from openalgo_bridge.web.closing import (
     preview,
     seen_in_form,
 )
+from openalgo_bridge.web.csv_text import Cell, download
 from openalgo_bridge.web.current import current_desk
 from openalgo_bridge.web.formats import count
 
 blueprint = Blueprint("positions", __name__)
 
+_COLUMNS = (
+    "symbol",
+    "exchange",
+    "product",
+    "quantity",
+    "average_price",
+    "last_price",
+    "booked",
+    "open",
+    "profit",
+    "account",
+)
 _WORKING = "An exit of {} is already working at the broker."
 _IN_DOUBT = "An exit of {} is in doubt: look at the broker first."
 _WAITING = "An exit of {} waits for you in the Action Center."
@@ -84,11 +99,20 @@ def positions() -> ResponseReturnValue:
     return _page()
 
 
+@blueprint.get("/positions/export.csv")
+def export() -> ResponseReturnValue:
+    """The list that the page shows. Raises BrokerError."""
+    desk = reading(current_desk())
+    there = connected(desk)
+    rows = [_cells(each, there.mode) for each in _in_order(there.broker.positions())]
+    return download(f"positions-{day_in_india(desk.clock.now()).isoformat()}.csv", _COLUMNS, rows)
+
+
 def _page() -> str:
     desk = reading(current_desk())
     account = desk.store.preferences.trading_mode()
     book = _book(desk, account)
-    shown = sorted(book.positions, key=lambda each: (each.quantity == 0, each.symbol, each.product))
+    shown = _in_order(book.positions)
     return render_template(
         "positions.html",
         account=account,
@@ -162,6 +186,25 @@ def _by_product(shown: Sequence[Position]) -> Mapping[Product, Sum]:
     if len(products) < 2:
         return {}
     return {product: Sum.of(each for each in shown if each.product is product) for product in products}
+
+
+def _in_order(positions: Iterable[Position]) -> list[Position]:
+    return sorted(positions, key=lambda each: (each.quantity == 0, each.symbol, each.product))
+
+
+def _cells(position: Position, account: TradingMode) -> tuple[Cell, ...]:
+    return (
+        position.symbol,
+        position.exchange,
+        position.product,
+        position.quantity,
+        position.average_price,
+        position.ltp,
+        position.realised,
+        position.unrealised,
+        position.pnl,
+        account,
+    )
 
 
 def _lines(desk: Desk, account: TradingMode, shown: Sequence[Position], working: Sequence[BrokerOrder]) -> list[Line]:

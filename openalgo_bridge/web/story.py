@@ -10,7 +10,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model.books import Trade
 from openalgo_bridge.model.breaks import BREAK_EVENTS, Break
-from openalgo_bridge.model.order import BrokerOrderId, CancelAllRequest, CloseRequest
+from openalgo_bridge.model.order import BrokerOrderId
 from openalgo_bridge.model.outcome import Outcome
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Change, Operation, Ticket, changes_in
@@ -104,7 +104,7 @@ def story_of(desk: Desk, ticket: Ticket) -> Story:
     now = desk.clock.now()
     said = said_of(desk, messages, now)
     line = lines_of([ticket], messages, said, now)[0]
-    is_of_many = isinstance(ticket.request, CancelAllRequest | CloseRequest) or len(messages) > 1
+    is_of_many = ticket.operation.is_of_many or len(messages) > 1
     trades, fault = _trades(desk, ticket, messages, line, said)
     breaks = desk.store.breaks.of_orders([each.id for each in messages])
     return Story(

@@ -23,13 +23,13 @@ from openalgo_bridge.errors import (
     SessionExpired,
     Unsupported,
 )
-from openalgo_bridge.model.order import CloseRequest, OrderRequest
+from openalgo_bridge.model.order import CloseRequest, OrderRequest, SmartOrderRequest
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading import approvals
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import errors
-from openalgo_bridge.web.closing import Preview, preview, seen_in_form
+from openalgo_bridge.web.closing import Preview, preview, preview_smart, seen_in_form
 from openalgo_bridge.web.current import actor, current_desk
 from openalgo_bridge.web.order_lines import lines_now
 from openalgo_bridge.web.paging import row_id
@@ -167,9 +167,14 @@ def refused(refusal: BridgeError) -> str:
 
 
 def _preview(desk: Desk, held: Ticket) -> Preview | None:
-    """What a closing would send now: it asks for whatever is open, which nobody can see on the ticket itself."""
-    wanted = held.request
-    return preview(desk, wanted, held.trading_mode) if isinstance(wanted, CloseRequest) else None
+    """What would be sent now where that depends on what is open, which nobody can see on the ticket itself."""
+    match held.request:
+        case CloseRequest() as wanted:
+            return preview(desk, wanted, held.trading_mode)
+        case SmartOrderRequest() as wanted:
+            return preview_smart(desk, wanted, held.trading_mode)
+        case _:
+            return None
 
 
 def _money(desk: Desk, held: Ticket, order: OrderRequest) -> Money:

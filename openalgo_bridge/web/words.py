@@ -7,11 +7,14 @@ from openalgo_bridge.model.order import (
     CancelAllRequest,
     CancelRequest,
     CloseRequest,
+    LegsKind,
+    LegsRequest,
     ModifyRequest,
     OrderMode,
     OrderRequest,
     PriceType,
     Product,
+    SmartOrderRequest,
     TicketRequest,
     TradingMode,
 )
@@ -116,6 +119,10 @@ def sentence(request: TicketRequest) -> str:
             return f"Cancel every open order{_of(request)}"
         case CloseRequest():
             return f"Close every open position{_of(request)}"
+        case SmartOrderRequest():
+            return _smart_sentence(request)
+        case LegsRequest(kind=kind, orders=orders):
+            return f"{_LEGS[kind]} of {count(len(orders))} orders: {'; '.join(map(_order_sentence, orders))}"
 
 
 def deed(request: TicketRequest) -> str:
@@ -131,6 +138,10 @@ def deed(request: TicketRequest) -> str:
             return f"cancel every open order{_of(request)}"
         case CloseRequest():
             return f"close every open position{_of(request)}"
+        case SmartOrderRequest(order=order, position_size=size):
+            return f"take {order.symbol} to {size:+,}" if size else f"close {order.symbol}"
+        case LegsRequest(orders=orders):
+            return f"send {count(len(orders))} orders"
 
 
 def account(mode: TradingMode) -> str:
@@ -200,6 +211,20 @@ def _of(request: CancelAllRequest | CloseRequest) -> str:
     where = f" on {request.exchange}" if request.exchange else ""
     product = request.product if isinstance(request, CloseRequest) else None
     return f" in {request.symbol}{where}{f', {_PRODUCTS[product]}' if product else ''}"
+
+
+_LEGS = {
+    LegsKind.BASKET: "A basket",
+    LegsKind.SPLIT: "A split",
+    LegsKind.OPTIONS: "An option order",
+    LegsKind.MULTI_LEG: "An option strategy",
+}
+
+
+def _smart_sentence(request: SmartOrderRequest) -> str:
+    order, size = request.order, request.position_size
+    where = f"{order.symbol} on {order.exchange} {_price(order)}, {_PRODUCTS[order.product]}"
+    return f"Take the position to {size:+,}: {where}" if size else f"Close the position: {where}"
 
 
 def _order_sentence(order: OrderRequest) -> str:

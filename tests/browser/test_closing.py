@@ -25,7 +25,7 @@ def test_close_all_with_one_refusal_tells_the_truth_and_a_reload_sends_nothing(
         assert script.place(price_type="MARKET", symbol=symbol)["status"] == "success"
     # What left the instrument list cannot be sold any more.
     live.desk.store.files[2].write("DELETE FROM instrument WHERE symbol = 'TCS'")
-    live.desk.store.instruments.ensure_embedded_list()
+    live.desk.store.instruments.forget()
     page.goto("/positions")
     page.get_by_role("link", name="Close all positions").click()
     expect(page.get_by_role("listitem").filter(has_text="SELL 10 ")).to_have_count(3)

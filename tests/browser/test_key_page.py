@@ -170,7 +170,7 @@ def test_no_state_of_the_page_scrolls_sideways_on_a_phone(
     page.set_viewport_size({"width": 390, "height": 800})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto("/apikey")
-    for summary in page.locator("summary").all():
+    for summary in page.locator("main summary").all():
         if summary.locator("..").get_attribute("open") is None:
             summary.click()
     assert narrow(page)

@@ -135,7 +135,7 @@ def test_no_page_scrolls_sideways_on_a_phone(page: Page, clock: FixedClock, sche
     assert_it_fits("the recovery codes")
     clock.move(minutes=6)
     page.goto(PAGE)
-    for button in page.locator("summary").all():
+    for button in page.locator("main summary").all():
         button.click()
     assert_it_fits("the page with every form open")
     page.get_by_role("button", name="Sign out").click()

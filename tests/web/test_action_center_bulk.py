@@ -423,7 +423,7 @@ def test_a_form_that_names_a_held_closing_all_the_same_sends_nothing_of_it(
 def test_closings_are_turned_down_among_others(person: Person, scripted: Desk) -> None:
     both = hold(scripted, an_order("INFY")), hold_closing(scripted)
     page = person.get(f"{REJECT}?which=matching").text
-    assert "1 change or closing" in page
+    assert "1 other ticket" in page
     send(person, page, REJECT)
     assert states(scripted, *both) == [REJECTED, REJECTED]
 

@@ -258,7 +258,7 @@ def test_a_held_closing_has_its_row_too_which_leads_to_what_it_would_close(trade
     ticket = desk.store.journal.hold(draft_of(desk, CloseRequest()), expires_at=None, reason="")
     text = trader.get(LIST).text
     assert "Close every open position" in text
-    assert link(text, "See what it would close, then decide") == f"{LIST}/{ticket.id}"
+    assert link(text, "See what it would send, then decide") == f"{LIST}/{ticket.id}"
     assert f'action="{LIST}/{ticket.id}/approve"' not in text, "it is not approved unseen"
     assert f'action="{LIST}/{ticket.id}/reject"' in text
 

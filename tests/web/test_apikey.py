@@ -465,7 +465,7 @@ def test_the_page_has_the_precautions_and_the_remedies(trader: Person) -> None:
     ):
         assert words in told
     assert "OPENALGO_API_KEY" in text_of(page, "use")
-    assert "openalgo_bridge/api/README.md" in text_of(page, "use")
+    assert "API docs has every endpoint" in text_of(page, "use")
 
 
 def test_the_page_leads_to_security_and_back(trader: Person) -> None:

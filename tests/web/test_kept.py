@@ -35,6 +35,9 @@ NOT_KEPT = {
     "login.login",
     "login.totp",
     "login.logout",
+    "calendar.remove",
+    "calendar.restore",
+    "calendar.complete",
     "orders.cancel",
     "orders.cancel_all",
     # What is open is shown beside its button, and may have ended meanwhile.

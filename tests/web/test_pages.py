@@ -28,9 +28,14 @@ PAGES = (
     "/apikey",
     "/action-center",
     "/orders",
+    "/trades",
     "/positions",
+    "/holdings",
+    "/funds",
     "/guards",
     "/kill-switch",
+    "/settings",
+    "/settings/calendar",
     "/traffic",
     "/security",
     "/security/audit",
@@ -120,7 +125,7 @@ def test_a_hostile_name_is_shown_as_text(trader: Person, desk: Desk, hostile: st
         Arrival(request_id="r", at=0, method=hostile, endpoint=f"/api/{hostile}", address=hostile, program=hostile)
     )
     desk.store.traffic.close(call, Ending(status=200, duration_us=1, outcome=hostile, message=hostile))
-    for path in ("/action-center", f"/action-center/{ticket.id}", "/orders", "/traffic"):
+    for path in ("/action-center", f"/action-center/{ticket.id}", "/orders", "/trades", "/traffic"):
         answer = trader.get(path)
         assert answer.status_code == 200
         assert not Page(answer.text).faults

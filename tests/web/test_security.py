@@ -165,11 +165,6 @@ def test_the_page_leads_to_the_key_the_second_factor_and_the_whole_list(trader: 
     assert "Set up two-factor" in text
 
 
-def test_the_menu_marks_the_page_on_the_pages_below_it_too(trader: Person) -> None:
-    for path in ("/security", "/security/audit"):
-        assert re.findall(r'href="([^"]+)" aria-current="page"', trader.get(path).text) == ["/security"]
-
-
 def test_no_other_session_is_a_sentence(trader: Person) -> None:
     text = trader.get("/security").text
     assert "You are signed in nowhere else." in text

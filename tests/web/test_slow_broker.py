@@ -81,6 +81,9 @@ def person(desk: Desk, account: Account, broker: Silent, clock: FixedClock) -> I
         ("/orders", "slow to answer"),
         ("/orders/cancel-all", "slow to answer"),
         ("/positions", "slow to answer"),
+        ("/trades", "slow to answer"),
+        ("/holdings", "slow to answer"),
+        ("/funds", "slow to answer"),
         ("/positions/close", "slow to answer"),
     ],
 )

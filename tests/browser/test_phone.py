@@ -1,0 +1,37 @@
+"""On a phone: every page is two taps away, by finger or keyboard, and none is wider than the window."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Script
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"width": 390, "height": 844}
+CUT_OFF = "[...document.querySelectorAll('.table-responsive')].filter(each => each.scrollWidth > each.clientWidth)"
+ACROSS = "document.documentElement.scrollWidth - window.innerWidth"
+
+
+def test_the_menu_of_a_phone_leads_to_every_page_and_none_is_cut_off(page: Page, script: Script) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    script.place(price_type="MARKET", strategy="breakout")
+    page.goto("/")
+    menu = page.get_by_role("navigation", name="Main")
+    menu_height = menu.bounding_box()
+    assert menu_height is not None
+    assert menu_height["height"] < 60, "one line, not a wall of links"
+    for name in ("Trades", "Holdings", "Funds", "Settings"):
+        menu.locator("summary").focus()
+        page.keyboard.press("Enter")
+        menu.get_by_role("link", name=name).press("Enter")
+        expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+        expect(menu.locator("summary")).to_have_accessible_name(f"More ({name})")
+        assert page.evaluate(ACROSS) == 0
+        assert page.evaluate(CUT_OFF) == []
+    with page.expect_download() as download:
+        menu.locator("summary").click()
+        menu.get_by_role("link", name="Trades").click()
+        page.get_by_role("link", name="Download as CSV").click()
+    assert download.value.suggested_filename.startswith("trades-")
