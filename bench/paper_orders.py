@@ -14,7 +14,7 @@ from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType
 from openalgo_bridge.model.paper import PaperOrder
 from openalgo_bridge.model.ticket import new_ref
-from openalgo_bridge.store.embedded_list import embedded_list
+from openalgo_bridge.store.embedded_list import shares_and_indices
 from openalgo_bridge.store.store import Store
 
 
@@ -22,7 +22,7 @@ def fill(folder: Path, count: int) -> None:
     """All in one transaction."""
     store = Store.open(folder, Clock())
     now = Clock().now()
-    symbols = [each.symbol for each in embedded_list() if each.exchange is Exchange.NSE]
+    symbols = [each.symbol for each in shares_and_indices() if each.exchange is Exchange.NSE]
     with store.paperbook.transaction() as book:
         for number in range(count):
             request = OrderRequest(

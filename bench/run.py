@@ -21,6 +21,8 @@ from pathlib import Path
 
 import action_center
 import attack
+import market_data
+import option_chain
 import servers
 from load import Tally
 from report import Verdict, report
@@ -32,6 +34,8 @@ _START_BUDGET_S = 1.5
 _IDLE_BUDGET_MB = 90
 _CHECK_BUDGET_MS = 0.1
 _BOOK, _BOOK_BUDGET_MS = 5000, 40
+_SEARCH_BUDGET_MS = 8
+_MINUTES_BUDGET_S, _CHAIN_BUDGET_MS = 0.8, 20
 _MOST_T = 4.5
 """Beyond this, timings of two kinds of wrong keys differ for sure (security T23, as dudect judges)."""
 
@@ -69,6 +73,10 @@ def main() -> int:
         others |= _action_center(folder / "pages", 30 if options.quick else 100)
         others["order book of the day"] = _order_book(folder / "book", 10 if options.quick else 50)
         others |= _key_check(folder / "keys", 4000 if options.quick else 20_000)
+        others |= _instruments(folder / "instruments", 5 if options.quick else 20)
+        others |= _market(2 if options.quick else 5)
+        others |= option_chain.measure(folder / "options", 5 if options.quick else 20)
+        others |= market_data.measure(folder / "market", 10 if options.quick else 50)
     return 0 if report(measured, others) else 1
 
 
@@ -140,6 +148,45 @@ def _key_check(folder: Path, samples: int) -> dict[str, Verdict]:
         ),
         "timing of wrong keys": Verdict(
             figure=f"t = {t:.2f} of 2 x {samples} samples", budget=f"abs(t) < {_MOST_T}", ok=abs(t) < _MOST_T
+        ),
+    }
+
+
+def _market(rounds: int) -> dict[str, Verdict]:
+    """What is left of the budgets of history and option chain (1.5 s, 60 ms) is for HTTP and JSON."""
+    command = [sys.executable, str(servers.PROJECT / "bench" / "market.py"), "--rounds", str(rounds)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=servers.with_package(), check=True)
+    seen = json.loads(done.stdout)
+    return {
+        "a year of minutes": Verdict(
+            figure=f"{seen['minutes_s']:.2f} s, {seen['bars']:.0f} bars; of an option {seen['option_minutes_s']:.2f} s",
+            budget=f"< {_MINUTES_BUDGET_S} s",
+            ok=seen["minutes_s"] < _MINUTES_BUDGET_S,
+        ),
+        "25 years of days": Verdict(figure=f"{seen['days_ms']:.0f} ms"),
+        "option chain, priced": Verdict(
+            figure=f"{seen['chain_ms']:.1f} ms for 200 options with greeks, {seen['first_chain_ms']:.1f} ms at first",
+            budget=f"< {_CHAIN_BUDGET_MS} ms",
+            ok=seen["chain_ms"] < _CHAIN_BUDGET_MS,
+        ),
+    }
+
+
+def _instruments(folder: Path, times: int) -> dict[str, Verdict]:
+    folder.mkdir(mode=0o700)
+    command = [sys.executable, str(servers.PROJECT / "bench" / "instruments.py"), str(folder), "--times", str(times)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=servers.with_package(), check=True)
+    seen = json.loads(done.stdout)
+    return {
+        "instrument search": Verdict(
+            figure=f"{seen['search_ms']:.2f} ms p50, {seen['search_most_ms']:.1f} ms at most, {seen['rows']} rows",
+            budget=f"p50 < {_SEARCH_BUDGET_MS} ms",
+            ok=seen["search_ms"] < _SEARCH_BUDGET_MS,
+        ),
+        "instrument look-up": Verdict(figure=f"{seen['find_ms']:.3f} ms when it is not remembered"),
+        "option chain, listed": Verdict(figure=f"{seen['chain_ms']:.1f} ms, {seen['chain_strikes']} strikes"),
+        "instrument lists": Verdict(
+            figure=f"contracts of a day {seen['roll_s']:.1f} s, a broker's list {seen['take_over_s']:.1f} s"
         ),
     }
 

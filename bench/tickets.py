@@ -22,7 +22,7 @@ from openalgo_bridge.model.order import (
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft, new_ref
 from openalgo_bridge.store import journal_rows as rows
-from openalgo_bridge.store.embedded_list import embedded_list
+from openalgo_bridge.store.embedded_list import shares_and_indices
 from openalgo_bridge.store.journal_rows import Settlement
 from openalgo_bridge.store.store import Store
 
@@ -34,7 +34,7 @@ def fill(folder: Path, decided: int, held: int) -> None:
     clock = Clock()
     store = Store.open(folder, clock)
     now = clock.now()
-    symbols = [each.symbol for each in embedded_list() if each.exchange is Exchange.NSE]
+    symbols = [each.symbol for each in shares_and_indices() if each.exchange is Exchange.NSE]
     with store.files[0].transaction() as db:
         for number in range(decided):
             draft, at = _draft(symbols, number, now), now - (decided - number + 720) * _APART

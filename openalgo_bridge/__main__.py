@@ -9,6 +9,7 @@ import click
 from openalgo_bridge import folder, settings
 from openalgo_bridge.commands.backup import backup
 from openalgo_bridge.commands.doctor import doctor
+from openalgo_bridge.commands.instruments import instruments
 from openalgo_bridge.commands.mode import mode
 from openalgo_bridge.commands.reset_password import reset_password
 from openalgo_bridge.commands.restore import restore
@@ -27,7 +28,7 @@ def cli(context: click.Context) -> None:
         context.invoke(serve)
 
 
-for _command in (serve, setup, mode, doctor, backup, restore, reset_password):
+for _command in (serve, setup, mode, doctor, backup, restore, reset_password, instruments):
     cli.add_command(_command)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 
 from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Rejected, Unsupported
-from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Quote, Trade
+from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, OrderStatus, Position, Quote, Trade
 from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import (
     BrokerOrderId,
     CancelRequest,
@@ -46,6 +48,7 @@ class ScriptedBroker:
     unreadable: BaseException | None = None
     margin_of: Decimal | None = None
     trades: list[Trade] = field(default_factory=list)
+    shares: list[Holding] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     while_reading: Callable[[], None] = lambda: None
 
@@ -101,14 +104,19 @@ class ScriptedBroker:
         return list(reversed(self.book.values()))
 
     def trade_book(self) -> list[Trade]:
+        self._read("trade_book")
         return list(self.trades)
+
+    def trades_of(self, day: date) -> list[Trade]:
+        raise Unsupported("This broker tells today's trades only.")
 
     def positions(self) -> list[Position]:
         self._read("positions")
         return list(self.held)
 
     def holdings(self) -> list[Holding]:
-        return []
+        self._read("holdings")
+        return list(self.shares)
 
     def funds(self) -> Funds:
         self._read("funds")
@@ -134,6 +142,15 @@ class ScriptedBroker:
             volume=0,
             oi=0,
         )
+
+    def quotes(self, instruments: Sequence[Instrument]) -> list[Quote | None]:
+        return [self.quote(instrument) for instrument in instruments]
+
+    def depth(self, instrument: Instrument) -> Depth:
+        raise Unsupported("This broker tells the best prices only.")
+
+    def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> list[Bar]:
+        raise Unsupported("This broker has no bars.")
 
     def hold(self, symbol: str, quantity: int, product: Product = Product.MIS) -> None:
         """Stand in the position book with this net."""

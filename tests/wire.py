@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Self
 
@@ -50,7 +51,9 @@ class Wire:
             raise ValueError(f"no answer: {head[:200]!r}")
         headers = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:] if line)
         length = 0 if request.startswith(b"HEAD ") else int(headers.get(b"content-length", b"0"))
-        answer = Answer(status=int(head[9:12]), head=head, body=answers.read(length))
+        is_chunked = headers.get(b"transfer-encoding") == b"chunked"
+        body = b"".join(_chunks(answers)) if is_chunked else answers.read(length)
+        answer = Answer(status=int(head[9:12]), head=head, body=body)
         if headers.get(b"connection") == b"close" or head.startswith(b"HTTP/1.0"):
             self.hang_up()
         return answer
@@ -63,3 +66,13 @@ class Wire:
             self._answers = self._socket.makefile("rb")
         self._socket.sendall(request)
         return self._answers
+
+
+def _chunks(answers: BinaryIO) -> Iterator[bytes]:
+    while True:
+        size = int(answers.readline(), 16)
+        yield answers.read(size)
+        if answers.readline() != b"\r\n":
+            raise ValueError("a chunk is longer than it says")
+        if size == 0:
+            return

@@ -9,6 +9,7 @@ from typing import TypeVar
 from openalgo_bridge.account.undone import Undone
 from openalgo_bridge.errors import NotFound, StorageError
 from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.model.expand import SmartOrderSettings
 from openalgo_bridge.model.guards import GuardSettings, widens
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.model.states import MAY_BE_THERE, OrderState
@@ -55,13 +56,14 @@ class Decided:
 class OrdersSince:
     """What the present file says of the orders of a backup.
 
-    ``kill_switch`` is None where it is off, ``guards`` where those of the backup are no wider. ``stays_analyze``: the
-    backup would go live. ``doubts`` are in doubt here, ``decided`` there and no more.
+    ``kill_switch`` is None where it is off, ``guards`` and ``smart_orders`` where those of the backup are no wider.
+    ``stays_analyze``: the backup would go live. ``doubts`` are in doubt here, ``decided`` there and no more.
     """
 
     kill_switch: SwitchState | None = None
     guards: GuardSettings | None = None
     guards_unknown: bool = False
+    smart_orders: SmartOrderSettings | None = None
     stays_analyze: bool = False
     doubts: tuple[Doubt, ...] = ()
     doubts_unknown: bool = False
@@ -88,6 +90,7 @@ def orders_since(backup: Store, present: Store, reading: Reading) -> OrdersSince
         kill_switch=reading.part(lambda: _stopped_since(backup, present), None),
         guards=_narrower_guards(backup, guards),
         guards_unknown=guards is None,
+        smart_orders=_narrower_smart_orders(backup, present),
         stays_analyze=mode is not TradingMode.LIVE and _is_live(backup),
         doubts=doubts or (),
         doubts_unknown=doubts is None,
@@ -107,6 +110,9 @@ def keep_orders_since(backup: Store, since: OrdersSince, *, by: Actor) -> list[U
     if since.guards is not None:
         backup.guards.save(since.guards, by=by)
         undone.append(Undone.GUARDS)
+    if since.smart_orders is not None:
+        backup.preferences.set_smart_orders(since.smart_orders, by=by)
+        undone.append(Undone.SMART_ORDERS)
     return [*undone, Undone.GUARDS_UNKNOWN] if since.guards_unknown else undone
 
 
@@ -170,6 +176,19 @@ def _narrower_guards(backup: Store, now: GuardSettings | None) -> GuardSettings 
     except StorageError:
         return now
     return now if widens(now, then) else None
+
+
+def _narrower_smart_orders(backup: Store, present: Store) -> SmartOrderSettings | None:
+    """A file of an older version has no such settings, so that they cannot be read is no damage."""
+    try:
+        now = present.preferences.smart_orders()
+    except StorageError:
+        return None
+    try:
+        then = backup.preferences.smart_orders()
+    except StorageError:
+        return now
+    return now if then.widens(now) else None
 
 
 def _decided(backup: Store, present: Store) -> Iterator[Decided]:

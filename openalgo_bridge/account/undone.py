@@ -41,6 +41,7 @@ class Undone(StrEnum):
     )
     KILL_SWITCH = "The kill switch is on, as it was just now: new orders are refused until you release it."
     GUARDS = "The guards are those of just now: those of the day of the backup would stop less."
+    SMART_ORDERS = "Smart orders are worked out as just now: the settings of the day of the backup would send more."
     GUARDS_UNKNOWN = (
         "The guards of just now could not be read: those of the day of the backup are in force. Look at them."
     )

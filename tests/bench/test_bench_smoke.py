@@ -216,6 +216,26 @@ def test_the_key_check_is_measured(bench: ModuleType, tmp_path: Path) -> None:
     assert math.isfinite(seen["t"])
 
 
+def test_the_market_is_measured(bench: ModuleType) -> None:
+    servers = importlib.import_module("servers")
+    command = [sys.executable, str(BENCH / "market.py"), "--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=servers.with_package())
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen.pop("bars") > 364 * 376
+    assert all(figure > 0 for figure in seen.values())
+
+
+def test_the_instrument_list_is_measured(bench: ModuleType, tmp_path: Path) -> None:
+    servers = importlib.import_module("servers")
+    command = [sys.executable, str(BENCH / "instruments.py"), str(tmp_path), "--rows", "18000", "--times", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=servers.with_package())
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert (seen["rows"], seen["chain_strikes"]) == (18_000, 121)
+    assert all(figure > 0 for figure in seen.values())
+
+
 def test_a_difference_in_time_is_seen_and_chance_is_not(bench: ModuleType) -> None:
     key_check, chance = importlib.import_module("key_check"), random.Random(1)
     first, same = ([chance.gauss(20_000, 2000) for _ in range(5000)] for _ in range(2))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from openalgo_bridge.account import authenticator
-from openalgo_bridge.commands.doctor import Finding, examine
+from openalgo_bridge.commands.doctor import Finding, examine, holidays_known
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.settings import Settings
@@ -152,3 +153,28 @@ def test_a_kill_switch_that_is_on_is_told_and_is_no_fault(desk: Desk, account: A
     assert finding.ok
     assert "the feed is wrong" in finding.words
     assert "/kill-switch" in finding.words
+
+
+@pytest.mark.parametrize(
+    ("today", "words"),
+    [
+        (date(2026, 11, 21), "the holidays of 2026 are known."),
+        (date(2026, 12, 15), "the holidays of 2027 are not known. Add them on the page /settings/calendar."),
+        (date(2027, 1, 4), "the holidays of 2027 are not known. Add them on the page /settings/calendar."),
+    ],
+)
+def test_holidays_that_are_not_known_are_told_in_time_and_are_no_fault(desk: Desk, today: date, words: str) -> None:
+    assert holidays_known(desk.store.calendar, today) == Finding(ok=True, what="calendar", words=words)
+
+
+def test_holidays_that_the_trader_completed_are_known(desk: Desk) -> None:
+    desk.store.calendar.set_complete(2027, is_complete=True, by=TRADER)
+    assert holidays_known(desk.store.calendar, date(2026, 12, 15)).words == "the holidays of 2026 are known."
+
+
+def test_a_calendar_that_cannot_be_read_is_a_fault(desk: Desk, account: Account, settings: Settings) -> None:
+    assert said(settings, "calendar") is not None
+    desk.store.files[0].write("INSERT INTO calendar_day VALUES ('never', 'NSE', 'closed', '', '', 'x')")
+    finding = said(settings, "calendar")
+    assert finding is not None
+    assert not finding.ok

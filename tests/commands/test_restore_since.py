@@ -27,6 +27,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BadApiKey, Conflict, Denied, NotFound, OutcomeUnknown, WrongCode
 from openalgo_bridge.model.address import ANYWHERE, THIS_PC, AddressRule
 from openalgo_bridge.model.audit import AuditEvent
+from openalgo_bridge.model.expand import SmartOrderSettings
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import (
     Action,
@@ -418,6 +419,7 @@ def test_a_kill_switch_of_the_backup_comes_back_with_it(desk: Desk, account: Acc
         assert back.store.kill_switch.state().is_on
 
 
+SENDS_MORE = SmartOrderSettings(counts_working=False, opens_while_flat=True)
 STRICT, LOOSE = GuardSettings(maximum_quantity=10), GuardSettings(maximum_quantity=100)
 OTHERWISE_STRICT = GuardSettings(orders_per_day=5)
 
@@ -442,6 +444,31 @@ def test_the_guards_never_stop_less_than_just_now(
     with closing(back):
         assert back.store.guards.load() == after
         assert (Undone.GUARDS in told) == (after != then)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "after"),
+    [
+        (SENDS_MORE, SmartOrderSettings(), SmartOrderSettings()),
+        (SmartOrderSettings(), SENDS_MORE, SmartOrderSettings()),
+        (SENDS_MORE, SENDS_MORE, SENDS_MORE),
+    ],
+)
+def test_smart_orders_never_send_more_than_just_now(
+    desk: Desk,
+    account: Account,
+    file: Path,
+    then: SmartOrderSettings,
+    now: SmartOrderSettings,
+    after: SmartOrderSettings,
+) -> None:
+    desk.store.preferences.set_smart_orders(then, by=TRADER)
+    back_up(desk, file)
+    desk.store.preferences.set_smart_orders(now, by=TRADER)
+    back, told = restored(desk, file)
+    with closing(back):
+        assert back.store.preferences.smart_orders() == after
+        assert (Undone.SMART_ORDERS in told) == (after != then)
 
 
 @pytest.mark.parametrize("broken", ["then", "now"])
