@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from decimal import Decimal
+from time import monotonic
 from typing import TypeVar
 
 from openalgo_bridge.brokers.base import Broker, Capabilities
@@ -32,28 +33,36 @@ _LEFT_BY_EXITS = 1
 _EXITS_WAITING = 2
 _PATIENCE_S = 0.5
 
+_QUICK_S = 0.1
+
 _BUSY = "Not sent, busy: too many requests are waiting for the broker. Ask again in a moment."
 
 
 class Budget:
     """``slots`` requests at once, and a few cancels and exits beyond. Thread-safe.
 
+    ``quick_s``: how long anything waits for a place at a broker that answers. A burst of calls is no reason to refuse
+    one, and threads that wait no longer than that keep no page waiting.
+
     A thread that has a slot has it for everything it does until it gives it back.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, *, quick_s: float = _QUICK_S) -> None:
         self._free = slots
+        self._quick_s = quick_s
         self._kept = KEPT_FOR_CANCELS
-        self._waiting = 0
+        self._exits_waiting = 0
         self._freed = threading.Condition()
         self._local = threading.local()
+        self._moved = monotonic()
 
     @contextmanager
     def slot(self, *, is_cancel: bool = False, is_exit: bool = False) -> Iterator[None]:
         """A place at the broker for the length of the block. Raises Busy: nothing was sent or read.
 
-        Only an exit waits for one, half a second at most and before every entry: at a broker that answers, places come
-        back sooner; at one that hangs, those who wait must not be many, nor for long.
+        An exit waits for one, half a second at most and before every entry: at a broker that answers, places come
+        back sooner; at one that hangs, those who wait must not be many, nor for long. All others wait while places
+        come and go, and are refused at once where none has for a tenth of a second.
         """
         if getattr(self._local, "has_slot", False):
             yield
@@ -68,19 +77,31 @@ class Budget:
 
     def _take(self, *, is_cancel: bool, is_exit: bool) -> bool:
         """Whether it is one of those kept for cancels and exits."""
-        to_leave = 0 if is_cancel else _LEFT_BY_EXITS
+        began = monotonic()
         with self._freed:
-            if is_exit and self._waiting < _EXITS_WAITING:
-                self._waiting += 1
-                self._freed.wait_for(lambda: self._free > 0 or self._kept > to_leave, _PATIENCE_S)
-                self._waiting -= 1
-            if self._free > 0 and (is_cancel or is_exit or not self._waiting):
-                self._free -= 1
-                return False
-            if (is_cancel or is_exit) and self._kept > to_leave:
-                self._kept -= 1
-                return True
-        raise Busy(_BUSY)
+            is_patient = is_exit and self._exits_waiting < _EXITS_WAITING
+            self._exits_waiting += is_exit
+            try:
+                while (is_kept := self._obtained(is_cancel=is_cancel, is_exit=is_exit)) is None:
+                    until = began + _PATIENCE_S if is_patient else min(began, self._moved) + self._quick_s
+                    if (left := until - monotonic()) <= 0:
+                        raise Busy(_BUSY)
+                    self._freed.wait(left)
+            finally:
+                self._exits_waiting -= is_exit
+            self._moved = monotonic()
+            return is_kept
+
+    def _obtained(self, *, is_cancel: bool, is_exit: bool) -> bool | None:
+        """As :meth:`_take` answers; None where there is no place for this one now. To be called with the lock."""
+        is_urgent = is_cancel or is_exit
+        if self._free > 0 and (is_urgent or not self._exits_waiting):
+            self._free -= 1
+            return False
+        if is_urgent and self._kept > (0 if is_cancel else _LEFT_BY_EXITS):
+            self._kept -= 1
+            return True
+        return None
 
     def _give_back(self, *, is_kept: bool) -> None:
         with self._freed:
@@ -88,6 +109,7 @@ class Budget:
                 self._kept += 1
             else:
                 self._free += 1
+            self._moved = monotonic()
             self._freed.notify_all()
 
 
