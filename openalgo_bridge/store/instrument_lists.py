@@ -147,15 +147,18 @@ class InstrumentLists:
         rows = self._db.read("SELECT * FROM instrument_list ORDER BY id DESC LIMIT ?", (limit,))
         return [found for row in rows if (found := _loaded(row)) is not None]
 
-    def changes(self, list_id: int, *, after: int = 0, limit: int = 100) -> list[InstrumentChange]:
-        """What a list changed, in the order of their numbers, those after number ``after``. Raises StorageError.
+    def changes(
+        self, list_id: int, *, what: Difference | None = None, after: int = 0, limit: int = 100
+    ) -> list[InstrumentChange]:
+        """What a list changed, in the order of their numbers, those after number ``after``; ``what`` names one kind.
 
-        Kept only where the former list had the same source: against another one everything differs.
+        Kept only where the former list had the same source: against another one everything differs. Raises
+        StorageError.
         """
         rows = self._db.read(
             "SELECT id, exchange, symbol, what, before, after FROM instrument_change "
-            "WHERE list_id = ? AND id > ? ORDER BY id LIMIT ?",
-            (list_id, after, limit),
+            "WHERE list_id = ? AND id > ? AND ? IN ('', what) ORDER BY id LIMIT ?",
+            (list_id, after, what or "", limit),
         )
         return [
             InstrumentChange(

@@ -35,6 +35,7 @@ from openalgo_bridge.web import (
     guards,
     health,
     holdings,
+    instruments,
     kept,
     kill_switch,
     login,
@@ -128,6 +129,7 @@ PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
     (security.blueprint, MenuEntry(endpoint="security.security", label="Security")),
     (settings.blueprint, MenuEntry(endpoint="settings.settings", label="Settings")),
     (calendar.blueprint, None),
+    (instruments.blueprint, None),
     (audit.blueprint, None),
     (two_factor.blueprint, None),
 )

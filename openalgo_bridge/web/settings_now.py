@@ -12,6 +12,7 @@ from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model import guard_form
 from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.instrument_list import EMBEDDED, LoadedList
 from openalgo_bridge.model.order import Exchange
 from openalgo_bridge.store.api_keys import ActiveKey
 from openalgo_bridge.store.kill_switch import SwitchState
@@ -68,6 +69,9 @@ def _orders(desk: Desk) -> tuple[Entry, ...]:
         Entry(label="Guards", now=_told(store.guards.load, _guards), endpoint="guards.guards"),
         Entry(label="How long an order waits", now=_told(store.guards.load, _held_for), endpoint="guards.guards"),
         Entry(label="Trading calendar", now=_calendar(desk), endpoint="calendar.calendar"),
+        Entry(
+            label="Instruments", now=_told(store.instrument_lists.latest, _listed), endpoint="instruments.instruments"
+        ),
         Entry(label="Kill switch", now=_told(store.kill_switch.state, _switch), endpoint="kill_switch.kill_switch"),
     )
 
@@ -124,6 +128,13 @@ def _held_for(settings: GuardSettings) -> str:
     own = len(settings.held_for_source)
     besides = f"; {_counted(own, 'source')} with a time of {'its' if own == 1 else 'their'} own" if own else ""
     return f"{duration(timedelta(seconds=settings.held_for))}{besides}"
+
+
+def _listed(found: LoadedList | None) -> str:
+    if found is None:
+        return "There is no list yet."
+    source = "the list that comes with the bridge" if found.source == EMBEDDED else f"{found.source}'s file"
+    return f"{found.size:,} from {source}, for {found.day:%d %b %Y}"
 
 
 def _switch(state: SwitchState) -> str:

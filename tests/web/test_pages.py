@@ -36,6 +36,7 @@ PAGES = (
     "/kill-switch",
     "/settings",
     "/settings/calendar",
+    "/settings/instruments?q=nifty",
     "/traffic",
     "/security",
     "/security/audit",
