@@ -82,17 +82,18 @@ class Database:
                 self._roll_back(connection)
 
     @contextmanager
-    def transaction(self, *, wait_ms: int | None = None) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, wait_ms: int | None = None, is_synced: bool = True) -> Iterator[sqlite3.Connection]:
         """``BEGIN IMMEDIATE`` under the write lock; commits at the end, rolls back on any error.
 
         Raises StorageError when the database cannot be written. Not re-entrant: a nested call is a mistake
         and raises RuntimeError rather than waiting for itself. ``wait_ms`` is for what may be left undone: how long
         to wait for this program's other threads, and then for other programs, before it is a StorageError.
+        Without ``is_synced`` a power cut, no crash, may undo it until the next commit, which takes it to the disk.
         """
         connection = self._connection()
         if connection.in_transaction:
             raise RuntimeError("a transaction of this thread is already open")
-        with self._alone(connection, wait_ms), _translated(self.path):
+        with self._alone(connection, wait_ms), _translated(self.path), self._syncing(connection, is_synced=is_synced):
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
@@ -136,6 +137,19 @@ class Database:
             # One that was given up after an error is closed by now.
             with suppress(sqlite3.ProgrammingError):
                 connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS:d}")
+
+    @contextmanager
+    def _syncing(self, connection: sqlite3.Connection, *, is_synced: bool) -> Iterator[None]:
+        if is_synced:
+            yield
+            return
+        connection.execute("PRAGMA synchronous=NORMAL")
+        try:
+            yield
+        finally:
+            # One that was given up after an error is closed by now.
+            with suppress(sqlite3.ProgrammingError):
+                connection.execute(f"PRAGMA synchronous={self._synchronous}")
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

@@ -1,7 +1,7 @@
 """The books of the paper exchange. The only writer of its four tables; it decides nothing.
 
 It keeps the promise that ``brokers/paper/book.py`` asks for, without importing it. ``synchronous=FULL``: what
-a transaction wrote is on the disk when it ends.
+a transaction wrote is on the disk when it ends, unless it says that the next one will see to that.
 """
 
 from __future__ import annotations
@@ -182,11 +182,11 @@ class PaperBook:
         self._empty_at = -1
 
     @contextmanager
-    def transaction(self) -> Iterator[OpenPaperBook]:
-        """All or nothing; nobody else writes meanwhile."""
+    def transaction(self, *, is_synced: bool = True) -> Iterator[OpenPaperBook]:
+        """All or nothing; nobody else writes meanwhile. For ``is_synced`` see :meth:`Database.transaction`."""
         book = None
         try:
-            with self._db.transaction() as db:
+            with self._db.transaction(is_synced=is_synced) as db:
                 book = OpenPaperBook(db)
                 yield book
         finally:

@@ -46,8 +46,8 @@ class OpenBook(Protocol):
 class PaperBookProtocol(Protocol):
     """The book between transactions. Every method may raise StorageError."""
 
-    def transaction(self) -> AbstractContextManager[OpenBook]:
-        """All or nothing, on the disk when it ends."""
+    def transaction(self, *, is_synced: bool = True) -> AbstractContextManager[OpenBook]:
+        """All or nothing, on the disk when it ends; without ``is_synced`` with whatever is written next."""
 
     def order(self, number: int) -> PaperOrder | None:
         """One order of any day."""
