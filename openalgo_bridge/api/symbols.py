@@ -14,9 +14,9 @@ from openalgo_bridge.api.schemas.symbols import (
     Underlying,
 )
 from openalgo_bridge.api.text import Text
-from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.errors import NotFound
 from openalgo_bridge.model.instrument import FUTURES, OPTIONS
+from openalgo_bridge.model.trading_hours import next_expiry_day
 
 _KINDS = {ContractKind.FUTURES: FUTURES, ContractKind.OPTIONS: OPTIONS}
 
@@ -40,8 +40,7 @@ def search(call: Call) -> Json:
 def expiry(call: Call) -> Json:
     """``POST /expiry``: what has expired is left out"""
     asked = call.parsed(Underlying)
-    today = day_in_india(call.desk.clock.now())
-    kinds = _KINDS[asked.instrumenttype]
+    kinds, today = _KINDS[asked.instrumenttype], next_expiry_day(asked.exchange, call.desk.clock.now())
     days = call.desk.store.instruments.expiries(asked.exchange, asked.symbol, kinds, today=today)
     return symbol_answers.expiries(days, base=asked.symbol, kind=asked.instrumenttype, exchange=asked.exchange)
 

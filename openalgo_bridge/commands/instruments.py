@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -28,7 +29,11 @@ _SHOWN = 20
     show_default=True,
     help="Whose file it is.",
 )
-@click.option("--accept-fewer", is_flag=True, help="Take it although it has less than half as many as the former one.")
+@click.option(
+    "--accept-fewer",
+    is_flag=True,
+    help="Take it although it looks cut short, or lacks what you have positions or orders in.",
+)
 @click.pass_obj
 def instruments(settings: Settings, file: Path, *, broker: str, accept_fewer: bool) -> None:
     """Take over the instruments of FILE, a broker's daily CSV.
@@ -46,13 +51,19 @@ def instruments(settings: Settings, file: Path, *, broker: str, accept_fewer: bo
                 loaded = store.instrument_lists.replace(
                     found, source=broker, edition=today.isoformat(), today=today, accept_fewer=accept_fewer
                 )
+        except Invalid as refusal:
+            raise Invalid(" ".join([refusal.message, *_left_out(found.left_out)])) from refusal
         except OSError as error:
             raise Invalid(f"{file} cannot be read: {error.strerror}.") from error
         print(_told(loaded))
-        for reason, number in found.left_out.most_common():
-            print(f"Left out: {number:,} {reason}.")
+        for line in _left_out(found.left_out):
+            print(line)
         for change in store.instrument_lists.changes(loaded.id, limit=_SHOWN):
             print(f"  {change.what}: {change.symbol} on {change.exchange} {change.before} {change.after}".rstrip())
+
+
+def _left_out(reasons: Counter[str]) -> list[str]:
+    return [f"Left out: {number:,} {reason}." for reason, number in reasons.most_common()]
 
 
 def _told(loaded: LoadedList) -> str:

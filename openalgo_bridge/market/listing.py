@@ -16,7 +16,7 @@ from openalgo_bridge.market.path import DAY, Cell, Path
 from openalgo_bridge.market.pricing import UNITS, Level, Premium, Straight
 from openalgo_bridge.model.instrument import Instrument, Kind
 from openalgo_bridge.model.order import Exchange
-from openalgo_bridge.model.trading_hours import hours_on
+from openalgo_bridge.model.trading_hours import expiry_time, hours_on
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -26,16 +26,6 @@ _CURRENCY_VOLATILITY = 18
 _LEAST_VOLATILITY = 80
 _VOLATILITY_RANGE = 41
 _CURRENCIES = {Exchange.CDS, Exchange.BCD}
-
-# When the last day of a contract ends (contract 2.5.3).
-_USUAL_EXPIRY = time(15, 30)
-_EXPIRY = {
-    Exchange.MCX: time(23, 30),
-    Exchange.NCO: time(23, 30),
-    Exchange.NCDEX: time(17, 0),
-    Exchange.CDS: time(12, 30),
-    Exchange.BCD: time(12, 30),
-}
 
 # A share turns over some 300 crore rupees a day.
 _TURNOVER = 3_000_000_000 * UNITS
@@ -53,11 +43,6 @@ _VOLUME_BY_DAYS = ((8, 100), (35, 30), (65, 6))
 _OPEN_BY_DAYS = ((8, 100), (35, 70), (65, 20))
 _LATER = 2
 _VOLUME_WIDTH, _OPEN_WIDTH = 1.1, 1.8
-
-
-def expiry_time(exchange: Exchange) -> time:
-    """The time of day in India at which contracts of an exchange expire."""
-    return _EXPIRY.get(exchange, _USUAL_EXPIRY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from openalgo_bridge.model.order import Exchange
+from openalgo_bridge.model.trading_hours import expires, last_close
 
 
 class Kind(StrEnum):
@@ -105,16 +106,30 @@ class Instrument:
         """Where the underlying is quoted; None where it nowhere is, and for whatever is no derivative."""
         return spot_exchange(self.name, self.exchange) if self.is_derivative else None
 
-    def has_expired(self, today: date) -> bool:
-        """True from the day after its last one. ``today`` is India's."""
-        return self.expiry is not None and self.expiry < today
+    def has_expired(self, now: datetime) -> bool:
+        """True from the moment at which it settles."""
+        return self.expiry is not None and now >= expires(self.exchange, self.expiry)
 
-    def why_not_traded(self, today: date) -> str:
-        """Why no order for it can be taken on that day in India, as a sentence; empty where one can."""
+    def why_not_traded(self, now: datetime, *, leaves: int | None = None) -> str:
+        """Why no order for it can be taken at that moment, as a sentence; empty where one can.
+
+        ``leaves`` is what is left of the position that the order closes or makes smaller; None for any other order.
+        Such a one may come until the exchange closes on the last day, and after the instrument has left the list:
+        a list must not lock anybody in.
+        """
         if self.is_index:
             return f"{self.symbol} is an index: it can be quoted, not traded."
-        if self.expiry is not None and self.expiry < today:
-            return f"{self.symbol} expired on {self.expiry.isoformat()}."
-        if self.left_on is not None:
+        is_exit = leaves is not None
+        if self.expiry is not None and self.has_expired(now):
+            ends = last_close(self.exchange, self.expiry)
+            return "" if is_exit and now < ends else f"{self.symbol} expired on {self.expiry.isoformat()}."
+        if self.left_on is not None and not is_exit:
             return f"{self.symbol} is not listed on {self.exchange} any more, since {self.left_on.isoformat()}."
         return ""
+
+    def keeps_lots(self, quantity: int, *, leaves: int | None = None) -> bool:
+        """Whether so many units may be ordered: whole lots, or what leaves whole lots of the position it makes smaller.
+
+        Exchanges revise lots while positions are open. ``leaves`` as in :meth:`why_not_traded`.
+        """
+        return not quantity % self.lot or (leaves is not None and not leaves % self.lot)

@@ -18,6 +18,9 @@ from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.instrument import DERIVATIVES, Kind
 from openalgo_bridge.model.order import Exchange
 
+SYMBOL_PATTERN = r"[A-Z0-9&._:\-]{1,40}"
+"""What a request can name."""
+
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 _CENTURY = 2000
@@ -28,6 +31,7 @@ _STRIKE = r"(?P<strike>0(?=\.)|[1-9][0-9]*)(?P<part>\.[0-9]*[1-9])?"
 _CONTRACT = re.compile(rf"(?P<base>{_BASE}){_DATE}(?:FUT|{_STRIKE}(?P<kind>CE|PE))")
 _UNDERLYING = re.compile(rf"(?P<base>{_BASE}){_DATE}(?:FUT)?")
 _PLAIN_BASE = re.compile(_BASE)
+_SYMBOL = re.compile(SYMBOL_PATTERN)
 _PLAIN_DATE = re.compile(_DATE)
 
 _DERIVATIVES_OF = {
@@ -112,6 +116,11 @@ def split_underlying(text: str) -> tuple[str, date | None]:
 def is_base(text: str) -> bool:
     """Whether a contract may be named after it: capitals, digits and ``& . _ -``."""
     return _PLAIN_BASE.fullmatch(text) is not None
+
+
+def is_symbol(text: str) -> bool:
+    """Whether a request can name it: capitals, digits and ``& . _ : -``, at most 40."""
+    return _SYMBOL.fullmatch(text) is not None
 
 
 def strike_text(strike: Decimal) -> str:

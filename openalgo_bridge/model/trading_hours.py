@@ -1,5 +1,7 @@
 """The hours of an ordinary trading day, by exchange and date: exchanges change them with notice. Pure.
 
+And when, on its last day, a contract expires.
+
 NSE and BSE are given as the shares without derivatives trade, 09:15 to 15:30; those with derivatives stop for the
 closing auction, since 2026-08-03 at 15:15 and from 2026-12-07 on at 15:30 (NSE/CMTR/74466).
 """
@@ -48,6 +50,16 @@ _HOURS = {
     Exchange.CRYPTO: _ALWAYS,
     Exchange.GLOBAL_INDEX: _ALWAYS,
 }
+# Before the exchange closes (contract 2.5.3).
+_USUAL_EXPIRY = time(15, 30)
+_EXPIRY = {
+    Exchange.MCX: time(23, 30),
+    Exchange.NCO: time(23, 30),
+    Exchange.NCDEX: time(17, 0),
+    Exchange.CDS: time(12, 30),
+    Exchange.BCD: time(12, 30),
+}
+
 _TRADES_AS = {
     Exchange.NSE_INDEX: Exchange.NSE,
     Exchange.BSE_INDEX: Exchange.BSE,
@@ -68,6 +80,28 @@ def hours_on(exchange: Exchange, day: date) -> Hours:
     if venue in {Exchange.MCX, Exchange.NCO}:
         return Hours(opens=_COMMODITIES_OPEN, closes=commodities_close(day))
     return _HOURS[venue]
+
+
+def expiry_time(exchange: Exchange) -> time:
+    """The time of day in India at which contracts of an exchange expire."""
+    return _EXPIRY.get(exchange, _USUAL_EXPIRY)
+
+
+def expires(exchange: Exchange, expiry: date, at: time | None = None) -> datetime:
+    """The aware moment at which a contract expires; ``at`` is another time of day in India than the exchange's."""
+    return datetime.combine(expiry, at or expiry_time(exchange), tzinfo=IST)
+
+
+def next_expiry_day(exchange: Exchange, now: datetime) -> date:
+    """The first day in India whose contracts have not expired at that moment."""
+    today = now.astimezone(IST).date()
+    return today if now < expires(exchange, today) else today + timedelta(days=1)
+
+
+def last_close(exchange: Exchange, expiry: date) -> datetime:
+    """When the exchange closes on the day on which a contract expires: at its expiry, or some minutes later."""
+    closes = max(expiry_time(exchange), hours_on(exchange, expiry).closes)
+    return datetime.combine(expiry, closes, tzinfo=IST)
 
 
 def commodities_close(day: date) -> time:

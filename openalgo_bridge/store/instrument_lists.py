@@ -8,27 +8,29 @@ nothing else writes this file. (A second file could not take the place of one th
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from itertools import islice
 
 from openalgo_bridge.clock import Clock, day_in_india, from_ms
-from openalgo_bridge.errors import Invalid
+from openalgo_bridge.errors import Conflict, Invalid
 from openalgo_bridge.model.calendar import Calendar
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.instrument_list import EMBEDDED, Difference, InstrumentChange, LoadedList
 from openalgo_bridge.model.order import Exchange
 from openalgo_bridge.store import embedded_list
+from openalgo_bridge.store import instrument_list_checks as checks
 from openalgo_bridge.store.database import Database, Row
 from openalgo_bridge.store.instrument_search import words_of
 from openalgo_bridge.store.instruments import COLUMNS, Instruments
+from openalgo_bridge.store.instruments_in_use import InstrumentName
 
 MOST_INSTRUMENTS = 1_000_000
 """Over five times what all Indian exchanges list together."""
 
 _WITHOUT_CONTRACTS = "without contracts"
-_FEWEST_LEFT = 0.5
 _FORMER_KEPT_DAYS = 35
 _LISTS_KEPT = 40
 _LATEST = "SELECT * FROM instrument_list ORDER BY id DESC LIMIT 1"
@@ -59,15 +61,24 @@ _IN_BOTH = (
 
 
 class InstrumentLists:
-    """See the module. ``instruments`` is told to forget what a new list makes old."""
+    """See the module. ``instruments`` is told to forget what a new list makes old; ``in_use`` names what positions
+    and orders are in.
+    """
 
     def __init__(
-        self, db: Database, clock: Clock, *, instruments: Instruments, calendar: Callable[[], Calendar]
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        instruments: Instruments,
+        calendar: Callable[[], Calendar],
+        in_use: Callable[[], Collection[InstrumentName]],
     ) -> None:
         self._db = db
         self._clock = clock
         self._instruments = instruments
         self._calendar = calendar
+        self._in_use = in_use
         # The list that look-ups were last made in, and the list and day that were last found to belong together.
         self._seen = 0
         self._rolled = (0, date.min)
@@ -78,7 +89,7 @@ class InstrumentLists:
         Its contracts take longer to write and belong to a day: :meth:`roll` brings them.
         """
         if self.latest() is None:
-            self.replace(embedded_list.shares_and_indices(), source=EMBEDDED, edition=_WITHOUT_CONTRACTS)
+            self._embed(embedded_list.shares_and_indices(), _WITHOUT_CONTRACTS, after=0, today=None)
 
     def roll(self) -> None:
         """Bring the embedded list to today; a broker's is left alone. Cheap when nothing is to be done.
@@ -102,8 +113,13 @@ class InstrumentLists:
         edition = embedded_list.edition(today, calendar)
         if edition == latest.edition:
             return
-        listed = embedded_list.embedded_list(today, calendar)
-        self.replace(listed, source=EMBEDDED, edition=edition, today=today)
+        self._embed(embedded_list.embedded_list(today, calendar), edition, after=latest.id, today=today)
+
+    def _embed(self, listed: Iterable[Instrument], edition: str, *, after: int, today: date | None) -> None:
+        """What another process has taken over since the list of that number was read was meant, and stays in force."""
+        with suppress(Conflict):
+            # What a change of the calendar takes away can still be closed, so it keeps no list from coming.
+            self.replace(listed, source=EMBEDDED, edition=edition, today=today, accept_fewer=True, only_after=after)
 
     def replace(
         self,
@@ -113,21 +129,31 @@ class InstrumentLists:
         edition: str,
         today: date | None = None,
         accept_fewer: bool = False,
+        only_after: int | None = None,
     ) -> LoadedList:
         """Put a list in the place of the one in force, and say what it changed.
 
-        Raises Invalid, and whatever ``instruments`` raises, for a list that is not taken: empty, far too long, with
-        an instrument twice, or less than half as long as the former one of ``source`` unless ``accept_fewer``. Raises
-        StorageError. In each case the former list stays in force.
+        Raises Invalid, and whatever ``instruments`` raises, for a list that is not taken: empty, far too long, or with
+        an instrument twice; unless ``accept_fewer`` also for one that is less than half as long as the former one,
+        from wherever that was, or lacks what positions and orders are in. Raises Conflict where ``only_after`` is
+        given and not the number of the former list (0: where there is none). Raises StorageError. In each case the
+        former list stays in force.
         """
         today = today or day_in_india(self._clock.now())
+        in_use = self._in_use()
         with self._db.transaction() as db:
             former = _loaded(db.execute(_LATEST).fetchone())
+            if only_after not in (None, 0 if former is None else former.id):
+                raise Conflict("Another list was taken over meanwhile. It stays in force.")
+            checks.note_in_use(db, in_use)
             _stage(db, instruments)
-            _refuse_twice(db)
+            checks.refuse_twice(db)
             list_id = _enter(db, source, edition, today, self._clock.now_ms())
             conflicts = _set_conflicts_aside(db, list_id)
-            _refuse_short(db, former, source, accept_fewer=accept_fewer)
+            checks.refuse_empty(db)
+            if not accept_fewer:
+                checks.refuse_short(db, former)
+                checks.refuse_missing(db, today)
             _compare(db, list_id, today, conflicts, keep_lines=_is_comparable(former, source))
             _take_over(db, today)
             _prune(db, today)
@@ -206,21 +232,6 @@ def _stage(db: sqlite3.Connection, instruments: Iterable[Instrument]) -> None:
     db.execute("CREATE INDEX temp.incoming_by_symbol ON incoming (exchange, symbol)")
 
 
-def _refuse_twice(db: sqlite3.Connection) -> None:
-    """An instrument that is there twice shows a file that was put together wrongly: which one is right?"""
-    for what, named in (
-        ("instrument", "broker_exchange || ':' || broker_symbol"),
-        ("token", "broker_exchange || ':' || token"),
-    ):
-        condition = "broker_symbol <> '' AND token <> ''"
-        twice = db.execute(
-            f"SELECT {named} FROM incoming WHERE {condition} GROUP BY {named} HAVING count(*) > 1 LIMIT 3"
-        ).fetchall()
-        if twice:
-            names = ", ".join(row[0] for row in twice)
-            raise Invalid(f"This list has the same {what} twice ({names}). The former list stays in force.")
-
-
 def _enter(db: sqlite3.Connection, source: str, edition: str, today: date, at_ms: int) -> int:
     entered = db.execute(
         "INSERT INTO instrument_list (source, edition, day, loaded_at, size, appeared, vanished, expired, changed, "
@@ -247,18 +258,6 @@ def _set_conflicts_aside(db: sqlite3.Connection, list_id: int) -> int:
         "SELECT ?, exchange, symbol, ?, '', claimed_by FROM name_conflict",
         (list_id, Difference.CONFLICT),
     ).rowcount
-
-
-def _refuse_short(db: sqlite3.Connection, former: LoadedList | None, source: str, *, accept_fewer: bool) -> None:
-    number = db.execute("SELECT count(*) FROM incoming").fetchone()[0]
-    if not number:
-        raise Invalid("This list has no instruments. The former list stays in force.")
-    if accept_fewer or former is None or former.source != source or number >= former.size * _FEWEST_LEFT:
-        return
-    raise Invalid(
-        f"This list has {number} instruments, the former one of the same source {former.size}: it looks cut short. "
-        "The former list stays in force."
-    )
 
 
 def _compare(db: sqlite3.Connection, list_id: int, today: date, conflicts: int, *, keep_lines: bool) -> None:
@@ -324,7 +323,13 @@ def _take_over(db: sqlite3.Connection, today: date) -> None:
 
 def _prune(db: sqlite3.Connection, today: date) -> None:
     kept_since = date.fromordinal(max(1, today.toordinal() - _FORMER_KEPT_DAYS))
-    db.execute("DELETE FROM former_instrument WHERE left_on < ?", (kept_since.isoformat(),))
+    # What is held is named as long as it is: to be valued, and to be closed.
+    db.execute(
+        "DELETE FROM former_instrument AS here WHERE left_on < ? AND NOT EXISTS "
+        "(SELECT 1 FROM temp.in_use AS used WHERE used.exchange = here.exchange AND used.symbol = here.symbol)",
+        (kept_since.isoformat(),),
+    )
+    db.execute("DROP TABLE temp.in_use")
     db.execute("DELETE FROM instrument_list WHERE id <= (SELECT max(id) FROM instrument_list) - ?", (_LISTS_KEPT,))
 
 

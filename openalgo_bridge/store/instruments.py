@@ -93,7 +93,10 @@ class Instruments:
     # -- contracts of an underlying --------------------------------------------------------------------
 
     def expiries(self, exchange: Exchange, base: str, kinds: Collection[Kind], *, today: date) -> list[date]:
-        """The days on which the futures (``FUTURES``) or options (``OPTIONS``) on ``base`` expire, nearest first."""
+        """The days on which the futures (``FUTURES``) or options (``OPTIONS``) on ``base`` expire, nearest first.
+
+        From ``today`` on, of which the caller knows whether its contracts have expired already.
+        """
         marks = ", ".join("?" * len(kinds))
         rows = self._db.read(
             f"SELECT DISTINCT expiry {_ON_BASE} AND expiry >= ? AND kind IN ({marks}) ORDER BY expiry",
@@ -119,8 +122,9 @@ class Instruments:
         ]
 
     def futures(self, exchange: Exchange, base: str, *, today: date) -> list[Instrument]:
-        """The futures on ``base`` that have not expired, nearest first."""
-        return [each for each in self._contracts(exchange, base, FUTURES) if not each.has_expired(today)]
+        """The futures on ``base`` that expire on ``today``, as in :meth:`expiries`, or later; nearest first."""
+        listed = self._contracts(exchange, base, FUTURES)
+        return [each for each in listed if each.expiry is not None and each.expiry >= today]
 
     def _contracts(
         self, exchange: Exchange, base: str, kinds: Collection[Kind], expiry: date | None = None

@@ -22,6 +22,7 @@ from openalgo_bridge.store.guards import Guards
 from openalgo_bridge.store.idempotency import Idempotency
 from openalgo_bridge.store.instrument_lists import InstrumentLists
 from openalgo_bridge.store.instruments import Instruments
+from openalgo_bridge.store.instruments_in_use import InstrumentsInUse
 from openalgo_bridge.store.integrations import Integrations
 from openalgo_bridge.store.journal import Journal
 from openalgo_bridge.store.key_uses import KeyUses
@@ -143,7 +144,13 @@ class Store:
             paperbook=PaperBook(account),
             traffic=TrafficLog(traffic),
             instruments=instruments,
-            instrument_lists=InstrumentLists(listed, clock, instruments=instruments, calendar=calendar.load),
+            instrument_lists=InstrumentLists(
+                listed,
+                clock,
+                instruments=instruments,
+                calendar=calendar.load,
+                in_use=InstrumentsInUse(account).names,
+            ),
             files=(account, traffic, listed),
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Invalid, NotFound, Rejected, Unsupported
 from openalgo_bridge.model.order import OrderRequest
@@ -33,11 +32,10 @@ def margin(desk: Desk, orders: Sequence[OrderRequest]) -> Decimal:
 
 
 def _check(desk: Desk, orders: Sequence[OrderRequest]) -> None:
-    today = day_in_india(desk.clock.now())
     faults: dict[str, list[str]] = {}
     for index, order in enumerate(orders):
         try:
-            validation.check(desk.store.instruments, order, today)
+            validation.check(desk, order)
         except Invalid as fault:
             faults |= {f"positions[{index}].{field}": texts for field, texts in fault.faults.items()}
     if faults:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotFound
 from openalgo_bridge.model.black76 import DAYS_A_YEAR, ImpossiblePrice, Option
 from openalgo_bridge.model.books import Quote
 from openalgo_bridge.model.instrument import Instrument, Kind
 from openalgo_bridge.model.options import Offset, OptionType, at_the_money
+from openalgo_bridge.model.trading_hours import expires, next_expiry_day
 from openalgo_bridge.store.instruments import ChainRow
 from openalgo_bridge.trading import options
 from openalgo_bridge.trading.books import connected
-from openalgo_bridge.trading.option_greeks import Valuation, expires, valuation
+from openalgo_bridge.trading.option_greeks import Valuation, valuation
 from openalgo_bridge.trading.options import Underlying
 
 _SECONDS_A_YEAR = DAYS_A_YEAR * 86_400
@@ -67,8 +67,8 @@ def chain(desk: Desk, of: Underlying, *, around: int | None = None, rate: Decima
     and a BrokerError.
     """
     now = desk.clock.now()
-    expiry = of.expiry_of()
-    listed = desk.store.instruments.chain(of.exchange, of.name, expiry) if expiry >= day_in_india(now) else []
+    expiry, today = of.expiry_of(), next_expiry_day(of.exchange, now)
+    listed = desk.store.instruments.chain(of.exchange, of.name, expiry) if expiry >= today else []
     if not listed:
         raise options.no_strikes(desk, of.name, of.exchange, expiry)
     strikes = [row.strike for row in listed]

@@ -11,10 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from openalgo_bridge.clock import IST
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Invalid, NotFound
-from openalgo_bridge.market.listing import expiry_time
 from openalgo_bridge.model import black76
 from openalgo_bridge.model.black76 import DAYS_A_YEAR, Greeks, ImpossiblePrice, NoTimeValue, Option
 from openalgo_bridge.model.books import Quote
@@ -22,6 +20,7 @@ from openalgo_bridge.model.instrument import Instrument, Kind
 from openalgo_bridge.model.options import at_the_money
 from openalgo_bridge.model.order import Exchange
 from openalgo_bridge.model.symbol import Contract, long_date, parse, split_underlying
+from openalgo_bridge.model.trading_hours import expires
 from openalgo_bridge.trading import options
 from openalgo_bridge.trading.books import connected
 from openalgo_bridge.trading.market import listed
@@ -112,11 +111,6 @@ class _Asked:
 
 _Pair = tuple[Decimal, Instrument, Instrument]
 _Quotes = Mapping[Instrument, Quote]
-
-
-def expires(exchange: Exchange, expiry: date, at: time | None = None) -> datetime:
-    """The aware moment at which a contract expires; ``at`` is another time of day in India than the exchange's."""
-    return datetime.combine(expiry, at or expiry_time(exchange), tzinfo=IST)
 
 
 def valuation(option: Option, worth: float) -> Valuation:

@@ -2,44 +2,93 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 
-from openalgo_bridge.errors import Invalid
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BridgeError, Invalid
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import BrokerRequest, ModifyRequest, OrderRequest, PriceType
+from openalgo_bridge.model.order import (
+    BrokerRequest,
+    CancelRequest,
+    ModifyRequest,
+    OrderRequest,
+    PriceType,
+    TradingMode,
+)
 from openalgo_bridge.model.ticket import order_of
 from openalgo_bridge.store.instruments import Instruments
+from openalgo_bridge.trading import exits
 
 _WANTS_PRICE = {PriceType.LIMIT, PriceType.SL}
 _WANTS_TRIGGER = {PriceType.SL, PriceType.SL_M}
 
 
-def check(instruments: Instruments, request: BrokerRequest, today: date) -> None:
+def check(desk: Desk, request: BrokerRequest, mode: TradingMode | None = None) -> None:
     """Raises Invalid naming every fault at once. A cancel names only an order and is always taken.
 
-    ``today`` is the day in India.
+    A list that revised a lot or dropped an instrument does not stop what closes a position: where that is all that
+    stands in the way, the position in ``mode`` is read, that of the current trading mode unless it is given.
     """
     order = order_of(request)
-    if order is None:
+    if order is None or isinstance(request, CancelRequest):
         return
+    now, instrument = desk.clock.now(), _listed(desk.store.instruments, order)
+    faults = _order_faults(request, order, instrument)
+    listing_faults = _listing_faults(order, instrument, now, leaves=None)
+    if listing_faults and not _listing_faults(order, instrument, now, leaves=0):
+        listing_faults = _listing_faults(order, instrument, now, leaves=_leaves(desk, request, mode))
+    if listing_faults or faults:
+        raise Invalid.of(listing_faults | faults)
+
+
+def check_wish(desk: Desk, order: OrderRequest) -> None:
+    """What can be told of an order that reaches for a position, before it is known what it has to be. Raises Invalid
+    for what not even an exit may be; the order that comes of it is checked by :func:`check`.
+    """
+    instrument = _listed(desk.store.instruments, order)
+    faults = _listing_faults(order, instrument, desk.clock.now(), leaves=0) | _order_faults(order, order, instrument)
+    if faults:
+        raise Invalid.of(faults)
+
+
+def _listed(instruments: Instruments, order: OrderRequest) -> Instrument:
     instrument = instruments.find(order.exchange, order.symbol)
     if instrument is None or instrument.left_on is not None:
         _refuse_conflict(instruments, order)
     if instrument is None:
         raise Invalid.of({"symbol": [f"Symbol {order.symbol} not found on {order.exchange}."]})
+    return instrument
+
+
+def _leaves(desk: Desk, request: OrderRequest | ModifyRequest, mode: TradingMode | None) -> int | None:
+    """What an exit leaves of its position; None for what is none, or where nobody can tell."""
+    try:
+        broker = desk.broker(mode or desk.store.preferences.trading_mode())
+        with desk.budget.slot(is_exit=True):
+            return exits.effect(broker, request).leaves
+    except BridgeError:
+        return None
+
+
+def _listing_faults(
+    order: OrderRequest, instrument: Instrument, now: datetime, *, leaves: int | None
+) -> dict[str, list[str]]:
+    """What the list has against it; ``leaves`` is what is left of the position that an exit makes smaller."""
     faults: dict[str, list[str]] = {}
-    not_traded = instrument.why_not_traded(today)
+    not_traded = instrument.why_not_traded(now, leaves=leaves)
     if not_traded:
         faults["symbol"] = [not_traded]
-    if order.quantity % instrument.lot:
+    if not instrument.keeps_lots(order.quantity, leaves=leaves):
         faults["quantity"] = [f"Quantity must be in multiples of lot size {instrument.lot}."]
+    return faults
+
+
+def _order_faults(request: BrokerRequest, order: OrderRequest, instrument: Instrument) -> dict[str, list[str]]:
+    faults: dict[str, list[str]] = {}
     if order.disclosed_quantity > order.quantity:
         faults["disclosed_quantity"] = ["Disclosed quantity must not be larger than quantity."]
     faults |= _price_faults(order, instrument)
-    if isinstance(request, ModifyRequest):
-        faults |= _left_over_faults(order)
-    if faults:
-        raise Invalid.of(faults)
+    return faults | _left_over_faults(order) if isinstance(request, ModifyRequest) else faults
 
 
 def _refuse_conflict(instruments: Instruments, order: OrderRequest) -> None:

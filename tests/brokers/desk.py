@@ -46,6 +46,7 @@ class Floor:
     clock: FixedClock
     book: PaperBook
     db: Database
+    instruments: Instruments
     refs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def ref(self) -> Ref:
@@ -98,9 +99,9 @@ def opened(folder: Path, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> Ite
         listed.migrate(schema.instruments)
         instruments = Instruments(listed)
         market, clock, book = StandingMarket("1000"), FixedClock(), PaperBook(db)
-        InstrumentLists(listed, clock, instruments=instruments, calendar=lambda: SHIPPED).ensure()
+        InstrumentLists(listed, clock, instruments=instruments, calendar=lambda: SHIPPED, in_use=tuple).ensure()
         exchange = PaperExchange(book=book, market=market, instruments=instruments, clock=clock)
-        yield Floor(exchange=exchange, market=market, clock=clock, book=book, db=db)
+        yield Floor(exchange=exchange, market=market, clock=clock, book=book, db=db, instruments=instruments)
     finally:
         db.close()
         listed.close()

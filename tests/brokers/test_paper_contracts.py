@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from openalgo_bridge.clock import IST
 from openalgo_bridge.errors import Rejected
+from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.instrument import Kind
 from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product
 from tests.brokers.desk import Floor, opened
@@ -20,6 +23,7 @@ FUTURE = OrderRequest(
     symbol="NIFTY29DEC26FUT", exchange=Exchange.NFO, action=Action.BUY, quantity=65, product=Product.NRML
 )
 CALL = replace(FUTURE, symbol="NIFTY29DEC2626000CE")
+LISTED = (contract("NIFTY", Kind.FUT, DECEMBER), contract("NIFTY", Kind.CE, DECEMBER, 26_000))
 SELL = {"action": Action.SELL}
 VALUE_BOUGHT, VALUE_SOLD = 65 * Decimal("1000.05"), 65 * Decimal("999.95")
 
@@ -27,7 +31,7 @@ VALUE_BOUGHT, VALUE_SOLD = 65 * Decimal("1000.05"), 65 * Decimal("999.95")
 @pytest.fixture
 def floor(tmp_path: Path) -> Iterator[Floor]:
     with opened(tmp_path) as floor, listing.opened(tmp_path) as listed:
-        listed.take(contract("NIFTY", Kind.FUT, DECEMBER), contract("NIFTY", Kind.CE, DECEMBER, 26_000))
+        listed.take(*LISTED, accept_fewer=True)
         yield floor
 
 
@@ -83,9 +87,46 @@ def test_a_refusal_is_the_exchanges(floor: Floor, changes: dict[str, object], se
         floor.send(replace(CALL, **changes))
 
 
-def test_the_last_day_of_a_contract_is_its_last(floor: Floor) -> None:
-    floor.clock.move(days=38)
-    floor.send(FUTURE)
-    floor.clock.move(days=1)
+def test_a_contract_is_entered_until_it_expires_and_left_until_the_exchange_closes(floor: Floor) -> None:
+    floor.clock.moment = datetime.combine(DECEMBER, time(15, 29, 59), IST)
+    floor.send(replace(FUTURE, quantity=130))
+    floor.clock.move(seconds=1)
     with pytest.raises(Rejected, match="NIFTY29DEC26FUT expired on 2026-12-29"):
         floor.send(FUTURE)
+    floor.send(replace(FUTURE, **SELL))
+    floor.clock.moment = datetime.combine(DECEMBER, time(15, 45), IST)
+    with pytest.raises(Rejected, match="NIFTY29DEC26FUT expired on 2026-12-29"):
+        floor.send(replace(FUTURE, **SELL))
+
+
+def test_what_rests_when_its_contract_expires_does_not_fill_at_the_settlement(floor: Floor) -> None:
+    floor.clock.moment = datetime.combine(DECEMBER, time(15, 29), IST)
+    resting = floor.send(replace(FUTURE, price_type=PriceType.LIMIT, price=Decimal(999)))
+    floor.clock.move(minutes=1)
+    floor.market.last = Decimal(990)
+    assert floor.order(resting).status is OrderStatus.CANCELLED
+    assert floor.exchange.positions() == []
+
+
+def test_a_former_lot_is_sold_once_and_the_second_sale_would_open_a_part_of_one(floor: Floor, tmp_path: Path) -> None:
+    floor.send(FUTURE)
+    with listing.opened(tmp_path) as listed:
+        listed.take(replace(LISTED[0], lot=75), LISTED[1])
+    floor.instruments.forget()
+    floor.exchange.check(replace(FUTURE, **SELL))
+    floor.send(replace(FUTURE, **SELL))
+    with pytest.raises(Rejected, match="multiples of lot size 75"):
+        floor.send(replace(FUTURE, **SELL))
+    with pytest.raises(Rejected, match="multiples of lot size 75"):
+        floor.exchange.check(replace(FUTURE, **SELL))
+
+
+def test_what_left_the_list_is_sold_once_and_not_bought_again(floor: Floor, tmp_path: Path) -> None:
+    floor.send(FUTURE)
+    with listing.opened(tmp_path) as listed:
+        listed.take(LISTED[1])
+    floor.instruments.forget()
+    floor.send(replace(FUTURE, **SELL))
+    for order in (FUTURE, replace(FUTURE, **SELL)):
+        with pytest.raises(Rejected, match="not listed on NFO any more"):
+            floor.send(order)

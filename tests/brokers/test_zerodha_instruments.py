@@ -26,6 +26,7 @@ FUTURE = "12683010,49543,NIFTY26DECFUT,NIFTY,0.0,2026-12-29,0.0,0.1,65,FUT,NFO-F
 WEEKLY = "12683266,49544,NIFTY26D0126000CE,NIFTY,0.0,2026-12-01,26000.0,0.05,65,CE,NFO-OPT,NFO"
 FRACTION = "12683522,49545,VEDL26DEC292.5PE,VEDL,0.0,2026-12-29,292.50,0.0500,1150,PE,NFO-OPT,NFO"
 CURRENCY = "12683778,49546,USDINR26N2789.25CE,USDINR,0.0,2026-11-27,89.25,0.0025,1000,CE,CDS-OPT,CDS"
+UNUSABLE = "with a lot, tick or price that no order could have"
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "fixtures" / "kiteconnect-mocks"
 
 
@@ -101,9 +102,23 @@ def test_where_the_name_is_missing_it_is_what_the_trading_symbol_begins_with(lin
     ("line", "reason"),
     [
         (changed(SBIN, "exchange", "NSEIX"), "of an exchange that is not known"),
-        (changed(SBIN, "tick_size", "0"), "without a lot or a tick"),
-        (changed(SBIN, "lot_size", "0"), "without a lot or a tick"),
+        (changed(SBIN, "tick_size", "0"), UNUSABLE),
+        (changed(SBIN, "tick_size", "0.00001"), UNUSABLE),
+        (changed(SBIN, "tick_size", "0.00025"), UNUSABLE),
+        (changed(SBIN, "tick_size", "1e-300"), UNUSABLE),
+        (changed(SBIN, "tick_size", "1000.05"), UNUSABLE),
+        (changed(SBIN, "lot_size", "0"), UNUSABLE),
+        (changed(SBIN, "lot_size", "10000001"), UNUSABLE),
+        (changed(SBIN, "lot_size", "1000000000000000000000000"), UNUSABLE),
+        (changed(SBIN, "last_price", "5000001"), UNUSABLE),
+        (changed(NIFTY, "last_price", "5000001"), UNUSABLE),
         (changed(SBIN, "tradingsymbol", ""), "that the dialect has no name for"),
+        (changed(SBIN, "tradingsymbol", "<b> x"), "that the dialect has no name for"),
+        (changed(SBIN, "tradingsymbol", "sbin"), "that the dialect has no name for"),
+        (changed(SBIN, "tradingsymbol", "S" * 41), "that the dialect has no name for"),
+        (changed(NIFTY, "tradingsymbol", "Nifty 1D"), "that the dialect has no name for"),
+        (changed(FUTURE, "expiry", "2199-12-29"), "that the dialect has no name for"),
+        (changed(WEEKLY, "strike", "1e-30"), "that the dialect has no name for"),
         (changed(FUTURE, "expiry", ""), "that the dialect has no name for"),
         (changed(FUTURE, "name", "two words"), "that the dialect has no name for"),
         (changed(WEEKLY, "strike", "0"), "that the dialect has no name for"),
@@ -143,6 +158,17 @@ def test_what_cannot_be_traded_here_is_left_out_and_counted(line: str, reason: s
 def test_a_file_that_is_damaged_is_refused_with_the_line(lines: list[str], sentence: str) -> None:
     with pytest.raises(Invalid, match=sentence):
         list(InstrumentFile([f"{line}\n" for line in lines], TODAY))
+
+
+def test_the_finest_and_the_largest_terms_are_taken() -> None:
+    fine, large = {"tick_size": "0.0001", "lot_size": "1"}, {"tick_size": "1000", "lot_size": "10000000"}
+    terms = []
+    for columns in (fine, large):
+        line = SBIN
+        for column, value in columns.items():
+            line = changed(line, column, value)
+        terms += [(each.lot, each.tick) for each in read(line)]
+    assert terms == [(1, Decimal("0.0001")), (10_000_000, Decimal(1_000))]
 
 
 def test_a_file_is_never_held_as_a_whole() -> None:

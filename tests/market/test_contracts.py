@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openalgo_bridge.clock import IST
-from openalgo_bridge.market.listing import expiry_time
 from openalgo_bridge.market.simulated import SimulatedMarket
 from openalgo_bridge.model import black76
 from openalgo_bridge.model.black76 import DAYS_A_YEAR, Option
 from openalgo_bridge.model.instrument import Instrument, Kind
 from openalgo_bridge.model.order import Exchange
+from openalgo_bridge.model.trading_hours import expiry_time
 from tests.market.contracts import CRUDEOIL, EXPIRY, FUTURE, NIFTY, SBIN, contract, ist, listed
 
 MARKET = SimulatedMarket(20261121)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from openalgo_bridge.model.calendar import Calendar
 from openalgo_bridge.model.holidays import SHIPPED
 from openalgo_bridge.model.instrument import Instrument, Kind
 from openalgo_bridge.model.instrument_list import LoadedList
@@ -19,6 +20,7 @@ from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.instrument_lists import InstrumentLists
 from openalgo_bridge.store.instruments import Instruments
+from openalgo_bridge.store.instruments_in_use import InstrumentName
 from tests.conftest import FixedClock
 
 DECEMBER = date(2026, 12, 29)
@@ -33,6 +35,7 @@ class Listing:
     clock: FixedClock
     instruments: Instruments
     lists: InstrumentLists
+    in_use: set[InstrumentName]
 
     def take(self, *rows: Instrument, source: str = "broker", **options: Any) -> LoadedList:
         return self.lists.replace(rows, source=source, edition="any", **options)
@@ -49,13 +52,14 @@ class Listing:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Listing]:
+def opened(folder: Path, calendar: Callable[[], Calendar] = lambda: SHIPPED) -> Iterator[Listing]:
     db = Database(folder / "instruments.db", synchronous="NORMAL")
     db.migrate(schema.instruments)
     instruments, clock = Instruments(db), FixedClock()
-    lists = InstrumentLists(db, clock, instruments=instruments, calendar=lambda: SHIPPED)
+    in_use: set[InstrumentName] = set()
+    lists = InstrumentLists(db, clock, instruments=instruments, calendar=calendar, in_use=lambda: in_use)
     try:
-        yield Listing(db=db, clock=clock, instruments=instruments, lists=lists)
+        yield Listing(db=db, clock=clock, instruments=instruments, lists=lists, in_use=in_use)
     finally:
         db.close()
 

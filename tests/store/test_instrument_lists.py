@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from openalgo_bridge.errors import Invalid
+from openalgo_bridge.model.calendar import Calendar
+from openalgo_bridge.model.holidays import SHIPPED
 from openalgo_bridge.model.instrument import Instrument, Kind
 from openalgo_bridge.model.order import Exchange
 from openalgo_bridge.store import instrument_lists
@@ -80,6 +82,22 @@ def test_the_list_of_another_process_is_noticed(listing: Listing, tmp_path: Path
     assert listing.instruments.find(Exchange.NSE, "SBIN") == replace(SBIN, lot=25)
 
 
+def test_a_list_that_another_process_takes_over_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    def calendar_read_slowly() -> Calendar:
+        with opened(tmp_path) as other:
+            other.take(SBIN, accept_fewer=True)
+        return SHIPPED
+
+    with opened(tmp_path, calendar_read_slowly) as listing:
+        listing.lists.ensure()
+        listing.lists.roll()
+        latest = listing.lists.latest()
+        assert latest is not None
+        assert latest.source == "broker"
+        listing.lists.roll()
+        assert listing.instruments.find(Exchange.NSE, "SBIN") == SBIN
+
+
 # -- what a list changed ---------------------------------------------------------------------------------
 
 
@@ -109,7 +127,7 @@ def test_what_expired_has_not_vanished(listing: Listing) -> None:
 
 def test_against_another_source_only_numbers_are_told(listing: Listing) -> None:
     listing.lists.ensure()
-    loaded = listing.take(SBIN, share("NEWNAME"))
+    loaded = listing.take(SBIN, share("NEWNAME"), accept_fewer=True)
     assert (loaded.appeared, loaded.vanished, loaded.changed) == (1, len(shares_and_indices()) - 1, 1)
     assert listing.lines() == []
 
@@ -168,7 +186,7 @@ def truncated() -> Iterator[Instrument]:
         ([], "has no instruments"),
         ([SBIN, INFY, share("SBIN")], "same instrument twice .NSE:SBIN."),
         ([SBIN, replace(INFY, token=SBIN.token)], "same token twice .NSE:NSESBIN."),
-        ([SBIN], "1 instruments, the former one of the same source 3: it looks cut short"),
+        ([SBIN], "1 instruments, the former one 3: it looks cut short"),
         (truncated(), "Line 3"),
     ],
     ids=["empty", "instrument", "token", "short", "truncated"],
@@ -183,6 +201,36 @@ def test_a_list_that_cannot_be_right_leaves_the_former_one_in_force(
     assert listing.lists.latest() == former
     assert [each.symbol for each in listing.instruments.search("sbin")] == ["SBIN"]
     assert listing.instruments.find(Exchange.NSE, "NEWNAME") is None
+
+
+def test_the_length_of_a_list_is_judged_by_the_former_one_whatever_its_source(listing: Listing) -> None:
+    listing.lists.ensure()
+    before = listing.lists.latest()
+    with pytest.raises(Invalid, match="looks cut short"):
+        listing.take(SBIN)
+    assert listing.lists.latest() == before
+
+
+def test_a_list_without_what_is_in_use_is_taken_only_when_it_is_meant(listing: Listing) -> None:
+    future, spent = contract("NIFTY", Kind.FUT, DECEMBER), contract("NIFTY", Kind.FUT, date(2026, 11, 20))
+    listing.take(SBIN, INFY, future, spent)
+    listing.in_use.update((each.exchange, each.symbol) for each in (INFY, future, spent))
+    with pytest.raises(Invalid, match=r"positions or orders in: NIFTY29DEC26FUT on NFO, INFY on NSE\."):
+        listing.take(SBIN, share("TCS"))
+    assert listing.take(SBIN, share("TCS"), accept_fewer=True).size == 2
+    assert listing.take(SBIN, share("TCS")).size == 2
+
+
+def test_what_left_the_list_is_kept_as_long_as_it_is_in_use(listing: Listing) -> None:
+    listing.take(SBIN, INFY)
+    listing.in_use.add((Exchange.NSE, "INFY"))
+    listing.take(SBIN, accept_fewer=True)
+    listing.clock.move(days=100)
+    listing.take(SBIN)
+    assert listing.instruments.find(Exchange.NSE, "INFY") is not None
+    listing.in_use.clear()
+    listing.take(SBIN)
+    assert listing.instruments.find(Exchange.NSE, "INFY") is None
 
 
 def test_a_list_without_end_is_not_taken(listing: Listing, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ from datetime import datetime
 from openalgo_bridge.brokers.paper import matching, rules
 from openalgo_bridge.brokers.paper.book import OpenBook
 from openalgo_bridge.brokers.paper.matching import Effect
-from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.model.books import OrderStatus, Quote
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import Action, OrderRequest, Product
@@ -32,28 +31,32 @@ class Decision:
 
 def enter(book: OpenBook, order: PaperOrder, instrument: Instrument, quote: Quote | None, now: datetime) -> Decision:
     """A new or changed order: filled at once, resting, or refused. ``quote`` is None where there is no price."""
-    refusal = rules.refusal(order.request, instrument, day_in_india(now))
+    position = _position(book, order.request, now)
+    refusal = rules.refusal(order.request, instrument, position.quantity, now)
     if refusal is not None:
         return _refused(order, refusal)
     if quote is None:
         return _refused(order, f"There is no price for {order.request.symbol} on {order.request.exchange}.")
     price = matching.immediate_price(order.request, quote)
-    return _rest(book, order, now) if price is None else _fill(book, order, price, now)
+    return _rest(book, order, position) if price is None else _fill(book, order, position, price, now)
 
 
-def match(book: OpenBook, order: PaperOrder, quote: Quote, now: datetime) -> Decision | None:
+def match(book: OpenBook, order: PaperOrder, instrument: Instrument, quote: Quote, now: datetime) -> Decision | None:
     """A resting order: filled at its limit, lapsed, cancelled because the account cannot carry it; or None."""
-    if has_lapsed(order, now):
+    if has_lapsed(order, instrument, now):
         return Decision(order=_cancelled(order, LAPSED))
     if not matching.satisfies(order.request, quote):
         return None
-    decision = _fill(book, order, to_units(order.request.price), now)
+    position = _position(book, order.request, now)
+    decision = _fill(book, order, position, to_units(order.request.price), now)
     return Decision(order=_cancelled(order, decision.refusal)) if decision.refusal else decision
 
 
-def has_lapsed(order: PaperOrder, now: datetime) -> bool:
-    """True once the trading day of an open order is over: every order here is good for its day."""
-    return order.placed_at < matching.day_begin(matching.trading_day(now))
+def has_lapsed(order: PaperOrder, instrument: Instrument, now: datetime) -> bool:
+    """True once the trading day of an open order is over, or what it is for has expired: every order here is good for
+    its day.
+    """
+    return instrument.has_expired(now) or order.placed_at < matching.day_begin(matching.trading_day(now))
 
 
 def margin(request: OrderRequest, position: PaperPosition, ahead: int, quote: Quote, now: datetime) -> int:
@@ -74,9 +77,8 @@ def no_position(request: OrderRequest, now: datetime) -> PaperPosition:
     )
 
 
-def _fill(book: OpenBook, order: PaperOrder, price: int, now: datetime) -> Decision:
+def _fill(book: OpenBook, order: PaperOrder, position: PaperPosition, price: int, now: datetime) -> Decision:
     """All of ``order`` at ``price``."""
-    position = _position(book, order.request, now)
     missing = _missing_shares(book, order, position)
     if missing:
         return _refused(order, missing)
@@ -96,14 +98,13 @@ def _fill(book: OpenBook, order: PaperOrder, price: int, now: datetime) -> Decis
     return Decision(order=filled, effect=effect)
 
 
-def _rest(book: OpenBook, order: PaperOrder, now: datetime) -> Decision:
+def _rest(book: OpenBook, order: PaperOrder, position: PaperPosition) -> Decision:
     """``order`` open, with the money for what it opens set aside.
 
     What rests on the same side already has the first claim on the position: two orders to close it would
     otherwise both be free, and the second would open a new one.
     """
     request = order.request
-    position = _position(book, request, now)
     missing = _missing_shares(book, order, position)
     if missing:
         return _refused(order, missing)

@@ -222,16 +222,18 @@ class PaperExchange:
         for order in resting:
             instrument = self._instruments.find(order.request.exchange, order.request.symbol)
             quote = None if instrument is None else self._quote(instrument, now)
-            if quote is not None and (decisions.has_lapsed(order, now) or matching.satisfies(order.request, quote)):
-                self._settle(order.number, quote, now)
+            if instrument is None or quote is None:
+                continue
+            if decisions.has_lapsed(order, instrument, now) or matching.satisfies(order.request, quote):
+                self._settle(order.number, instrument, quote, now)
 
-    def _settle(self, number: int, quote: Quote, now: datetime) -> None:
+    def _settle(self, number: int, instrument: Instrument, quote: Quote, now: datetime) -> None:
         """Decide again inside the transaction: meanwhile another thread may have filled, changed or cancelled it."""
         with self._book.transaction() as book:
             order = book.order(number)
             if order is None or order.status is not OrderStatus.OPEN:
                 return
-            decision = decisions.match(book, order, quote, now)
+            decision = decisions.match(book, order, instrument, quote, now)
             if decision is not None and book.change(decision.order):
                 _carry_out(book, number, decision, now)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 from decimal import Decimal
 
+from openalgo_bridge.model.exits import Effect
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import OrderRequest, PriceType, Product
 
@@ -25,9 +26,11 @@ def is_beyond_any_book(order: OrderRequest) -> bool:
     )
 
 
-def refusal(order: OrderRequest, instrument: Instrument, today: date) -> str | None:
-    """Why the exchange does not take this order, or None when it does. ``today`` is the day in India."""
-    not_traded = instrument.why_not_traded(today)
+def refusal(order: OrderRequest, instrument: Instrument, held: int, now: datetime) -> str | None:
+    """Why the exchange does not take this order, or None when it does. ``held`` is its position, signed."""
+    after = held + order.action.sign * order.quantity
+    leaves = Effect(before=held, after=after, was_open=held != 0).leaves
+    not_traded = instrument.why_not_traded(now, leaves=leaves)
     if not_traded:
         return not_traded
     if order.product is Product.NRML and not instrument.is_derivative:
@@ -36,11 +39,11 @@ def refusal(order: OrderRequest, instrument: Instrument, today: date) -> str | N
         return f"CNC product not allowed for {order.exchange}. Use NRML or MIS."
     if order.price_type not in _PRICE_TYPES:
         return f"{order.price_type} orders come with a later version of the paper exchange. Use MARKET or LIMIT."
-    return _quantity_refusal(order, instrument) or _price_refusal(order, instrument)
+    return _quantity_refusal(order, instrument, leaves) or _price_refusal(order, instrument)
 
 
-def _quantity_refusal(order: OrderRequest, instrument: Instrument) -> str | None:
-    if order.quantity % instrument.lot:
+def _quantity_refusal(order: OrderRequest, instrument: Instrument, leaves: int | None) -> str | None:
+    if not instrument.keeps_lots(order.quantity, leaves=leaves):
         return f"Quantity must be in multiples of lot size {instrument.lot}"
     if 0 < instrument.freeze_quantity < order.quantity:
         return f"Quantity {order.quantity} is above the freeze quantity {instrument.freeze_quantity} of one order."

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.instrument import DERIVATIVES, Instrument, Kind
 from openalgo_bridge.model.order import Exchange
-from openalgo_bridge.model.symbol import MONTHS, Contract, is_base, lists_contracts, strike_text, symbol_of
+from openalgo_bridge.model.symbol import MONTHS, Contract, is_base, is_symbol, lists_contracts, strike_text, symbol_of
 
 _COLUMNS = (
     "instrument_token",
@@ -51,6 +51,15 @@ _INDEX_TICK = Decimal("0.05")
 _WEEKLY_MONTHS = "123456789OND"
 _LARGEST_NUMBER = Decimal(1_000_000_000)
 _LONGEST_TEXT = 200
+
+# Prices are kept in ten-thousandths of a rupee.
+_FINEST_TICK, _LARGEST_TICK = Decimal("0.0001"), Decimal(1_000)
+_LARGEST_LOT = 10_000_000
+_LARGEST_PRICE = Decimal(5_000_000)
+
+_NAMELESS = "that the dialect has no name for"
+_EXPIRED = "expired"
+_UNUSABLE = "with a lot, tick or price that no order could have"
 
 
 class _Row(NamedTuple):
@@ -106,7 +115,7 @@ class InstrumentFile:
                 continue
             contracts += instrument.is_derivative
             yield instrument
-        if self.left_out["expired"] and not contracts:
+        if self.left_out[_EXPIRED] and not contracts:
             raise Invalid("This file is an old one: every contract in it has expired.")
 
     def _instrument(self, row: _Row) -> Instrument | str:
@@ -117,15 +126,19 @@ class InstrumentFile:
         if row.segment == _INDICES:
             return _index(row, exchange)
         lot, tick = int(row.lot_size), _number(row.tick_size)
-        if lot < 1 or not tick:
-            return "without a lot or a tick"
+        price = Decimal(0) if lists_contracts(exchange) else _number(row.last_price)
+        if not _is_usable(lot, tick, price):
+            return _UNUSABLE
         contract = _contract(row, exchange)
         if contract is None:
-            return "that the dialect has no name for"
+            return _NAMELESS
         if contract.expiry is not None and contract.expiry < self._today:
-            return "expired"
+            return _EXPIRED
+        symbol = _symbol(contract)
+        if symbol is None:
+            return _NAMELESS
         return Instrument(
-            symbol=symbol_of(contract),
+            symbol=symbol,
             exchange=exchange,
             name=contract.base if contract.kind.is_derivative else row.name,
             kind=contract.kind,
@@ -133,7 +146,7 @@ class InstrumentFile:
             tick=tick,
             freeze_quantity=0,
             token=_token(row),
-            reference_price=Decimal(0) if contract.kind.is_derivative else _number(row.last_price),
+            reference_price=price,
             expiry=contract.expiry,
             strike=contract.strike,
             broker_symbol=row.tradingsymbol,
@@ -141,10 +154,15 @@ class InstrumentFile:
         )
 
 
-def _index(row: _Row, exchange: Exchange) -> Instrument:
-    name = row.tradingsymbol
+def _index(row: _Row, exchange: Exchange) -> Instrument | str:
+    name, price = row.tradingsymbol, _number(row.last_price)
+    symbol = _INDEX_NAMES.get(name, name.replace(" ", ""))
+    if not is_symbol(symbol):
+        return _NAMELESS
+    if price > _LARGEST_PRICE:
+        return _UNUSABLE
     return Instrument(
-        symbol=_INDEX_NAMES.get(name, name.replace(" ", "")),
+        symbol=symbol,
         exchange=_INDEX_EXCHANGES.get(exchange, Exchange.GLOBAL_INDEX),
         name=row.name or name,
         kind=Kind.INDEX,
@@ -152,10 +170,24 @@ def _index(row: _Row, exchange: Exchange) -> Instrument:
         tick=_INDEX_TICK,
         freeze_quantity=0,
         token=_token(row),
-        reference_price=_number(row.last_price),
+        reference_price=price,
         broker_symbol=name,
         broker_exchange=row.exchange,
     )
+
+
+def _is_usable(lot: int, tick: Decimal, price: Decimal) -> bool:
+    is_tick = _FINEST_TICK <= tick <= _LARGEST_TICK and not tick % _FINEST_TICK
+    return is_tick and 1 <= lot <= _LARGEST_LOT and price <= _LARGEST_PRICE
+
+
+def _symbol(contract: Contract) -> str | None:
+    """None for what cannot be named in a request, such as an expiry of another century."""
+    try:
+        symbol = symbol_of(contract)
+    except Invalid:
+        return None
+    return symbol if is_symbol(symbol) else None
 
 
 def _contract(row: _Row, exchange: Exchange) -> Contract | None:
@@ -198,6 +230,6 @@ def _number(text: str) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:
         raise ValueError(f"{text!r} is no number") from None
-    if not 0 <= number < _LARGEST_NUMBER:
+    if not number.is_finite() or not 0 <= number < _LARGEST_NUMBER:
         raise ValueError(f"{text} is out of range")
     return Decimal(strike_text(number))
