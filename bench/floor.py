@@ -19,7 +19,7 @@ from pathlib import Path
 import waitress
 from flask import Flask, Response, request
 
-_THREADS = 12
+_THREADS = 16
 _ANSWER = {"status": "success", "data": {"broker": "floor", "message": "pong"}}
 
 

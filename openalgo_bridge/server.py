@@ -32,7 +32,7 @@ from openalgo_bridge.ports import listen
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-THREADS = 12
+THREADS = 16
 # Windows selects over at most 512 sockets.
 CONNECTIONS = 100 if sys.platform == "win32" else 200
 """How many connections may be open at once."""

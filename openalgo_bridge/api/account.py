@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openalgo_bridge.api import answers
+from openalgo_bridge.api import account_answers, answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.account import Nothing, OpenPosition, ToggleAnalyzer
@@ -24,19 +24,19 @@ def ping(call: Call) -> Json:
 def order_book(call: Call) -> Json:
     """``POST /orderbook``"""
     there = books.connected(call.desk)
-    return answers.done(answers.order_book(there.broker.order_book()), there.mode)
+    return answers.done(account_answers.order_book(there.broker.order_book()), there.mode)
 
 
 def trade_book(call: Call) -> Json:
     """``POST /tradebook``"""
     there = books.connected(call.desk)
-    return answers.done(answers.trade_book(there.broker.trade_book()), there.mode)
+    return answers.done(account_answers.trade_book(there.broker.trade_book()), there.mode)
 
 
 def position_book(call: Call) -> Json:
     """``POST /positionbook``"""
     there = books.connected(call.desk)
-    return answers.done(answers.position_book(there.broker.positions()), there.mode)
+    return answers.done(account_answers.position_book(there.broker.positions()), there.mode)
 
 
 def symbol_profits(call: Call) -> Json:
@@ -45,7 +45,7 @@ def symbol_profits(call: Call) -> Json:
     there = books.connected(call.desk)
     if there.mode is not TradingMode.ANALYZE:
         raise Invalid("This endpoint is only available in sandbox/analyzer mode")
-    return answers.symbol_profits(there.broker.positions(), there.mode)
+    return account_answers.symbol_profits(there.broker.positions(), there.mode)
 
 
 def open_position(call: Call) -> Json:
@@ -59,13 +59,13 @@ def open_position(call: Call) -> Json:
 def holdings(call: Call) -> Json:
     """``POST /holdings``"""
     there = books.connected(call.desk)
-    return answers.done(answers.holdings(there.broker.holdings()), there.mode)
+    return answers.done(account_answers.holdings(there.broker.holdings()), there.mode)
 
 
 def funds(call: Call) -> Json:
     """``POST /funds``"""
     there = books.connected(call.desk)
-    return answers.done(answers.funds(there.broker.funds()), there.mode)
+    return answers.done(account_answers.funds(there.broker.funds()), there.mode)
 
 
 def analyzer(call: Call) -> Json:

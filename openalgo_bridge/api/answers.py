@@ -1,4 +1,4 @@
-"""The only place that knows the dialect's spelling of an answer.
+"""How the dialect spells an answer. Nothing else knows, but the modules beside this one that end in ``_answers``.
 
 Types satisfy the strictest published clients (callers 3.5): quantities and all of funds and the position book
 are strings, prices are numbers. Prices a person computes with stay numbers.
@@ -7,14 +7,18 @@ are strings, prices are numbers. Prices a person computes with stay numbers.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from openalgo_bridge.clock import ist_text
 from openalgo_bridge.errors import BridgeError, Denied, Invalid, RateLimited, UnknownSymbols
-from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Trade
-from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.order import (
+    CancelAllRequest,
+    CloseRequest,
+    OrderRequest,
+    PriceType,
+    TradingMode,
+)
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.model.ticket import Ticket, target_of
 from openalgo_bridge.trading.books import OrderFate
@@ -25,6 +29,8 @@ from openalgo_bridge.trading.sending import InDoubt, Sent
 Json = Mapping[str, object]
 
 QUEUED = "Order queued for approval in Action Center"
+
+_MOST_REASONS = 5
 
 
 def encoded(content: Json | Sequence[Json]) -> str:
@@ -66,16 +72,22 @@ def changed(result: Submitted, message: str) -> Json:
 
 
 def cancelled_all(report: Report) -> Json:
-    """``cancelallorder`` (contract 2.1.7), a success only when every withdrawal is one."""
+    """``cancelallorder`` (contract 2.1.7), a success only when every withdrawal is one.
+
+    What failed is a list of ids, because strict clients read it so; the reasons stand in ``failures``.
+    """
     cancels = report.cancels()
     done = [request.broker_order_id for request, leg in cancels if leg.is_done]
-    failed = [(request.broker_order_id, leg.why_not) for request, leg in cancels if not leg.is_done]
-    told = f"Canceled {len(done)} orders." + (f" Failed to cancel {len(failed)} orders." if failed else "")
+    failed = {request.broker_order_id: leg.why_not for request, leg in cancels if not leg.is_done}
+    told = f"Canceled {len(done)} orders."
+    if failed:
+        told += f" Failed to cancel {len(failed)} orders: {', '.join(failed)}. {reasons(failed.values())}"
     return {
         "status": _status(report),
         "message": told if cancels else "No open orders to cancel",
         "canceled_orders": done,
-        "failed_cancellations": [{"orderid": order_id, "message": scrub(why)} for order_id, why in failed],
+        "failed_cancellations": list(failed),
+        "failures": [{"orderid": order_id, "message": scrub(why)} for order_id, why in failed.items()],
         "reference": report.ticket.ref,
         **marker(report.ticket.trading_mode),
     }
@@ -91,7 +103,8 @@ def closed_positions(report: Report) -> Json:
     is_filled = report.ticket.trading_mode is TradingMode.ANALYZE
     told = f"Closed {done} positions" if is_filled else f"Closing orders for {done} positions are at the broker"
     if failed:
-        told += f". Failed to close {len(failed)} positions."
+        named = ", ".join(" ".join(name) for name in failed)
+        told += f". Failed to close {len(failed)} positions: {named}. {reasons(failed.values())}"
     return {
         "status": _status(report),
         "message": told if closures else "No open positions to close",
@@ -101,6 +114,13 @@ def closed_positions(report: Report) -> Json:
         "reference": report.ticket.ref,
         **marker(report.ticket.trading_mode),
     }
+
+
+def reasons(sentences: Iterable[str]) -> str:
+    """Each once, and not very many. They stand in ``message`` too: of an error the Python client shows nothing else."""
+    each = [f"{scrub(text).rstrip('.')}." for text in dict.fromkeys(sentences)]
+    more = f" There are {len(each) - _MOST_REASONS} other reasons." if len(each) > _MOST_REASONS else ""
+    return " ".join(each[:_MOST_REASONS]) + more
 
 
 def _status(report: Report) -> str:
@@ -157,110 +177,19 @@ def order_status(fate: OrderFate) -> Json:
 
 def _fate(fate: OrderFate) -> Json:
     return {
-        **_order(fate.request),
+        **(order_fields(fate.request) if isinstance(fate.request, OrderRequest) else _all_of(fate.request)),
         "orderid": fate.id,
         "order_status": fate.status,
-        "average_price": _price(fate.average_price),
+        "average_price": price(fate.average_price),
         "filled_quantity": str(fate.filled_quantity),
         "rejection_reason": fate.reason,
         "timestamp": ist_text(fate.at),
     }
 
 
-def order_book(orders: Sequence[BrokerOrder]) -> Json:
-    """``orderbook`` data (contract 2.3.2)."""
-    return {"orders": [_remembered_row(order) for order in orders], "statistics": _statistics(orders)}
-
-
-def trade_book(trades: Iterable[Trade]) -> Sequence[Json]:
-    """``tradebook`` data (contract 2.3.3)."""
-    return [
-        {
-            "action": trade.action,
-            "average_price": _price(trade.price),
-            "exchange": trade.exchange,
-            "orderid": trade.order_id,
-            "product": trade.product,
-            "quantity": trade.quantity,
-            "symbol": trade.symbol,
-            "timestamp": ist_text(trade.traded_at),
-            "trade_value": _price(trade.price * trade.quantity),
-            "tradeid": trade.id,
-        }
-        for trade in trades
-    ]
-
-
-def position_book(positions: Iterable[Position]) -> Sequence[Json]:
-    """``positionbook`` data, closed positions included (contract 2.3.4)."""
-    return [
-        {
-            "average_price": _money(position.average_price),
-            "exchange": position.exchange,
-            "ltp": _money(position.ltp),
-            "pnl": _money(position.pnl),
-            "product": position.product,
-            "quantity": str(position.quantity),
-            "symbol": position.symbol,
-        }
-        for position in positions
-    ]
-
-
-def symbol_profits(positions: Sequence[Position], mode: TradingMode) -> Json:
-    """``pnl/symbols``: profit of today by position, and its sums (contract 2.8.3)."""
-    return {
-        "status": "success",
-        "data": [
-            {
-                "symbol": each.symbol,
-                "exchange": each.exchange,
-                "product": each.product,
-                "quantity": each.quantity,
-                "pnl": _price(each.pnl),
-                "unrealized_pnl": _price(each.unrealised),
-                "today_realized_pnl": _price(each.realised),
-                "total_pnl_today": _price(each.pnl),
-            }
-            for each in positions
-        ],
-        "total_pnl": _price(sum((each.pnl for each in positions), Decimal(0))),
-        "total_unrealized_pnl": _price(sum((each.unrealised for each in positions), Decimal(0))),
-        "total_today_realized_pnl": _price(sum((each.realised for each in positions), Decimal(0))),
-        "total_pnl_today": _price(sum((each.pnl for each in positions), Decimal(0))),
-        **marker(mode),
-    }
-
-
 def open_quantity(quantity: int, mode: TradingMode) -> Json:
     """``openposition``: the signed net at the top level (contract 2.2.2)."""
     return {"status": "success", "quantity": str(quantity), **marker(mode)}
-
-
-def holdings(held: Sequence[Holding]) -> Json:
-    """``holdings`` data (contract 2.3.5)."""
-    value = sum((row.ltp * row.quantity for row in held), Decimal(0))
-    cost = sum((row.average_price * row.quantity for row in held), Decimal(0))
-    return {
-        "holdings": [_holding(row) for row in held],
-        "statistics": {
-            "totalholdingvalue": _price(value),
-            "totalinvvalue": _price(cost),
-            "totalpnlpercentage": _percentage(value - cost, cost),
-            "totalprofitandloss": _price(value - cost),
-        },
-    }
-
-
-def funds(money: Funds) -> Json:
-    """``funds`` data: strings of two decimals (contract 2.3.1)."""
-    return {
-        "availablecash": _money(money.available),
-        "collateral": _money(money.collateral),
-        "m2mrealized": _money(money.realised),
-        "m2munrealized": _money(money.unrealised),
-        "utiliseddebits": _money(money.used),
-    }
 
 
 def margin(rupees: Decimal) -> Json:
@@ -285,85 +214,36 @@ def marker(mode: TradingMode) -> Json:
     return {"mode": "analyze"} if mode is TradingMode.ANALYZE else {}
 
 
-def _order(request: OrderRequest) -> Json:
+def order_fields(request: OrderRequest) -> Json:
+    """What an order was asked to be, as part of a row."""
     is_market = request.price_type is PriceType.MARKET
     return {
         "action": request.action,
         "exchange": request.exchange,
-        "price": 0.0 if is_market else _price(request.price),
+        "price": 0.0 if is_market else price(request.price),
         "pricetype": request.price_type,
         "product": request.product,
         "quantity": str(request.quantity),
         "symbol": request.symbol,
-        "trigger_price": _price(request.trigger_price),
+        "trigger_price": price(request.trigger_price),
     }
 
 
-_rows: dict[BrokerOrderId, tuple[BrokerOrder, Json]] = {}
-_MOST_ROWS = 20_000
-
-
-def _remembered_row(order: BrokerOrder) -> Json:
-    """A day has thousands of orders, and programs ask for them every second. An order is immutable, so the very same
-    object has the same row; a broker that makes its objects anew has them spelled anew.
-    """
-    known = _rows.get(order.id)
-    if known is not None and known[0] is order:
-        return known[1]
-    if len(_rows) >= _MOST_ROWS:
-        _rows.clear()
-    row = _book_row(order)
-    _rows[order.id] = (order, row)
-    return row
-
-
-def _book_row(order: BrokerOrder) -> Json:
+def _all_of(request: CancelAllRequest | CloseRequest) -> Json:
+    """In the place of an order, where one is asked for and many are meant: what they were named by."""
+    product = request.product if isinstance(request, CloseRequest) else None
     return {
-        **_order(order.request),
-        "orderid": order.id,
-        "order_status": order.status,
-        "average_price": _price(order.average_price),
-        "filled_quantity": str(order.filled_quantity),
-        "pending_quantity": str(order.pending_quantity),
-        "rejection_reason": order.rejection_reason,
-        "timestamp": ist_text(order.placed_at),
+        "action": "",
+        "exchange": request.exchange or "",
+        "price": 0.0,
+        "pricetype": "",
+        "product": product or "",
+        "quantity": "0",
+        "symbol": request.symbol,
+        "trigger_price": 0.0,
     }
 
 
-def _statistics(orders: Sequence[BrokerOrder]) -> Json:
-    sides = Counter(order.request.action for order in orders)
-    statuses = Counter(order.status for order in orders)
-    return {
-        "total_buy_orders": sides[Action.BUY],
-        "total_sell_orders": sides[Action.SELL],
-        "total_completed_orders": statuses[OrderStatus.COMPLETE],
-        "total_open_orders": statuses[OrderStatus.OPEN],
-        "total_rejected_orders": statuses[OrderStatus.REJECTED],
-        "total_trigger_pending_orders": statuses[OrderStatus.TRIGGER_PENDING],
-    }
-
-
-def _holding(row: Holding) -> Json:
-    cost = row.average_price * row.quantity
-    gain = row.ltp * row.quantity - cost
-    return {
-        "average_price": _price(row.average_price),
-        "exchange": row.exchange,
-        "pnl": _price(gain),
-        "pnlpercent": _percentage(gain, cost),
-        "product": "CNC",
-        "quantity": row.quantity,
-        "symbol": row.symbol,
-    }
-
-
-def _percentage(part: Decimal, whole: Decimal) -> float:
-    return round(float(part / whole * 100), 2) if whole else 0.0
-
-
-def _price(value: Decimal) -> float:
+def price(value: Decimal) -> float:
+    """Rupees as a number, for whoever computes with them."""
     return float(round(value, 4))
-
-
-def _money(value: Decimal) -> str:
-    return f"{value:.2f}"

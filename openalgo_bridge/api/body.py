@@ -7,27 +7,33 @@ without end, nesting without end, lone surrogates. Each of them is a sentence he
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.redaction import scrub
+from openalgo_bridge.traffic import Note
 
 _MAX_DIGITS = 18
 _MAX_DEPTH = 8
+# Open to the end where it is not closed: so it always matches, and a long text without an end costs one look at it.
+_STRING = re.compile(r'"(?:[^"\\]+|\\.)*+"?', re.DOTALL)
 
 Fields = dict[str, Any]
 
 
-def read_fields(raw: bytes) -> Fields:
-    """The JSON object in ``raw``. Raises Invalid with a sentence that says what is wrong with it."""
-    if not raw.strip():
+def read_fields(raw: bytes, note: Note) -> Fields:
+    """The JSON object in ``raw``. Raises Invalid with a sentence that says what is wrong with it.
+
+    ``note`` is told what was read in another way than as it should be.
+    """
+    # Programs in C send the end of their text along.
+    sent = raw.rstrip(b"\0")
+    if not sent.strip():
         raise Invalid("The request has no body. Send a JSON object.")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Invalid(f"The body is not UTF-8 text (byte {error.start}).") from error
+    text = _text(sent, note)
     if _depth(text) > _MAX_DEPTH:
         raise Invalid(f"The body is nested deeper than {_MAX_DEPTH} levels.")
     try:
@@ -41,6 +47,22 @@ def read_fields(raw: bytes) -> Fields:
     if "\\ud" in text.lower():
         _refuse_lone_surrogates(value)
     return value
+
+
+def _text(raw: bytes, note: Note) -> str:
+    """UTF-8, or else the characters of a Windows program, such as AmiBroker's dash in the name of a strategy.
+
+    Whatever counts in a call is ASCII, which is the same in both.
+    """
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        try:
+            text = raw.decode("cp1252")
+        except UnicodeDecodeError:
+            raise Invalid(f"The body is not UTF-8 text (byte {error.start}).") from error
+    note.add("The body is not UTF-8; it was read as Windows-1252.")
+    return text
 
 
 def read_query(raw: bytes) -> Fields:
@@ -67,11 +89,11 @@ def _without_keys(value: Any) -> Any:
 
 
 def _depth(text: str) -> int:
-    """An upper bound by brackets alone: a bracket inside a string can only make it too large."""
+    """How deep brackets are nested, those in strings left out; 0 where there are too few of them to be too deep."""
     if text.count("{") + text.count("[") <= _MAX_DEPTH:
         return 0
     deepest = depth = 0
-    for character in text:
+    for character in _STRING.sub("", text):
         if character in "{[":
             depth += 1
             deepest = max(deepest, depth)

@@ -33,6 +33,7 @@ from openalgo_bridge.api.schemas.orders import (
     AllOrders,
     AllPositions,
     CancelAllAnswer,
+    CancelSeveralAnswer,
     ChangedAnswer,
     CloseAnswer,
     InDoubtAnswer,
@@ -49,6 +50,8 @@ from openalgo_bridge.api.schemas.several import (
     BasketOrder,
     MatchedAnswer,
     PlaceSmartOrder,
+    PositionedAnswer,
+    ReachedAnswer,
     SplitAnswer,
     SplitOrder,
 )
@@ -82,7 +85,7 @@ ENDPOINTS = (
         summary="Takes a position to a size, counting what already works towards it.",
         view=several.place_smart_order,
         request=PlaceSmartOrder,
-        answer=PlacedAnswer | QueuedAnswer | InDoubtAnswer | MatchedAnswer,
+        answer=PositionedAnswer | QueuedAnswer | InDoubtAnswer | MatchedAnswer | ReachedAnswer,
         needs=Permission.PLACE_ORDERS,
         bucket=Bucket.ORDERS,
         must_be_recorded=True,
@@ -132,10 +135,10 @@ ENDPOINTS = (
     # A cancel is never refused for want of a log, and other orders never use up its limit.
     Endpoint(
         path="/cancelorder",
-        summary="Withdraws one order, also one that still waits in the Action Center.",
+        summary="Withdraws one order, or all of a ticket; also one that still waits in the Action Center.",
         view=orders.cancel_order,
         request=NamedOrder,
-        answer=ChangedAnswer | InDoubtAnswer,
+        answer=ChangedAnswer | InDoubtAnswer | CancelSeveralAnswer,
         needs=Permission.CANCEL_ORDERS,
         bucket=Bucket.CANCELS,
     ),
@@ -148,7 +151,7 @@ ENDPOINTS = (
         needs=Permission.CANCEL_ORDERS,
         bucket=Bucket.CANCELS,
     ),
-    # Nor is the way out of a position.
+    # Nor is the way out of a position, and a script that enters in a loop must not shut it.
     Endpoint(
         path="/closeposition",
         summary="Closes every open position, or those of one symbol.",
@@ -156,7 +159,7 @@ ENDPOINTS = (
         request=AllPositions,
         answer=CloseAnswer | QueuedAnswer,
         needs=Permission.PLACE_ORDERS,
-        bucket=Bucket.ORDERS,
+        bucket=Bucket.CLOSINGS,
     ),
     Endpoint(
         path="/orderstatus",
@@ -243,6 +246,7 @@ ENDPOINTS = (
         request=KeepPreferences,
         answer=KeptAnswer,
         needs=Permission.HISTORY,
+        must_be_recorded=True,
     ),
     Endpoint(
         path="/telegram/notify",

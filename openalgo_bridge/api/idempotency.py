@@ -11,30 +11,24 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from openalgo_bridge.api import answers, several_answers
+from openalgo_bridge.api import answers, replay
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
-from openalgo_bridge.api.orders import CANCELLED, MODIFIED
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, StillRunning, StorageError
-from openalgo_bridge.model.states import OrderState, TicketState
+from openalgo_bridge.errors import BridgeError, Conflict, Invalid, StillRunning, StorageError
 from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.idempotency import Asked, Former
-from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import closing
-from openalgo_bridge.trading.closing import Leg, Report
-from openalgo_bridge.trading.orders import Held
-from openalgo_bridge.trading.sending import InDoubt, Sent
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+NEVER_REFUSED = {f"/{operation}" for operation in Operation if operation.is_cancel or operation is Operation.CLOSE}
+"""The endpoints that act although their key is none, or cannot be kept."""
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
-_NEVER_HAPPENED = {OrderState.PLANNED, OrderState.REJECTED, OrderState.NOT_PLACED, OrderState.DROPPED}
-_NEVER_REFUSED = {f"/{operation}" for operation in Operation if operation.is_cancel or operation is Operation.CLOSE}
+_NO_KEY = f"{HEADER} must be 1 to 255 printable ASCII characters."
 _UNRECORDED = f"Done, but the {HEADER} could not be kept."
 _log = logging.getLogger(__name__)
 
@@ -59,10 +53,12 @@ class Once:
     def answer(self, call: Call, endpoint: str, key: str, act: Callable[[], Json]) -> Answered:
         """The answer of ``act``, which is done once for each ``key`` at an endpoint.
 
-        A cancel or a closing is done although its key cannot be written down: neither is ever refused for want of a
-        record, and doing it twice leaves nothing open. Raises what ``act`` raises; Invalid for a key that is none;
-        StillRunning while the first call is being done; Conflict when the key was used for another body.
+        A cancel or a closing is done although its key is none or cannot be written down: neither is ever refused for
+        want of a record, and doing it twice leaves nothing open. Raises what ``act`` raises; Invalid for a key that is
+        none; StillRunning while the first call is being done; Conflict when the key was used for another body.
         """
+        if not _PRINTABLE.fullmatch(key):
+            return _without_key(call, endpoint, act)
         asked = _asked(call, endpoint, key)
         with self._lock:
             # Before the row is there, so that nobody takes a running call for one that was cut off.
@@ -78,7 +74,7 @@ class Once:
             before = self._desk.store.journal.newest_ticket()
             former = self._desk.store.idempotency.claim(asked, after_ticket=before)
         except StorageError as fault:
-            if asked.endpoint not in _NEVER_REFUSED:
+            if asked.endpoint not in NEVER_REFUSED:
                 raise
             call.note.add(f"{_UNRECORDED} {fault.message}")
             return Answered(status=200, text=answers.encoded(act()))
@@ -133,7 +129,7 @@ class Once:
         if ticket is None:
             raise StillRunning(f"Another request with this {HEADER} is being done.")
         call.note.outcome, call.note.ticket_id = "replayed", ticket.id
-        return Answered(status=200, text=answers.encoded(_told(self._desk, ticket)), is_replay=True)
+        return Answered(status=200, text=answers.encoded(replay.told(call, asked.endpoint, ticket)), is_replay=True)
 
     def _ticket_of(self, former: Former) -> Ticket | None:
         return self._desk.store.journal.ticket_by_request(former.request_id, after=former.after_ticket)
@@ -143,61 +139,14 @@ class Once:
             return former.request_id in self._running
 
 
-def _told(desk: Desk, ticket: Ticket) -> Json:
-    """The answer to a call that was cut off, in its endpoint's own shape, from the journal.
-
-    Raises what became of it, where it was refused.
-    """
-    if ticket.state is TicketState.HELD:
-        return answers.submitted(Held(ticket=ticket, reason=ticket.reason))
-    if ticket.state is not TicketState.RELEASED:
-        raise _refused(ticket, f"Not sent: {ticket.ref} is {ticket.state}. {ticket.reason}")
-    orders = desk.store.journal.orders_of([ticket.id])
-    match ticket.operation:
-        case Operation.CANCEL_ALL:
-            return answers.cancelled_all(_report(desk, ticket, orders))
-        case Operation.CLOSE:
-            return answers.closed_positions(_report(desk, ticket, orders))
-        case Operation.MODIFY:
-            return answers.changed(_fate(ticket, orders), MODIFIED)
-        case Operation.CANCEL:
-            return answers.changed(_fate(ticket, orders), CANCELLED)
-        case Operation.PLACE:
-            return answers.submitted(_fate(ticket, orders))
-        case _:
-            return several_answers.basket(_report(desk, ticket, orders))
-
-
-def _fate(ticket: Ticket, orders: Sequence[JournalOrder]) -> Sent | InDoubt:
-    leg = _leg(ticket, orders[0])
-    if leg.result is None:
-        raise _refused(ticket, f"Not at the broker: {ticket.ref} is {orders[0].state}. {leg.refusal}")
-    return leg.result
-
-
-def _report(desk: Desk, ticket: Ticket, orders: Sequence[JournalOrder]) -> Report:
-    tried = (_leg(ticket, order) for order in orders)
-    return Report(ticket=ticket, legs=(*tried, *closing.unseen_legs(desk, ticket)))
-
-
-def _leg(ticket: Ticket, order: JournalOrder) -> Leg:
-    if order.state is OrderState.SENT and order.broker_order_id is not None:
-        return Leg(request=order.request, result=Sent(ticket=ticket, broker_order_id=order.broker_order_id))
-    if order.state in _NEVER_HAPPENED:
-        return Leg(request=order.request, refusal=order.message or f"Not sent so far: {order.ref} is {order.state}.")
-    message = f"The first request was cut off. Ask orderstatus about {order.ref}."
-    return Leg(request=order.request, result=InDoubt(ticket=ticket, message=message), ref=order.ref)
-
-
-def _refused(ticket: Ticket, why: str) -> Denied:
-    refusal = Denied(why.strip())
-    refusal.ticket_id, refusal.trading_mode = ticket.id, ticket.trading_mode
-    return refusal
+def _without_key(call: Call, endpoint: str, act: Callable[[], Json]) -> Answered:
+    if endpoint not in NEVER_REFUSED:
+        raise Invalid(_NO_KEY)
+    call.note.add(f"Done, but the {HEADER} counts for nothing: {_NO_KEY}")
+    return Answered(status=200, text=answers.encoded(act()))
 
 
 def _asked(call: Call, endpoint: str, key: str) -> Asked:
-    if not _PRINTABLE.fullmatch(key):
-        raise Invalid(f"{HEADER} must be 1 to 255 printable ASCII characters.")
     canonical = json.dumps(call.fields, sort_keys=True, default=str, separators=(",", ":"))
     return Asked(
         endpoint=endpoint,

@@ -14,10 +14,11 @@ from openalgo_bridge.moving_window import LockedMemoryStorage
 
 
 class Bucket(StrEnum):
-    """What a call counts against. All order endpoints share one bucket; cancels have their own."""
+    """What a call counts against. All order endpoints share one bucket; cancels and closings have their own."""
 
     ORDERS = "orders"
     CANCELS = "cancels"
+    CLOSINGS = "closings"
     READS = "reads"
 
 
@@ -33,6 +34,7 @@ class Limits:
         self._items = {
             Bucket.ORDERS: parse_many(orders),
             Bucket.CANCELS: parse_many(orders),
+            Bucket.CLOSINGS: parse_many(orders),
             Bucket.READS: parse_many(reads),
         }
 

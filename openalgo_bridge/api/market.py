@@ -10,8 +10,13 @@ from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.account import Nothing
 from openalgo_bridge.api.schemas.market import History, NamedInstrument, NamedInstruments, Source, Ticker, TickerFormat
 from openalgo_bridge.api.text import Text
+from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.errors import Invalid, NotFound
+from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.trading import market
+
+_DAYS_OF_SECONDS = 9
+"""Before the last one. The dialect has no number for them; the paper exchange gives bars of seconds for ten days."""
 
 
 def quotes(call: Call) -> Json:
@@ -36,28 +41,42 @@ def history(call: Call) -> Text:
     """``POST /history``. ``source=db`` gets the broker's bars too: what would be kept are the same ones."""
     asked = call.parsed(History)
     _require_order(asked.start_date, asked.end_date, field="start_date")
-    bars = market.history(call.desk, asked.exchange, asked.symbol, asked.interval, asked.start_date, asked.end_date)
-    if asked.source is Source.DB and not bars:
-        named = f"{asked.symbol}:{asked.exchange} interval {asked.interval}"
-        raise NotFound(f"No data found for {named} in local database. The broker has none for these days either.")
-    return price_answers.history(bars, asked.interval)
+    with call.desk.budget.history():
+        bars = market.history(call.desk, asked.exchange, asked.symbol, asked.interval, asked.start_date, asked.end_date)
+        if asked.source is Source.DB and not bars:
+            named = f"{asked.symbol}:{asked.exchange} interval {asked.interval}"
+            raise NotFound(f"No data found for {named} in local database. The broker has none for these days either.")
+        return price_answers.history(bars, asked.interval)
 
 
 def ticker(call: Call) -> Text:
     """``GET /ticker/EXCHANGE:SYMBOL``"""
     asked = call.parsed(Ticker)
     _require_order(asked.first, asked.last, field="from")
-    named = asked.instrument
-    bars = market.history(call.desk, named.exchange, named.symbol, asked.interval, asked.first, asked.last)
-    if asked.format is TickerFormat.TXT:
-        return price_answers.ticker_lines(named.exchange, named.symbol, bars, asked.interval)
-    return price_answers.history(bars, asked.interval)
+    named, first = asked.instrument, max(asked.first, _first_given(call, asked))
+    with call.desk.budget.history():
+        bars = market.history(call.desk, named.exchange, named.symbol, asked.interval, first, asked.last)
+        if asked.format is TickerFormat.TXT:
+            return price_answers.ticker_lines(named.exchange, named.symbol, bars, asked.interval)
+        return price_answers.history(bars, asked.interval)
 
 
 def intervals(call: Call) -> Json:
     """``POST /intervals``"""
     call.parsed(Nothing)
     return {"status": "success", "data": price_answers.intervals(market.intervals(call.desk))}
+
+
+def _first_given(call: Call, asked: Ticker) -> date:
+    """The first day of which ``/ticker`` gives bars: earlier ones are left out without a word (contract 2.4.6)."""
+    last = min(asked.last, day_in_india(call.desk.clock.now()))
+    return date.fromordinal(max(1, last.toordinal() - _days_before(asked.interval)))
+
+
+def _days_before(interval: Interval) -> int:
+    if interval.is_calendar:
+        return 3650
+    return 30 if interval.seconds >= 60 else _DAYS_OF_SECONDS
 
 
 def _require_order(first: date, last: date, *, field: str) -> None:

@@ -13,7 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from openalgo_bridge import __version__
 from openalgo_bridge.api.endpoint import PREFIX, Endpoint, Method
-from openalgo_bridge.api.idempotency import HEADER, REPLAYED
+from openalgo_bridge.api.idempotency import HEADER, NEVER_REFUSED, REPLAYED
 from openalgo_bridge.api.limits import Bucket
 from openalgo_bridge.api.schemas.base import ALIASES, Failure
 from openalgo_bridge.api.text import PLAIN
@@ -66,7 +66,13 @@ _PARAMETERS = {
         "in": "header",
         "description": "The same key with the same body gets the first answer again, and nothing is sent.",
         "schema": {"type": "string", "pattern": "^[ -~]{1,255}$"},
-    }
+    },
+    "AnyIdempotencyKey": {
+        "name": HEADER,
+        "in": "header",
+        "description": "As everywhere; but what is none counts for nothing, and the call is carried out.",
+        "schema": {"type": "string"},
+    },
 }
 _HEADERS = {
     "RetryAfter": {"description": "Seconds until it may be tried again.", "schema": {"type": "integer"}},
@@ -177,7 +183,8 @@ def _introduction() -> str:
     return (
         "A POST is a JSON object, whatever its Content-Type; a GET asks in its address. The API key is in the field "
         "`apikey` or in the header `X-API-KEY`. Numbers may be text, unknown fields are ignored. A success is always "
-        f"200, with compact JSON. Other spellings that are taken: {spellings}."
+        "200, with compact JSON. Capitals and underscores in the name of a field make no difference, and other names "
+        f"are taken too: {spellings}."
     )
 
 
@@ -192,13 +199,15 @@ def _operation(endpoint: Endpoint, schemas: _Schemas, settings: Settings) -> Doc
         "description": f"{_needed(endpoint)} {_limit(endpoint, settings)}",
         # What a page must not do without saying so.
         "x-changes-something": is_order or endpoint.must_be_recorded,
+        "x-changes-orders": is_order,
         **_asked(endpoint, schemas),
         "responses": {"200": success, **{str(each): _refused(endpoint, each) for each in sorted(statuses)}},
     }
     if endpoint.text_type:
         success["content"][endpoint.text_type] = {"schema": {"type": "string"}}
     if is_order:
-        operation["parameters"] = [_at("parameters", "IdempotencyKey")]
+        key = "AnyIdempotencyKey" if endpoint.path in NEVER_REFUSED else "IdempotencyKey"
+        operation["parameters"] = [_at("parameters", key)]
         success["headers"] = {REPLAYED: _at("headers", "Replayed")}
     return operation
 
@@ -247,6 +256,8 @@ def _limit(endpoint: Endpoint, settings: Settings) -> str:
             return f"At most {settings.order_rate_limit}, all order endpoints together."
         case Bucket.CANCELS:
             return f"At most {settings.order_rate_limit}, all cancels together; other orders never use it up."
+        case Bucket.CLOSINGS:
+            return f"At most {settings.order_rate_limit}, all closings together; other orders never use it up."
         case Bucket.READS:
             return f"At most {settings.api_rate_limit}, all reads together."
 

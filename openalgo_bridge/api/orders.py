@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from openalgo_bridge.api import answers
+from openalgo_bridge.api import answers, several_answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.orders import AllOrders, AllPositions, ModifyOrder, NamedOrder, PlaceOrder
-from openalgo_bridge.model.order import CancelAllRequest
-from openalgo_bridge.trading import books, closing, orders
+from openalgo_bridge.trading import books, closing, orders, targets
 from openalgo_bridge.trading.orders import Held, Withdrawn
 
 MODIFIED = "Order modified successfully"
@@ -29,9 +28,14 @@ def modify_order(call: Call) -> Json:
 
 
 def cancel_order(call: Call) -> Json:
-    """``POST /cancelorder``"""
+    """``POST /cancelorder``: of a ticket that took several orders, all of them"""
     asked = call.parsed(NamedOrder)
-    result = orders.cancel(call.desk, asked.orderid, call.origin(asked.strategy))
+    origin = call.origin(asked.strategy)
+    many = targets.of_several(call.desk, asked.orderid)
+    if many is not None:
+        report = call.reported(closing.cancel_ticket(call.desk, many, origin))
+        return several_answers.cancelled(report, asked.orderid)
+    result = orders.cancel(call.desk, asked.orderid, origin)
     if isinstance(result, Withdrawn):
         call.note.ticket_id, call.note.outcome = result.ticket.id, "withdrawn"
         return answers.withdrawn(result.ticket)
@@ -40,8 +44,9 @@ def cancel_order(call: Call) -> Json:
 
 def cancel_all_orders(call: Call) -> Json:
     """``POST /cancelallorder``"""
-    origin = call.origin(call.parsed(AllOrders).strategy)
-    return answers.cancelled_all(call.reported(closing.cancel_all(call.desk, CancelAllRequest(), origin)))
+    asked = call.parsed(AllOrders)
+    report = closing.cancel_all(call.desk, asked.request(), call.origin(asked.strategy))
+    return answers.cancelled_all(call.reported(report))
 
 
 def close_positions(call: Call) -> Json:

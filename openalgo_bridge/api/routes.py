@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 from flask import Flask, Request, Response, request
@@ -107,7 +108,7 @@ def _served(desk: Desk, limits: Limits, once: Once, cors: Cors, endpoint: Endpoi
     def serve(**in_path: str) -> Response:
         cors.require()
         note: Note = request.environ[NOTE]
-        fields = _fields(endpoint, in_path)
+        fields = _fields(endpoint, in_path, note)
         address = request.remote_addr or ""
         caller = authenticate(desk, fields, request.headers, address, note)
         # Counted after the key was checked, per key: a wrong key never uses up the right key's limit. Counted before
@@ -122,7 +123,8 @@ def _served(desk: Desk, limits: Limits, once: Once, cors: Cors, endpoint: Endpoi
         call = Call(desk=desk, caller=caller, sender=sender, fields=without_keys(fields), note=note)
         key = request.headers.get(idempotency.HEADER)
         if key is None or endpoint.bucket is Bucket.READS:
-            response = answer(endpoint.view(call))
+            with _reading(desk, endpoint):
+                response = answer(endpoint.view(call))
         else:
             response = _once_answer(once.answer(call, endpoint.path, key, lambda: _told(endpoint, call)))
         note.outcome = note.outcome or "ok"
@@ -131,10 +133,15 @@ def _served(desk: Desk, limits: Limits, once: Once, cors: Cors, endpoint: Endpoi
     return serve
 
 
-def _fields(endpoint: Endpoint, in_path: Fields) -> Fields:
+def _reading(desk: Desk, endpoint: Endpoint) -> AbstractContextManager[None]:
+    """What only reads leaves places to orders."""
+    return desk.budget.reading() if endpoint.bucket is Bucket.READS else nullcontext()
+
+
+def _fields(endpoint: Endpoint, in_path: Fields, note: Note) -> Fields:
     """What is asked for. Raises Invalid."""
     if endpoint.method is Method.POST:
-        return read_fields(request.get_data(cache=False))
+        return read_fields(request.get_data(cache=False), note)
     return read_query(request.query_string) | in_path
 
 

@@ -10,6 +10,7 @@ from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model import expand
 from openalgo_bridge.model.order import LegsKind, LegsRequest
 from openalgo_bridge.trading import several, smart
+from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.smart import NothingToDo
 
@@ -17,10 +18,12 @@ from openalgo_bridge.trading.smart import NothingToDo
 def place_smart_order(call: Call) -> Json:
     """``POST /placesmartorder``"""
     asked = call.parsed(PlaceSmartOrder)
-    result, note = smart.place(call.desk, asked.request(), call.origin(asked.strategy))
+    result, note = smart.place(call.desk, asked.request(), call.origin(asked.strategy, asked.signal_time))
     if isinstance(result, NothingToDo):
         call.note.outcome = "nothing to do"
         return several_answers.matched(result)
+    if isinstance(result, Report):
+        return several_answers.reached(call.reported(result))
     answer = answers.submitted(call.noted(result))
     return {**answer, "message": note} if note and "message" not in answer else answer
 
@@ -32,7 +35,8 @@ def basket_order(call: Call) -> Json:
         return several_answers.empty_basket()
     legs = expand.basket([item.order() for item in asked.orders], lambda order: several.check_order(call.desk, order))
     orders = tuple(leg.order for leg in legs)
-    outcome = several.place(call.desk, LegsRequest(kind=LegsKind.BASKET, orders=orders), call.origin(asked.strategy))
+    origin = call.origin(asked.strategy, asked.signal_at)
+    outcome = several.place(call.desk, LegsRequest(kind=LegsKind.BASKET, orders=orders), origin)
     if isinstance(outcome, Held):
         return answers.submitted(call.noted(outcome))
     return several_answers.basket(call.reported(outcome))
@@ -46,7 +50,8 @@ def split_order(call: Call) -> Json:
     if instrument is None:
         raise Invalid.of({"symbol": [f"Symbol {order.symbol} not found on {order.exchange}."]})
     slices = expand.split(order, size=asked.splitsize, lot=instrument.lot, freeze_quantity=instrument.freeze_quantity)
-    outcome = several.place(call.desk, LegsRequest(kind=LegsKind.SPLIT, orders=slices), call.origin(asked.strategy))
+    origin = call.origin(asked.strategy, asked.signal_time)
+    outcome = several.place(call.desk, LegsRequest(kind=LegsKind.SPLIT, orders=slices), origin)
     if isinstance(outcome, Held):
         return answers.submitted(call.noted(outcome))
     return several_answers.split(call.reported(outcome), size=asked.splitsize)

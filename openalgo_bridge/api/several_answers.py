@@ -4,20 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from openalgo_bridge.api.answers import Json, marker
+from openalgo_bridge.api.answers import Json, cancelled_all, marker, reasons
 from openalgo_bridge.model.order import OrderRequest
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.trading.legs import Leg, Report
 from openalgo_bridge.trading.sending import InDoubt, Sent
 from openalgo_bridge.trading.smart import NothingToDo
 
-_NONE_WENT = "None of the orders was taken. Each result says why."
-_SOME_WENT = "{} of {} orders were not taken. Each result says why. Do not send the others again."
+_NONE_WENT = "None of the orders was taken. {why}"
+_SOME_WENT = "{refused} of {all} orders were not taken. {why} Do not send the others again."
+_REST_MISSING = "{} of {} orders were not taken. Ask again for what is missing."
 
 
 def matched(result: NothingToDo) -> Json:
     """A smart order of which nothing had to be sent: no ``orderid`` (contract 2.1.2)."""
     return {"status": "success", "message": result.message, **marker(result.trading_mode)}
+
+
+def reached(report: Report) -> Json:
+    """A smart order that the exchange takes in several only: ``orderid`` is that of the first that went."""
+    results = [leg_result(leg) for leg in report.legs]
+    went = [each for each in results if each["status"] == "success"]
+    why_not = list(dict.fromkeys(scrub(leg.why_not) for leg in report.legs if not leg.is_done))
+    told = [f"Sent as {len(went)} orders: {', '.join(str(each['orderid']) for each in went)}."] if went else []
+    if went and len(went) < len(results):
+        told.append(_REST_MISSING.format(len(results) - len(went), len(results)))
+    in_doubt = {"order_status": "unknown"} if any("order_status" in each for each in results) else {}
+    return {
+        "status": "success" if went else "error",
+        **({"orderid": went[0]["orderid"]} if went else {}),
+        "reference": report.ticket.ref,
+        **in_doubt,
+        "message": " ".join(told + why_not),
+        **marker(report.ticket.trading_mode),
+    }
 
 
 def empty_basket() -> Json:
@@ -29,6 +49,14 @@ def basket(report: Report) -> Json:
     """In the order in which they were sent: BUY first."""
     results = [{**_named(leg), **leg_result(leg)} for leg in report.legs]
     return {**head(report), "results": results}
+
+
+def cancelled(report: Report, wanted: str) -> Json:
+    """``cancelorder`` by the reference of several orders. As for one, it is an error where none is open any more."""
+    answer: dict[str, object] = {**cancelled_all(report), "orderid": wanted}
+    if not report.legs:
+        answer |= {"status": "error", "message": f"None of the orders of {wanted} is open any more."}
+    return answer
 
 
 def split(report: Report, *, size: int) -> Json:
@@ -57,12 +85,13 @@ def leg_result(leg: Leg) -> Json:
 
 def head(report: Report) -> Json:
     """A success as soon as one order went: who reads an error sends all of them again."""
-    refused = sum(leg.result is None for leg in report.legs)
+    refusals = [leg.refusal for leg in report.legs if leg.result is None]
+    why = reasons(refusals)
     answer: dict[str, object] = {"status": "success", "reference": report.ticket.ref}
-    if refused == len(report.legs):
-        answer |= {"status": "error", "message": _NONE_WENT}
-    elif refused:
-        answer["message"] = _SOME_WENT.format(refused, len(report.legs))
+    if len(refusals) == len(report.legs):
+        answer |= {"status": "error", "message": _NONE_WENT.format(why=why)}
+    elif refusals:
+        answer["message"] = _SOME_WENT.format(refused=len(refusals), all=len(report.legs), why=why)
     return {**answer, **marker(report.ticket.trading_mode)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import signal
+import sys
 import threading
 import webbrowser
 from contextlib import ExitStack
@@ -26,6 +27,10 @@ from openalgo_bridge.store.traffic import Arrival, Ending
 from openalgo_bridge.trading.watch import Watch
 from openalgo_bridge.traffic import REFUSED
 
+_SWITCH_S = 0.0005
+"""How long one thread may compute while others want to: with Python's 5 ms an order, which stops for the disk a dozen
+times, waits that long for each beside a chart that is being made."""
+
 _STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
 _log = logging.getLogger(__name__)
 
@@ -44,6 +49,7 @@ def serve(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, console: Console, closing: ExitStack) -> None:
+    sys.setswitchinterval(_SWITCH_S)
     # The port first: without it nothing may be touched, looked up or announced.
     sockets = listen(settings.flask_port)
     for listener in sockets:

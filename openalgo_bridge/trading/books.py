@@ -13,7 +13,9 @@ from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.order import (
     BrokerOrderId,
     BrokerRequest,
+    CancelAllRequest,
     CancelRequest,
+    CloseRequest,
     Exchange,
     ModifyRequest,
     OrderRequest,
@@ -39,13 +41,14 @@ class Connected:
 class OrderFate:
     """One order as a caller may ask for it, by the broker's id or by our reference.
 
-    ``status`` is the broker's word, or ours while the broker has none: ``held``, ``unknown``, ``expired`` ...
+    ``request`` names many where all orders or positions were meant and nothing was sent. ``status`` is the broker's
+    word, or ours while the broker has none: ``held``, ``unknown``, ``expired`` ...
     ``remark`` is a sentence where the question was about a change of the order.
     """
 
     id: str
     trading_mode: TradingMode
-    request: OrderRequest
+    request: OrderRequest | CancelAllRequest | CloseRequest
     status: str
     filled_quantity: int
     average_price: Decimal
@@ -92,16 +95,24 @@ def _fate_of_ticket(desk: Desk, ticket: Ticket) -> OrderFate:
     if isinstance(ticket.request, BrokerRequest):
         return _fate_of_message(desk, ticket, ticket.request, first)
     if first is None:
-        order = named_order(ticket.request)
-        if order is None:
-            raise NotFound(f"{ticket.ref} is about many orders, and none was sent: it is {ticket.state}.")
-        return _in_journal(ticket, order, None)
+        return _without_messages(ticket)
     fate = _fate_of_message(desk, ticket, first.request, first)
     if len(messages) == 1:
         return fate
     others = ", ".join(each.ref for each in messages[1:])
     named = f"{ticket.ref} is a {ticket.operation} of {len(messages)} orders. This is the first; ask for {others} too."
     return replace(fate, remark=f"{named} {fate.remark}".strip())
+
+
+def _without_messages(ticket: Ticket) -> OrderFate:
+    """What waits for the person, or had nothing to send."""
+    order = named_order(ticket.request)
+    if order is not None:
+        return _in_journal(ticket, order, None)
+    if not isinstance(ticket.request, CancelAllRequest | CloseRequest):
+        raise TypeError(f"{ticket.ref} asks for nothing that is known here")
+    remark = f"{ticket.ref} is a {ticket.operation} of which no order was sent. It is {ticket.state}."
+    return replace(_in_journal(ticket, ticket.request, None), remark=remark)
 
 
 def _fate_of_message(desk: Desk, ticket: Ticket, request: BrokerRequest, placed: JournalOrder | None) -> OrderFate:
@@ -162,7 +173,9 @@ def _at_broker(order: BrokerOrder, mode: TradingMode) -> OrderFate:
     )
 
 
-def _in_journal(ticket: Ticket, order: OrderRequest, placed: JournalOrder | None) -> OrderFate:
+def _in_journal(
+    ticket: Ticket, order: OrderRequest | CancelAllRequest | CloseRequest, placed: JournalOrder | None
+) -> OrderFate:
     state: TicketState | OrderState = ticket.state if placed is None else placed.state
     return OrderFate(
         id=ticket.ref if placed is None else placed.ref,

@@ -35,20 +35,35 @@ _PATIENCE_S = 0.5
 
 _QUICK_S = 0.1
 
+_SHARE_OF_ORDERS = 4
+"""One place in so many is left free by whatever only reads: charts that load must not keep an order out."""
+
+HISTORIES_AT_ONCE = 2
+"""Bars are made and spelled in Python, which does one thing at a time: more at once are no faster, and slow orders."""
+
+_TURN_S = 5.0
+
 _BUSY = "Not sent, busy: too many requests are waiting for the broker. Ask again in a moment."
+_CHARTS = "Not asked, busy: too many charts are loading already. Ask again in a moment."
 
 
 class Budget:
     """``slots`` requests at once, and a few cancels and exits beyond. Thread-safe.
 
     ``quick_s``: how long anything waits for a place at a broker that answers. A burst of calls is no reason to refuse
-    one, and threads that wait no longer than that keep no page waiting.
+    one, and threads that wait no longer than that keep no page waiting. ``turn_s``: how long a history, which has its
+    place then, waits for its turn.
 
     A thread that has a slot has it for everything it does until it gives it back.
     """
 
-    def __init__(self, slots: int, *, quick_s: float = _QUICK_S) -> None:
+    def __init__(self, slots: int, *, quick_s: float = _QUICK_S, turn_s: float = _TURN_S) -> None:
         self._free = slots
+        self._left_by_reads = slots // _SHARE_OF_ORDERS
+        # One of what reads may take is left to other reads than histories.
+        self._histories = threading.BoundedSemaphore(max(1, slots - self._left_by_reads - 1))
+        self._turns = threading.BoundedSemaphore(HISTORIES_AT_ONCE)
+        self._turn_s = turn_s
         self._quick_s = quick_s
         self._kept = KEPT_FOR_CANCELS
         self._exits_waiting = 0
@@ -75,6 +90,37 @@ class Budget:
             self._local.has_slot = False
             self._give_back(is_kept=is_kept)
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """For the length of the block this thread only reads: it takes no place of those that are left to orders.
+
+        An order reads too, and must not be refused for what others read: so it is said who only reads.
+        """
+        was_reading = self._is_reading
+        self._local.is_reading = True
+        try:
+            yield
+        finally:
+            self._local.is_reading = was_reading
+
+    @contextmanager
+    def history(self) -> Iterator[None]:
+        """A place for reading and spelling bars, and a turn of those that do so at once. Raises Busy.
+
+        Who waits for its turn has its place already, so that all who wait are counted in one number.
+        """
+        with (
+            _held(self._histories, self._quick_s),
+            self.reading(),
+            self.slot(),
+            _held(self._turns, self._turn_s),
+        ):
+            yield
+
+    @property
+    def _is_reading(self) -> bool:
+        return bool(getattr(self._local, "is_reading", False))
+
     def _take(self, *, is_cancel: bool, is_exit: bool) -> bool:
         """Whether it is one of those kept for cancels and exits."""
         began = monotonic()
@@ -95,7 +141,8 @@ class Budget:
     def _obtained(self, *, is_cancel: bool, is_exit: bool) -> bool | None:
         """As :meth:`_take` answers; None where there is no place for this one now. To be called with the lock."""
         is_urgent = is_cancel or is_exit
-        if self._free > 0 and (is_urgent or not self._exits_waiting):
+        left = self._left_by_reads if self._is_reading and not is_urgent else 0
+        if self._free > left and (is_urgent or not self._exits_waiting):
             self._free -= 1
             return False
         if is_urgent and self._kept > (0 if is_cancel else _LEFT_BY_EXITS):
@@ -111,6 +158,16 @@ class Budget:
                 self._free += 1
             self._moved = monotonic()
             self._freed.notify_all()
+
+
+@contextmanager
+def _held(permits: threading.Semaphore, patience_s: float) -> Iterator[None]:
+    if not permits.acquire(timeout=patience_s):
+        raise Busy(_CHARTS)
+    try:
+        yield
+    finally:
+        permits.release()
 
 
 class WrappedBroker(ABC):

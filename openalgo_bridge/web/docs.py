@@ -77,10 +77,13 @@ def _programs(operation: Operation, typed: Mapping[str, str]) -> tuple[Snippet, 
 
 
 def _value(field: Field, text: str) -> Any:
-    """A list as a list, where it is one; anything else as it was typed, which the API takes for numbers too."""
+    """A list as a list, where it is one; anything else as it was typed, which the API takes for numbers too.
+
+    So is what is nested deeper than Python reads: the API says what is wrong with it.
+    """
     if not field.is_list:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

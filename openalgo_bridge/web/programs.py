@@ -29,6 +29,8 @@ NAMED_ALIKE = {
     "optionsmultiorder", "optionsorder", "optionsymbol", "orderbook", "orderstatus", "placeorder", "placesmartorder",
     "positionbook", "quotes", "search", "splitorder", "symbol", "syntheticfuture", "tradebook",
 }  # fmt: skip
+# Fields that its method has no argument for; all the others take any.
+_WITHOUT = {"get_instruments": {"format"}}
 _ARGUMENTS = {"pricetype": "price_type", "orderid": "order_id"}
 _KEY: Final = "OPENALGO_API_KEY"
 # A quote or backslash inside a text of JSON, and what the Windows command prompt reads for itself where a quote before
@@ -111,7 +113,7 @@ def _escaped(character: str) -> str:
 
 def _python(request: Request) -> str:
     method = NAMED_OTHERWISE.get(request.operation, request.operation if request.operation in NAMED_ALIKE else None)
-    if method is None:
+    if method is None or _WITHOUT.get(request.operation, set()) & request.values.keys():
         return _python_alone(request)
     arguments = "".join(
         f"\n    {_ARGUMENTS.get(name, name)}={_python_value(value)}," for name, value in request.values.items()

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openalgo_bridge.api.body import read_fields
+from openalgo_bridge.api import body
+from openalgo_bridge.api.body import Fields
 from openalgo_bridge.errors import Invalid
+from openalgo_bridge.traffic import Note
 
 BAD = {
     "nothing": b"",
@@ -33,10 +35,19 @@ BAD = {
     "a_lone_surrogate_as_a_name": b'{"\\udfff": 1}',
     "100000_brackets": b"[" * 100_000,
     "100000_nested_objects": b'{"a":' * 100_000,
-    "not_utf8": b'{"symbol": "\xff\xfe"}',
+    "brackets_behind_a_text_that_ends": b'{"a": "\\\\", "b": ' + b"[" * 100_000,
+    "brackets_in_a_text_without_an_end": b'{"a": "' + b"[" * 100_000,
+    "quotes_in_a_text_without_an_end": b'{"a": "' + b'[\\"' * 60_000,
+    "neither_utf8_nor_of_windows": b'{"symbol": "\x81\xfe"}',
+    "only_the_end_of_a_text": b"\x00",
     "utf16": '{"symbol": "SBIN"}'.encode("utf-16"),
     "control_character": b'{"symbol": "SB\x00IN"}',
 }
+
+
+def read_fields(raw: bytes) -> Fields:
+    """Of a call whose traffic row nobody looks at."""
+    return body.read_fields(raw, Note(request_id="1"))
 
 
 @pytest.mark.parametrize("raw", BAD.values(), ids=BAD.keys())
@@ -60,6 +71,31 @@ def test_a_price_keeps_every_digit_it_was_sent_with() -> None:
 def test_brackets_inside_a_text_are_not_depth() -> None:
     text = "{{strategy.order.action}} " * 20
     assert read_fields(json.dumps({"strategy": text}).encode())["strategy"] == text
+
+
+def test_brackets_inside_texts_are_not_depth_wherever_the_texts_end() -> None:
+    layout = json.dumps({"panes": [{"sources": [{"lines": [[[[['a "quoted" one', "C:\\"]]]]]}]}]})
+    sent = {"layout": layout, "rows": [{"note": "[" * 50}] * 10, "open": '{"[{[{[{[{[{['}
+    assert read_fields(json.dumps(sent).encode()) == sent
+
+
+@pytest.mark.parametrize("end", [b"\x00", b"\x00\x00", b"\r\n\x00"])
+def test_the_end_of_a_text_in_c_is_no_part_of_the_body(end: bytes) -> None:
+    assert read_fields(b'{"symbol": "SBIN"}' + end) == {"symbol": "SBIN"}
+
+
+def test_what_a_windows_program_writes_is_read_and_noted() -> None:
+    note = Note(request_id="1")
+    assert body.read_fields('{"strategy": "Scalp \u2013 5m"}'.encode("cp1252"), note) == {
+        "strategy": "Scalp \N{EN DASH} 5m"
+    }
+    assert note.message == "The body is not UTF-8; it was read as Windows-1252."
+
+
+def test_nothing_is_noted_of_a_body_as_it_should_be() -> None:
+    note = Note(request_id="1")
+    assert body.read_fields('{"strategy": "Scalp \u2013 5m"}'.encode(), note)["strategy"] == "Scalp \N{EN DASH} 5m"
+    assert note.message is None
 
 
 @given(st.binary(max_size=200))

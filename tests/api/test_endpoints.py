@@ -355,6 +355,18 @@ def test_all_order_endpoints_share_one_bucket_and_cancels_have_their_own(
     assert client.post("/api/v1/funds", json={"apikey": account.key}).status_code == 200
 
 
+def test_a_script_that_orders_in_a_loop_keeps_nobody_from_closing_his_positions(
+    desk: Desk, settings: Settings, account: Account
+) -> None:
+    client = limited_client(desk, settings)
+    fields = {"apikey": account.key, **ORDER}
+    looping = [client.post("/api/v1/placeorder", json=fields).status_code for _ in range(5)]
+    assert looping[3:] == [429, 429]
+    closing = {"apikey": account.key, "strategy": "exit"}
+    closed = [client.post("/api/v1/closeposition", json=closing).status_code for _ in range(4)]
+    assert closed == [200, 200, 200, 429], "a loop of closings is slowed down as well"
+
+
 def test_wrong_keys_never_use_up_the_right_keys_limit(desk: Desk, settings: Settings, account: Account) -> None:
     client = limited_client(desk, settings)
     for _ in range(50):

@@ -228,6 +228,20 @@ def test_a_key_that_was_regenerated_in_between_does_not_make_it_another_call(
     assert (other.status_code, len(broker.calls)) == (409, 1)
 
 
+@pytest.mark.parametrize("path", ["cancelorder", "cancelallorder", "closeposition"])
+@pytest.mark.parametrize("key", ["", "x" * 256, "ünï"])
+def test_the_way_out_is_never_refused_for_a_key_that_is_none(
+    client: FlaskClient, account: Account, desk: Desk, broker: ScriptedBroker, path: str, key: str
+) -> None:
+    broker.hold("TCS", 5)
+    order_id = "" if path == "closeposition" else resting(client, account)
+    named = {"orderid": order_id} if path == "cancelorder" else {}
+    before = len(broker.calls)
+    answer = post(client, account, key, path, strategy="test", **named)
+    assert (answer.status_code, answer.get_json()["status"], len(broker.calls)) == (200, "success", before + 1)
+    assert "Idempotency-Key counts for nothing" in str(desk.store.traffic.page()[0].message)
+
+
 def resting(client: FlaskClient, account: Account) -> str:
     """An order that works at the broker."""
     return str(post(client, account, "resting").get_json()["orderid"])

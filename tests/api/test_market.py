@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -16,9 +17,10 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Unsupported
 from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import Exchange
-from tests.api.conftest import Get, Post
+from openalgo_bridge.trading.budget import HISTORIES_AT_ONCE, Budget
+from tests.api.conftest import ORDER, Get, Post
 from tests.conftest import Account, FixedClock, app_of, client_of
-from tests.fakes import ScriptedBroker, with_broker
+from tests.fakes import ScriptedBroker, taken, with_broker
 
 SBIN = {"symbol": "SBIN", "exchange": "NSE"}
 DAYS = {"start_date": "2026-11-19", "end_date": "2026-11-20"}
@@ -279,6 +281,29 @@ def test_a_broker_without_bars_lists_none_and_says_so(desk: Desk, account: Accou
     assert (answer.status_code, answer.get_json()["message"]) == (400, "This broker has no bars.")
 
 
+def test_an_order_has_a_place_where_charts_and_quotes_have_none_left(desk: Desk, account: Account) -> None:
+    budget = Budget(4)
+    client = client_of(app_of(replace(desk, budget=budget)))
+    held = [taken(budget) for _ in range(3)]
+    bars = {**SBIN, **DAYS, "interval": "D"}
+    for path, fields in (("quotes", SBIN), ("history", bars), ("placeorder", ORDER)):
+        answer = client.post(f"/api/v1/{path}", json={"apikey": account.key, **fields})
+        assert (path, answer.status_code) == (path, 200 if path == "placeorder" else 503)
+    for release in held:
+        release.set()
+
+
+def test_a_chart_too_many_is_told_when_to_ask_again(desk: Desk, account: Account) -> None:
+    budget = Budget(8, turn_s=0)
+    client = client_of(app_of(replace(desk, budget=budget)))
+    held = [taken(budget, is_history=True) for _ in range(HISTORIES_AT_ONCE)]
+    answer = client.post("/api/v1/history", json={"apikey": account.key, **SBIN, **DAYS, "interval": "D"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "charts" in answer.get_json()["message"]
+    for release in held:
+        release.set()
+
+
 # -- ticker ------------------------------------------------------------------------------------------
 
 
@@ -290,6 +315,22 @@ def test_ticker_answers_as_history_does(get: Get, post: Post) -> None:
 def test_ticker_means_days_where_nothing_else_is_said(get: Get, post: Post) -> None:
     asked = get("ticker/NSE:SBIN", **{"from": "2026-11-19", "to": "2026-11-20"})
     assert asked.get_json() == post("history", **SBIN, **DAYS, interval="D")[1]
+
+
+@pytest.mark.parametrize(
+    ("interval", "first"), [("1m", "2026-10-22"), ("4h", "2026-10-22"), ("1s", "2026-11-12"), ("D", "2016-11-23")]
+)
+def test_ticker_leaves_out_without_a_word_what_is_too_long_ago(get: Get, post: Post, interval: str, first: str) -> None:
+    """So a sheet may ask for all there is (contract 2.4.6); ``to`` may be a day that is still to come."""
+    asked = get("ticker/NSE:SBIN", **{"from": "2010-01-01", "to": "2027-01-01", "interval": interval})
+    given = post("history", **SBIN, start_date=first, end_date="2027-01-01", interval=interval)[1]
+    assert given["data"]
+    assert asked.get_json() == given
+
+
+def test_ticker_takes_the_first_days_that_there_are(get: Get) -> None:
+    asked = get("ticker/NSE:SBIN", **{"from": "0001-01-01", "to": "0001-01-02"})
+    assert (asked.status_code, asked.get_json()["data"]) == (200, [])
 
 
 def test_ticker_as_text_has_a_line_a_bar_in_indian_time(get: Get, post: Post) -> None:

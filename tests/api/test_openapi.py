@@ -19,9 +19,10 @@ from openalgo_bridge.api.limits import Bucket
 from openalgo_bridge.api.openapi import document
 from openalgo_bridge.api.schemas.account import Nothing
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.settings import Settings
 from tests.api.conftest import ORDER, Post, rest
-from tests.conftest import Account, app_of, client_of
+from tests.conftest import TRADER, Account, app_of, client_of
 
 PATH = "/api/v1/openapi.json"
 
@@ -102,6 +103,7 @@ def test_the_limits_are_those_of_this_bridge() -> None:
     by_name = operations(told)
     assert "At most 3 per minute, all order endpoints together." in by_name["placeorder"]["description"]
     assert "At most 3 per minute, all cancels together" in by_name["cancelorder"]["description"]
+    assert "At most 3 per minute, all closings together" in by_name["closeposition"]["description"]
     assert "At most 7 per hour" in by_name["funds"]["description"]
     assert told["servers"] == [{"url": "http://127.0.0.1:5055"}]
 
@@ -146,6 +148,27 @@ def test_real_answers_have_its_shapes(app: Flask, desk: Desk, account: Account, 
         described[f"/api/v1/{path}"]["POST"].validate_response(answer)
     assert post("orderbook")[1]["data"]["orders"]
     assert post("tradebook")[1]["data"]
+
+
+def test_a_smart_order_beside_one_that_works_has_its_shape(app: Flask, account: Account, post: Post) -> None:
+    described = schemathesis.openapi.from_dict(client_of(app).get(PATH).get_json())
+    rest(post)
+    fields = {"apikey": account.key, **ORDER, "position_size": 50}
+    answer = client_of(app).post("/api/v1/placesmartorder", json=fields)
+    assert answer.get_json()["message"] == "Still working: BUY 10."
+    described["/api/v1/placesmartorder"]["POST"].validate_response(answer)
+
+
+def test_a_closing_that_waits_has_its_shape_when_it_is_asked_for(
+    app: Flask, desk: Desk, account: Account, post: Post
+) -> None:
+    described = schemathesis.openapi.from_dict(client_of(app).get(PATH).get_json())
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    reference = post("closeposition", symbol="RELIANCE", exchange="NSE", product="MIS")[1]["reference"]
+    answer = client_of(app).post("/api/v1/orderstatus", json={"apikey": account.key, "orderid": reference})
+    row = answer.get_json()["data"]
+    assert (row["symbol"], row["exchange"], row["product"], row["order_status"]) == ("RELIANCE", "NSE", "MIS", "held")
+    described["/api/v1/orderstatus"]["POST"].validate_response(answer)
 
 
 def test_a_held_order_and_one_in_doubt_have_its_shapes_too(app: Flask) -> None:

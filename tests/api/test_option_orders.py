@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.instrument import OPTIONS
-from openalgo_bridge.model.order import Exchange, OrderMode
+from openalgo_bridge.model.order import Exchange, OrderMode, TradingMode
 from openalgo_bridge.model.symbol import compact_date
 from tests.api.conftest import Post
-from tests.conftest import TRADER, FixedClock
+from tests.conftest import TRADER, Account, FixedClock, app_of, client_of
+from tests.fakes import ScriptedBroker, with_broker
 
 
 @pytest.fixture
@@ -120,3 +122,29 @@ def test_in_semi_auto_the_contracts_wait_as_they_were_found(desk: Desk, post: Po
     assert one.order is not None
     assert one.order.symbol == meant
     assert (several.operation, len(several.request.orders)) == ("optionsmultiorder", 2)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("path", ["optionsorder", "optionsorder in slices", "optionsmultiorder"])
+def test_an_option_that_was_chosen_by_the_prices_of_the_other_account_is_not_sent(
+    desk: Desk, account: Account, nifty: dict[str, Any], path: str
+) -> None:
+    paper, live = ScriptedBroker(desk, ltp=Decimal(26000)), ScriptedBroker(desk, ltp=Decimal(24000))
+    both = with_broker(with_broker(desk, paper), live, TradingMode.LIVE)
+    paper.while_reading = lambda: both.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    fields = {"legs": [leg(nifty)]} if path == "optionsmultiorder" else {}
+    sliced = {"splitsize": nifty["quantity"]} if path.endswith("slices") else {}
+    body = {"apikey": account.key, **nifty, **fields, **sliced}
+    answer = client_of(app_of(both)).post(f"/api/v1/{path.partition(' ')[0]}", json=body)
+    assert (answer.status_code, "trading mode was changed" in answer.get_json()["message"]) == (409, True)
+    assert (paper.calls, live.calls, both.store.journal.tickets()) == ([], [], [])
+
+
+@pytest.mark.parametrize("path", ["optionsorder", "optionsmultiorder"])
+def test_without_a_price_of_the_underlying_no_option_is_ordered(
+    desk: Desk, account: Account, nifty: dict[str, Any], path: str
+) -> None:
+    broker = ScriptedBroker(desk, ltp=Decimal(0))
+    body = {"apikey": account.key, **nifty, "offset": "ATM", "legs": [leg(nifty, offset="ATM")]}
+    answer = client_of(app_of(with_broker(desk, broker))).post(f"/api/v1/{path}", json=body)
+    assert (answer.status_code, "Failed to fetch LTP for NIFTY" in answer.get_json()["message"]) == (404, True)
+    assert broker.calls == []

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.model.order import OrderMode
+from openalgo_bridge.model.order import Exchange, OrderMode
+from openalgo_bridge.model.ticket import Operation
 from tests.api.conftest import ORDER, Post
 from tests.conftest import TRADER
 
@@ -42,6 +43,23 @@ def test_an_exit_of_nothing_is_a_success_without_an_order(post: Post) -> None:
     assert "a setting can allow it" in answer["message"]
 
 
+def test_more_than_the_exchange_takes_in_one_order_leaves_in_several(desk: Desk, post: Post) -> None:
+    desk.store.instrument_lists.roll()
+    listed = desk.store.instruments.stream(Exchange.NFO)
+    future = next(each for each in listed if each.symbol.startswith("NIFTY") and each.symbol.endswith("FUT"))
+    largest = future.freeze_quantity // future.lot * future.lot
+    named = {"strategy": "t", "symbol": future.symbol, "exchange": "NFO", "product": "NRML"}
+    post("splitorder", **named, action="BUY", quantity=largest + future.lot, splitsize=largest)
+    status, answer = post("placesmartorder", **named, action="SELL", quantity=0, position_size=0)
+    assert (status, answer["status"], answer["mode"]) == (200, "success", "analyze")
+    assert answer["orderid"].isdigit()
+    assert answer["message"].startswith(f"Sent as 2 orders: {answer['orderid']}, ")
+    assert post("openposition", **named)[1]["quantity"] == "0"
+    ticket = desk.store.journal.ticket_by_ref(answer["reference"])
+    assert ticket is not None
+    assert ticket.operation is Operation.SMART
+
+
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
@@ -65,6 +83,23 @@ def test_a_basket_answers_for_each_order_those_that_buy_first(post: Post) -> Non
     assert post("orderstatus", strategy="t", orderid=answer["results"][1]["orderid"])[1]["data"]["symbol"] == "TCS"
 
 
+def test_an_order_of_a_basket_waits_for_its_price_whatever_the_price_type_is_called(post: Post) -> None:
+    price = round(post("quotes", symbol="RELIANCE", exchange="NSE")[1]["data"]["ltp"] * 0.9)
+    item = {**BUY, "price_type": "LIMIT", "price": str(price), "product_type": "CNC"}
+    status, answer = post("basketorder", strategy="t", orders=[item])
+    row = post("orderstatus", orderid=answer["results"][0]["orderid"])[1]["data"]
+    assert (status, row["pricetype"], row["product"], row["price"]) == (200, "LIMIT", "CNC", price)
+    assert row["order_status"] == "open"
+
+
+def test_a_price_that_counts_for_no_order_of_a_basket_is_refused(post: Post) -> None:
+    status, answer = post("basketorder", strategy="t", orders=[BUY], product="CNC", pricetype="LIMIT")
+    assert (status, set(answer["errors"])) == (400, {"product", "pricetype"})
+    status, answer = post("basketorder", strategy="t", orders=[BUY, {**BUY, "price": "10", "kind": "LIMIT"}])
+    assert (status, set(answer["errors"])) == (400, {"orders[1].pricetype"})
+    assert post("orderbook")[1]["data"]["orders"] == []
+
+
 def test_a_wrong_order_in_a_basket_is_named_by_its_place_and_nothing_is_placed(post: Post) -> None:
     status, answer = post("basketorder", strategy="t", orders=[BUY, {**SELL, "action": "HOLD"}])
     assert status == 400
@@ -86,8 +121,10 @@ def test_what_the_exchange_refuses_is_told_beside_what_went(post: Post) -> None:
     assert [each["status"] for each in answer["results"]] == ["success", "error"]
     assert "Insufficient shares" in answer["results"][1]["message"]
     assert "1 of 2 orders were not taken" in answer["message"]
+    assert "Insufficient shares" in answer["message"]
     status, answer = post("basketorder", strategy="t", orders=[{**SELL, "product": "CNC"}])
     assert (status, answer["status"]) == (200, "error"), "nothing went, so it may be sent again"
+    assert "Insufficient shares" in answer["message"], "of an error the Python client shows the sentence alone"
 
 
 def test_a_split_answers_with_each_slice_in_numbers(post: Post) -> None:

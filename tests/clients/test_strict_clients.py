@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from openalgo_bridge.api import answers
+from openalgo_bridge.api import account_answers
 from openalgo_bridge.model.books import Holding
 from openalgo_bridge.model.order import Exchange
 from tests.serving import Bridge
@@ -90,5 +90,5 @@ def test_a_holding() -> None:
     shares = Holding(
         symbol="SBIN", exchange=Exchange.NSE, quantity=3, average_price=Decimal("800.05"), ltp=Decimal(801)
     )
-    (row,) = answers.holdings([shares])["holdings"]
+    (row,) = account_answers.holdings([shares])["holdings"]
     assert wrong(row, {"quantity": WHOLE, "average_price": NUMBER, "pnl": NUMBER, "pnlpercent": NUMBER}) == {}

@@ -43,6 +43,21 @@ def test_a_market_order_fills_and_shows_in_every_book(sdk: Any, live: Live) -> N
     assert len(live.desk.store.traffic.page(limit=100)) == 8
 
 
+def test_a_price_that_was_rounded_to_its_tick_in_floats_is_taken(sdk: Any) -> None:
+    ltp = sdk.quotes(symbol="RELIANCE", exchange="NSE")["data"]["ltp"]
+    prices = [round(ltp * share / 0.1) * 0.1 for share in (0.9, 0.91, 0.92, 0.93, 0.94)]
+    assert any(len(repr(price)) > 8 for price in prices), "none of them shows what floats do"
+    assert [buy(sdk, price_type="LIMIT", price=price)["status"] for price in prices] == ["success"] * 5
+
+
+def test_a_basket_as_the_guides_spell_it_waits_for_its_price(sdk: Any) -> None:
+    ltp = sdk.quotes(symbol="RELIANCE", exchange="NSE")["data"]["ltp"]
+    item = {"symbol": "RELIANCE", "exchange": "NSE", "action": "BUY", "quantity": 1, "price_type": "LIMIT"}
+    placed = sdk.basketorder(strategy="t", orders=[{**item, "price": round(ltp * 0.9), "product_type": "CNC"}])
+    row = sdk.orderstatus(order_id=placed["results"][0]["orderid"])["data"]
+    assert (row["pricetype"], row["product"], row["order_status"]) == ("LIMIT", "CNC", "open")
+
+
 def test_a_limit_order_is_changed_and_cancelled(sdk: Any) -> None:
     ltp = sdk.quotes(symbol="RELIANCE", exchange="NSE")["data"]["ltp"]
     placed = buy(sdk, price_type="LIMIT", price=round(ltp * 0.9))

@@ -17,11 +17,11 @@ from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRe
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.ticket import Origin, new_ref
 from openalgo_bridge.trading import kill_switch, orders
-from openalgo_bridge.trading.budget import KEPT_FOR_CANCELS, Budget
+from openalgo_bridge.trading.budget import HISTORIES_AT_ONCE, KEPT_FOR_CANCELS, Budget
 from openalgo_bridge.trading.sending import Sent
 from openalgo_bridge.trading.throttle import Throttle
 from tests.conftest import TRADER
-from tests.fakes import ScriptedBroker, in_threads, with_broker
+from tests.fakes import ScriptedBroker, in_threads, taken, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
@@ -125,6 +125,68 @@ def test_cancels_have_places_of_their_own_and_no_more() -> None:
             pass
     for release in held:
         release.set()
+
+
+def test_what_only_reads_leaves_a_quarter_of_the_places_to_orders() -> None:
+    budget = Budget(8)
+    held = [taken(budget, only_reads=True) for _ in range(6)]
+    with budget.reading():
+        with pytest.raises(Busy), budget.slot():
+            pass
+        with budget.slot(is_cancel=True):
+            pass
+    held += [taken(budget) for _ in range(2)]
+    for release in held:
+        release.set()
+
+
+def test_who_has_read_may_order_afterwards() -> None:
+    budget = Budget(4)
+    held = [taken(budget) for _ in range(3)]
+    with budget.reading(), budget.reading():
+        pass
+    with budget.slot():
+        pass
+    for release in held:
+        release.set()
+
+
+def test_charts_that_load_at_once_have_their_turn_two_by_two() -> None:
+    budget = Budget(8, quick_s=60, turn_s=60)
+    both_have_theirs = threading.Barrier(HISTORIES_AT_ONCE)
+
+    def load() -> None:
+        with budget.history(), budget.slot():
+            both_have_theirs.wait(60)
+
+    assert in_threads(12, load) == [None] * 12
+
+
+def test_a_chart_whose_turn_does_not_come_says_so_and_gives_its_place_back() -> None:
+    budget = Budget(4 * HISTORIES_AT_ONCE, turn_s=0)
+    held = [taken(budget, is_history=True) for _ in range(HISTORIES_AT_ONCE)]
+    for _ in range(20):
+        with pytest.raises(Busy, match="Not asked"), budget.history():
+            pass
+    with budget.reading(), budget.slot():
+        pass
+    for release in held:
+        release.set()
+
+
+def test_charts_leave_a_place_to_other_reads_and_those_of_orders() -> None:
+    budget = Budget(4)
+    held = [taken(budget, is_history=True) for _ in range(HISTORIES_AT_ONCE)]
+    with pytest.raises(Busy, match="charts"), budget.history():
+        pass
+    held += [taken(budget, only_reads=True), taken(budget)]
+    for release in held:
+        release.set()
+
+
+def test_the_smallest_budget_still_draws_a_chart() -> None:
+    with Budget(1).history():
+        pass
 
 
 class Wall:
@@ -331,17 +393,3 @@ def test_a_rehearsal_that_cannot_be_read_keeps_no_cancel_from_going(desk: Desk, 
     assert isinstance(resting, Sent)
     desk.store.files[0].write("INSERT INTO guard VALUES ('price_band', 'x')")
     assert isinstance(orders.cancel(desk, resting.broker_order_id, ORIGIN), Sent)
-
-
-def taken(budget: Budget, *, is_cancel: bool = False, is_exit: bool = False) -> threading.Event:
-    """Another thread that has a place until the event is set."""
-    inside, release = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with budget.slot(is_cancel=is_cancel, is_exit=is_exit):
-            inside.set()
-            release.wait(60)
-
-    threading.Thread(target=hold).start()
-    assert inside.wait(60)
-    return release

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from openalgo_bridge.clock import from_ms
 from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import Action, Exchange, PriceType, Product
+from openalgo_bridge.model.symbol import SYMBOL_PATTERN
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -30,15 +31,20 @@ DERIVATIVE_EXCHANGES = (
 """Where something expires (contract 1.6)."""
 
 # ASCII only: Decimal() itself also takes "١٢" and "1_000" (security M18).
-_NUMBER = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,8})?([eE][+-]?[0-9]{1,2})?")
-_SYMBOL = re.compile(r"[A-Z0-9&._:\-]{1,40}")
+# Twenty decimals are what the smallest tick, a quarter of a paisa, has once a binary fraction was multiplied into it.
+_NUMBER = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
+_SYMBOL = re.compile(SYMBOL_PATTERN)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 _TRUE = {"true", "t", "yes", "y", "on", "1"}
 _FALSE = {"false", "f", "no", "n", "off", "0"}
 _MAX_QUANTITY = 1_000_000_000
 _MAX_PRICE = Decimal(10_000_000)
+_PRICE_PLACES = 6
+_NOISE = Decimal("1e-9")
+_LARGEST_EXACT_DOUBLE = 2**53
 _LONGEST_STRATEGY = 100
 _LONGEST_ID = 64
+_NO_LABEL = "-"
 _NO_DAY = "Not a valid date."
 _NO_MOMENT = (
     "Must be seconds or milliseconds since 1970, or ISO 8601 with an offset, such as 2026-11-21T10:30:00+05:30."
@@ -105,7 +111,18 @@ def as_price(value: Any) -> Decimal:
         raise ValueError("Must be a non-negative number.")
     if price > _MAX_PRICE:
         raise ValueError(f"Must not be larger than {_MAX_PRICE}.")
-    return price
+    return _without_noise(price)
+
+
+def _without_noise(price: Decimal) -> Decimal:
+    """909.65 of 909.6500000000001, which is what ``round(x / 0.05) * 0.05`` makes of it in binary fractions.
+
+    Who means other digits than these keeps them, so that the tick is asked of what was said.
+    """
+    rounded = Decimal(f"{price:.{_PRICE_PLACES}f}")
+    if rounded == price or abs(rounded - price) > price * _NOISE:
+        return price
+    return Decimal(f"{rounded:f}".rstrip("0").rstrip("."))
 
 
 def _symbol(value: Any) -> str:
@@ -125,8 +142,26 @@ def _strategy(value: Any) -> str:
     return name
 
 
+def _label(value: Any) -> str:
+    """What is only noted: never a reason to refuse a way out of an order or a position, or a look at it."""
+    text = " ".join(str(value).split()) if isinstance(value, str | int | Decimal) else ""
+    return text[:_LONGEST_STRATEGY] if text and text.isprintable() else _NO_LABEL
+
+
+def not_null(value: Any) -> Any:
+    """What may be left out, but not be there and hold nothing. Raises ValueError."""
+    if value is None:
+        raise ValueError("Field may not be null.")
+    return value
+
+
 def _order_id(value: Any) -> str:
-    """Clients send it unconverted, so that an int becomes a JSON number (contract 5.1 item 4)."""
+    """Clients send it unconverted: an int becomes a JSON number (contract 5.1 item 4), elsewhere a double does.
+
+    Above 2**53 a double may be the id of another order.
+    """
+    if isinstance(value, Decimal) and value == value.to_integral_value() and abs(value) <= _LARGEST_EXACT_DOUBLE:
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("Not a valid string.")
     order_id = str(value).strip()
@@ -239,6 +274,7 @@ def number_schema(kind: str, least: int, most: Decimal | int, example: str) -> W
 
 _SYMBOL_SCHEMA = {"type": "string", "pattern": rf"^\s*{_SYMBOL.pattern}\s*$", "examples": ["RELIANCE"]}
 _STRATEGY_SCHEMA = {"type": "string", "maxLength": _LONGEST_STRATEGY, "pattern": r"\S", "examples": ["first"]}
+_LABEL_SCHEMA = {"description": "Your name for the program, only noted.", "examples": ["first"]}
 _ORDER_ID_SCHEMA = {
     "anyOf": [{"type": "string", "maxLength": _LONGEST_ID, "pattern": r"\S"}, {"type": "integer"}],
     "examples": ["26112100000001"],
@@ -267,6 +303,7 @@ PRICE_SCHEMA = number_schema("number", 0, _MAX_PRICE, "0")
 Price = Annotated[Decimal, BeforeValidator(as_price), PRICE_SCHEMA]
 Symbol = Annotated[str, BeforeValidator(_symbol), WithJsonSchema(_SYMBOL_SCHEMA)]
 Strategy = Annotated[str, BeforeValidator(_strategy), WithJsonSchema(_STRATEGY_SCHEMA)]
+Label = Annotated[str, BeforeValidator(_label), WithJsonSchema(_LABEL_SCHEMA)]
 OrderId = Annotated[str, BeforeValidator(_order_id), WithJsonSchema(_ORDER_ID_SCHEMA)]
 Switch = Annotated[bool, BeforeValidator(_switch), WithJsonSchema(_SWITCH_SCHEMA)]
 Day = Annotated[date, BeforeValidator(day), WithJsonSchema(_DAY_SCHEMA)]

@@ -17,6 +17,7 @@ from openalgo_bridge.api.schemas.fields import (
     PRICE_SCHEMA,
     ActionField,
     ExchangeField,
+    Label,
     OrderId,
     Price,
     Quantity,
@@ -160,7 +161,7 @@ class ModifyGtt(GttOrder):
 class NamedGtt(ApiModel):
     """``POST /cancelgttorder`` (contract 2.7.3)."""
 
-    strategy: Strategy = "-"
+    strategy: Label = "-"
     trigger_id: OrderId
 
 

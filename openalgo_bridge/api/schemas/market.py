@@ -85,7 +85,10 @@ class Ticker(ApiModel):
 
     instrument: Annotated[InstrumentName, BeforeValidator(_named), WithJsonSchema(_TICKER_SCHEMA)]
     interval: IntervalField = Interval.DAY
-    first: Day = Field(alias="from", description="The first day, India's.")
+    first: Day = Field(
+        alias="from",
+        description="The first day, India's. At most 3650 days before the last one, for bars within a day 30.",
+    )
     last: Day = Field(alias="to", description="The last day, which is included.")
     format: Annotated[TickerFormat, BeforeValidator(lambda value: choice(TickerFormat, value))] = Field(
         default=TickerFormat.JSON, description="txt: lines for an ASCII import, with IST days and times."

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from typing_extensions import TypedDict
 
-from openalgo_bridge.api.schemas.base import ApiModel, Marked
+from openalgo_bridge.api.schemas.base import Marked, of_each
 from openalgo_bridge.api.schemas.fields import (
     ActionField,
     DisclosedQuantity,
-    Price,
-    PriceTypeField,
     Quantity,
     Strategy,
     WantedQuantity,
     choice,
 )
 from openalgo_bridge.api.schemas.options import ExpiryDate, OffsetField, OptionsOf, OptionTypeField, StrikeStep
+from openalgo_bridge.api.schemas.orders import PriceOrMarket, SignalFields
 from openalgo_bridge.api.schemas.several import SplitResult
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.options import MOST_OPTION_LEGS
-from openalgo_bridge.model.order import OrderRequest, PriceType, Product
+from openalgo_bridge.model.order import OrderRequest, Product
 
 _PRODUCTS = (Product.MIS, Product.NRML)
 
@@ -45,7 +43,7 @@ OptionProduct = Annotated[
 OptionSplit = Annotated[WantedQuantity, BeforeValidator(_split_size)]
 
 
-class OptionLegFields(ApiModel):
+class OptionLegFields(PriceOrMarket):
     """What names one option and how it is traded."""
 
     offset: OffsetField
@@ -54,10 +52,7 @@ class OptionLegFields(ApiModel):
     quantity: Quantity = Field(description="Units, in whole lots.", examples=["65"])
     expiry_date: ExpiryDate = None
     splitsize: OptionSplit = Field(default=0, description="How many units one order has at most; 0 for no limit.")
-    pricetype: PriceTypeField = PriceType.MARKET
     product: OptionProduct = Product.MIS
-    price: Price = Decimal(0)
-    trigger_price: Price = Decimal(0)
     disclosed_quantity: DisclosedQuantity = 0
 
     def order(self, contract: Instrument) -> OrderRequest:
@@ -75,7 +70,7 @@ class OptionLegFields(ApiModel):
         )
 
 
-class OptionsOrder(OptionsOf, OptionLegFields):
+class OptionsOrder(OptionsOf, OptionLegFields, SignalFields):
     """``POST /optionsorder`` (contract 2.1.9)."""
 
     strategy: Strategy = Field(description="Your name for the program, shown with the order.")
@@ -83,7 +78,7 @@ class OptionsOrder(OptionsOf, OptionLegFields):
     expiry_date: ExpiryDate = Field(default=None, description="Wins over the expiry in `underlying`.")
 
 
-class OptionsMultiOrder(OptionsOf):
+class OptionsMultiOrder(OptionsOf, SignalFields):
     """``POST /optionsmultiorder`` (contract 2.1.10)."""
 
     strategy: Strategy = Field(description="Your name for the program, shown with the orders.")
@@ -92,13 +87,18 @@ class OptionsMultiOrder(OptionsOf):
         min_length=1, max_length=MOST_OPTION_LEGS, description="Those that buy are sent first."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_of_each_what_is_its_own(cls, fields: Any) -> Any:
+        return of_each(cls, OptionLegFields, "legs", fields)
+
 
 class OptionPlaced(Marked):
-    """One option order, or its slices where it was split."""
+    """One option order, or its slices where it was split. The answer to a call that was cut off has no price."""
 
     status: Literal["success", "error"]
     underlying: str
-    underlying_ltp: float
+    underlying_ltp: NotRequired[float]
     symbol: str
     exchange: str
     offset: str
@@ -137,7 +137,7 @@ class OptionsMultiAnswer(Marked):
 
     status: Literal["success", "error"]
     underlying: str
-    underlying_ltp: float
+    underlying_ltp: NotRequired[float]
     results: list[OptionLegResult]
     reference: str
     message: NotRequired[str]

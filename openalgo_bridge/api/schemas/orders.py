@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal, NotRequired
+from typing import Annotated, Literal, NotRequired, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypedDict
 
-from openalgo_bridge.api.schemas.base import ApiModel, Done, Marked
+from openalgo_bridge.api.schemas.base import ApiModel, Done, Marked, fault
 from openalgo_bridge.api.schemas.fields import (
     ActionField,
     DisclosedQuantity,
     ExchangeField,
+    Label,
     Moment,
     OrderId,
     Price,
@@ -21,19 +23,42 @@ from openalgo_bridge.api.schemas.fields import (
     Quantity,
     Strategy,
     Symbol,
+    not_null,
 )
-from openalgo_bridge.model.order import CloseRequest, OrderRequest, PriceType, Product
+from openalgo_bridge.model.order import CancelAllRequest, CloseRequest, OrderRequest, PriceType, Product
+
+_NO_PRICE_TYPE = "Missing, although a price is there: MARKET trades at any price, LIMIT, SL and SL-M heed it."
 
 
-class OrderFields(ApiModel):
+class Prices(ApiModel):
+    """At which price."""
+
+    price: Price = Field(default=Decimal(0), description="For LIMIT and SL.")
+    trigger_price: Price = Field(default=Decimal(0), description="For SL and SL-M.")
+
+
+class PriceOrMarket(Prices):
+    """At which price, and at the market where it names none."""
+
+    pricetype: PriceTypeField = Field(
+        default=PriceType.MARKET, description="Needed where a price or a trigger price is sent."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_where_it_has_a_price(self) -> Self:
+        """Under a name that nobody knows it would be left out, and what should wait for its price sent at any."""
+        if "pricetype" not in self.model_fields_set and (self.price or self.trigger_price):
+            raise fault(type(self), _NO_PRICE_TYPE, "pricetype")
+        return self
+
+
+class OrderFields(Prices):
     """What names an order and its price, in every request that has one."""
 
     symbol: Symbol
     exchange: ExchangeField
     action: ActionField
     quantity: Quantity
-    price: Price = Field(default=Decimal(0), description="For LIMIT and SL.")
-    trigger_price: Price = Field(default=Decimal(0), description="For SL and SL-M.")
     disclosed_quantity: DisclosedQuantity = Field(default=0, description="How much of it the market sees; 0 for all.")
 
     def as_order(self, price_type: PriceType, product: Product) -> OrderRequest:
@@ -51,20 +76,29 @@ class OrderFields(ApiModel):
         )
 
 
-class PlaceOrder(OrderFields):
-    """``POST /placeorder`` (contract 2.1.1)."""
+class SignalFields(ApiModel):
+    """How old it is: of everything that places an order, so that no way of asking gets round the limit of age."""
 
-    strategy: Strategy = Field(description="Your name for the program, shown with the order.")
-    pricetype: PriceTypeField = PriceType.MARKET
-    product: ProductField = Product.MIS
     signal_time: Moment | None = Field(
         default=None,
         description="When the signal arose: seconds or milliseconds since 1970, or ISO 8601 with an offset.",
     )
 
+
+class NewOrder(OrderFields, PriceOrMarket, SignalFields):
+    """What asks for an order that is not there yet."""
+
+    product: ProductField = Product.MIS
+
     def order(self) -> OrderRequest:
         """The order that is asked for."""
         return self.as_order(self.pricetype, self.product)
+
+
+class PlaceOrder(NewOrder):
+    """``POST /placeorder`` (contract 2.1.1)."""
+
+    strategy: Strategy = Field(description="Your name for the program, shown with the order.")
 
 
 class ModifyOrder(OrderFields):
@@ -74,7 +108,7 @@ class ModifyOrder(OrderFields):
     pricetype: PriceTypeField
     product: ProductField
     price: Price = Field(description="For LIMIT and SL; else 0.")
-    strategy: Strategy = "-"
+    strategy: Label = "-"
 
     def order(self) -> OrderRequest:
         """What the order shall be afterwards."""
@@ -85,22 +119,41 @@ class NamedOrder(ApiModel):
     """``POST /cancelorder`` and ``/orderstatus``: one order, by the broker's id or by our reference."""
 
     orderid: OrderId = Field(description="The broker's id, or our reference.")
-    strategy: Strategy = "-"
+    strategy: Label = "-"
 
 
-class AllOrders(ApiModel):
-    """``POST /cancelallorder`` (contract 2.1.7). The strategy is a note, not a filter."""
+class Narrowed(ApiModel):
+    """What is about all of them, or about those that it names.
 
-    strategy: Strategy = "-"
+    A field that is not known is refused here, and so is one that holds nothing: it may be meant to name one, and all
+    would be done instead. The strategy is a note and names none (contract 2.1.7).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    strategy: Label = "-"
+    symbol: Annotated[Symbol | SkipJsonSchema[None], BeforeValidator(not_null)] = Field(
+        default=None, description="Those of one symbol only."
+    )
+    exchange: Annotated[ExchangeField | SkipJsonSchema[None], BeforeValidator(not_null)] = Field(
+        default=None, description="Those on one exchange only."
+    )
 
 
-class AllPositions(ApiModel):
-    """``POST /closeposition`` (contract 2.1.8): all of them, or those of one symbol, which is ours."""
+class AllOrders(Narrowed):
+    """``POST /cancelallorder`` (contract 2.1.7). Symbol and exchange are ours."""
 
-    strategy: Strategy = "-"
-    symbol: Symbol | None = None
-    exchange: ExchangeField | None = None
-    product: ProductField | None = None
+    def request(self) -> CancelAllRequest:
+        """What is asked to be withdrawn."""
+        return CancelAllRequest(symbol=self.symbol or "", exchange=self.exchange)
+
+
+class AllPositions(Narrowed):
+    """``POST /closeposition`` (contract 2.1.8). Symbol, exchange and product are ours."""
+
+    product: Annotated[ProductField | SkipJsonSchema[None], BeforeValidator(not_null)] = Field(
+        default=None, description="Those held as one product only."
+    )
 
     def request(self) -> CloseRequest:
         """What is asked to be closed."""
@@ -147,13 +200,20 @@ class FailedCancellation(TypedDict):
 
 
 class CancelAllAnswer(Marked):
-    """A success only when every order was cancelled; ``partial`` when some were."""
+    """A success only when every order was cancelled; ``partial`` when some were. ``failures`` says why of each."""
 
     status: Literal["success", "partial", "error"]
     message: str
     canceled_orders: list[str]
-    failed_cancellations: list[FailedCancellation]
+    failed_cancellations: list[str]
+    failures: list[FailedCancellation]
     reference: str
+
+
+class CancelSeveralAnswer(CancelAllAnswer):
+    """As of all orders, of those of one ticket. ``orderid`` is the reference that named it."""
+
+    orderid: str
 
 
 class FailedClosure(TypedDict):
@@ -196,7 +256,10 @@ class OrderRow(TypedDict):
 
 
 class OrderStatusAnswer(Done):
-    """``message`` where the question was about a change of the order."""
+    """``message`` where the question was about a change of the order, or about many orders.
+
+    Of a closing or a withdrawal of all that sent no order, ``order_status`` is its state and ``action`` is empty.
+    """
 
     data: OrderRow
     message: NotRequired[str]

@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired
+from datetime import datetime
+from typing import Any, Literal, NotRequired
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
-from openalgo_bridge.api.schemas.base import ApiModel, Done, Marked
-from openalgo_bridge.api.schemas.fields import PriceTypeField, ProductField, Size, SplitSize, Strategy, WantedQuantity
-from openalgo_bridge.api.schemas.orders import OrderFields, PlaceOrder
+from openalgo_bridge.api.schemas.base import Done, Marked, of_each
+from openalgo_bridge.api.schemas.fields import Size, SplitSize, Strategy, WantedQuantity
+from openalgo_bridge.api.schemas.orders import NewOrder, PlacedAnswer, PlaceOrder, SignalFields
 from openalgo_bridge.model.expand import MOST_LEGS
-from openalgo_bridge.model.order import OrderRequest, PriceType, Product, SmartOrderRequest
+from openalgo_bridge.model.order import SmartOrderRequest
 
 
-class PlaceSmartOrder(OrderFields):
+class PlaceSmartOrder(NewOrder):
     """``POST /placesmartorder`` (contract 2.1.2)."""
 
     strategy: Strategy = Field(description="Your name for the program, shown with the order.")
     quantity: WantedQuantity = Field(description="Counts only while the position is flat and its size shall be 0.")
     position_size: Size = Field(description="The position you want: positive is long, negative short, 0 none.")
-    pricetype: PriceTypeField = PriceType.MARKET
-    product: ProductField = Product.MIS
 
     def request(self) -> SmartOrderRequest:
         """The position that is asked for."""
-        return SmartOrderRequest(order=self.as_order(self.pricetype, self.product), position_size=self.position_size)
+        return SmartOrderRequest(order=self.order(), position_size=self.position_size)
 
 
-class BasketItem(OrderFields):
+class BasketItem(NewOrder):
     """One order of a basket."""
 
-    pricetype: PriceTypeField = PriceType.MARKET
-    product: ProductField = Product.MIS
 
-    def order(self) -> OrderRequest:
-        """The order that is asked for."""
-        return self.as_order(self.pricetype, self.product)
-
-
-class BasketOrder(ApiModel):
+class BasketOrder(SignalFields):
     """``POST /basketorder`` (contract 2.1.3)."""
 
     strategy: Strategy = Field(description="Your name for the program, shown with the orders.")
     orders: list[BasketItem] = Field(max_length=MOST_LEGS, description="Those that buy are sent first.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_of_each_what_is_its_own(cls, fields: Any) -> Any:
+        return of_each(cls, BasketItem, "orders", fields)
+
+    @property
+    def signal_at(self) -> datetime | None:
+        """The oldest that the basket or one of its orders names: it stands or falls as a whole."""
+        named = (self.signal_time, *(item.signal_time for item in self.orders))
+        return min((each for each in named if each is not None), default=None)
 
 
 class SplitOrder(PlaceOrder):
@@ -52,10 +55,29 @@ class SplitOrder(PlaceOrder):
     splitsize: SplitSize = Field(description="How many units one order has at most; the remainder comes last.")
 
 
+class PositionedAnswer(PlacedAnswer):
+    """The broker took what was missing. ``message`` tells of what works already in the same instrument."""
+
+    message: NotRequired[str]
+
+
 class MatchedAnswer(Done):
     """Nothing was sent, and why."""
 
     message: str
+
+
+class ReachedAnswer(Marked):
+    """More than the exchange takes in one order was sent in several: ``message`` names them, or says why not.
+
+    ``orderid`` is that of the first. ``order_status`` is there where one of them is in doubt.
+    """
+
+    status: Literal["success", "error"]
+    reference: str
+    message: str
+    orderid: NotRequired[str]
+    order_status: NotRequired[Literal["unknown"]]
 
 
 class BasketResult(TypedDict):
