@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -26,6 +27,7 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.trading.budget import Budget
 
 
 @dataclass
@@ -211,3 +213,28 @@ def in_threads(count: int, act: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.join()
     return outcomes
+
+
+def taken(
+    budget: Budget,
+    *,
+    is_cancel: bool = False,
+    is_exit: bool = False,
+    only_reads: bool = False,
+    is_history: bool = False,
+) -> threading.Event:
+    """Another thread that has a place until the event is set."""
+    inside, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with (
+            budget.history() if is_history else nullcontext(),
+            budget.reading() if only_reads else nullcontext(),
+            budget.slot(is_cancel=is_cancel, is_exit=is_exit),
+        ):
+            inside.set()
+            release.wait(60)
+
+    threading.Thread(target=hold).start()
+    assert inside.wait(60)
+    return release

@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "trading.lately": (set(), STANDARD_ONLY),
     "trading.readings": ({"model"}, STANDARD_ONLY),
     "trading.throttle": ({"errors"}, STANDARD_ONLY),
-    "trading.turns": ({"model"}, STANDARD_ONLY),
+    "trading.turns": ({"errors", "model"}, STANDARD_ONLY),
     "trading.unwritten": ({"store"}, STANDARD_ONLY),
     "account": (
         {"account", "model", "store", "errors", "clock", "desk", "settings"},
@@ -56,7 +56,8 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "moving_window": (set(), {"limits"}),
     "guard": ({"settings", "store", "errors", "model", "traffic"}, STANDARD_ONLY),
     # pydantic reads no TypedDict but that of typing_extensions before Python 3.12.
-    "api": (FRONT | {"api"}, FRONT_LIBRARIES | {"typing_extensions"}),
+    # A fault of one field among several is made of pydantic_core's parts.
+    "api": (FRONT | {"api"}, FRONT_LIBRARIES | {"typing_extensions", "pydantic_core"}),
     "web": (FRONT | {"web"}, FRONT_LIBRARIES | {"flask_bootstrap", "markupsafe", "segno"}),
     "console": ({"model", "settings", "errors"}, STANDARD_ONLY),
     "lock": ({"errors"}, STANDARD_ONLY),

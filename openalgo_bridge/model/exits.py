@@ -73,6 +73,11 @@ class Effect:
         return self.before * self.after >= 0 and abs(self.after) < abs(self.before)
 
     @property
+    def leaves(self) -> int | None:
+        """What an exit leaves of its position, signed; None for what is none."""
+        return self.after if self.is_exit else None
+
+    @property
     def may_reverse(self) -> bool:
         """Whether it opens what it may have come to close: nothing of that, or not so much, is open any more."""
         return self.was_open and (self.before == 0 or self.before * self.after < 0)

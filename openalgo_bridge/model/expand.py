@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TypeVar
 
 from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
-from openalgo_bridge.model.exits import is_same_position, reducible
-from openalgo_bridge.model.order import Action, OrderRequest, PriceType, SmartOrderRequest
+from openalgo_bridge.model.exits import is_same_position, reducible, rests
+from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.order import Action, OrderRequest, PriceType, Ref, SmartOrderRequest
 
 MOST_SLICES = 100
 MOST_LEGS = 50
@@ -25,6 +27,7 @@ MATCHED = "Positions Already Matched. No Action needed."
 
 _OPENS_NOTHING = f"{FLAT} A position_size of 0 opens no trade while the position is flat; a setting can allow it."
 _STOPS = {PriceType.SL, PriceType.SL_M}
+_DOUBTFUL = "is in doubt: nobody knows yet whether it is there. See the Orders page."
 _T = TypeVar("_T")
 
 
@@ -46,12 +49,16 @@ class SmartOrderSettings:
 class Working:
     """Units of one order of the same symbol, exchange and product that may still fill.
 
-    ``is_stop``: it waits for its trigger. What was sent and is not in the book yet counts as one that does not.
+    ``is_stop``: it waits for its trigger. ``rests``: it is a LIMIT that provably waits for its price, as the target of
+    a bracket does. ``doubt`` is its reference where nobody knows whether the broker has it. What was sent and is not
+    in the book yet counts as on its way.
     """
 
     action: Action
     quantity: int
     is_stop: bool = False
+    rests: bool = False
+    doubt: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,21 +69,36 @@ class SmartOrder:
     message: str = ""
 
 
-def working_of(orders: Iterable[BrokerOrder], order: OrderRequest) -> tuple[Working, ...]:
-    """What of an order book may still change the position that ``order`` changes."""
+def working_of(
+    orders: Iterable[BrokerOrder], order: OrderRequest, last_price: Decimal | None = None
+) -> tuple[Working, ...]:
+    """What of an order book may still change the position that ``order`` changes.
+
+    ``last_price`` is in rupees; where it is None nothing is proven to wait for its price.
+    """
     return tuple(
         Working(
             action=each.request.action,
             quantity=each.pending_quantity,
             is_stop=each.status is OrderStatus.TRIGGER_PENDING,
+            rests=_is_resting_limit(each.request, last_price),
         )
         for each in orders
         if each.pending_quantity and is_same_position(each.request, order)
     )
 
 
+def _is_resting_limit(order: OrderRequest, last_price: Decimal | None) -> bool:
+    return order.price_type is PriceType.LIMIT and last_price is not None and rests(order, last_price)
+
+
 def smart_order(
-    request: SmartOrderRequest, *, position: int, working: Sequence[Working], settings: SmartOrderSettings
+    request: SmartOrderRequest,
+    *,
+    position: int,
+    working: Sequence[Working],
+    settings: SmartOrderSettings,
+    last_price: Decimal | None = None,
 ) -> SmartOrder:
     """What takes the signed ``position`` to ``request.position_size`` (the table of behaviour 2.4).
 
@@ -85,7 +107,8 @@ def smart_order(
     not counted, because it may never fill; it is told, and the next request makes up for it.
 
     A stop that protects a position does not stand in the way of an exit at once: the exit goes as far as flat, and the
-    stop is told. Beyond flat it is counted, because it may be triggered any time.
+    stop is told. Beyond flat it is counted, because it may be triggered any time. Nor does a LIMIT that waits for its
+    price, where the exit does not wait for one itself, by the ``last_price``.
     """
     target, wanted = request.position_size, request.order
     if target == 0 and position == 0:
@@ -94,7 +117,7 @@ def smart_order(
     if missing == 0:
         return SmartOrder(order=None, message=_with_working(MATCHED, working))
     order = replace(wanted, action=Action.BUY if missing > 0 else Action.SELL, quantity=abs(missing))
-    return _less_working(order, position, working, settings)
+    return _less_working(order, position, working, settings, last_price)
 
 
 def _while_flat(wanted: OrderRequest, working: Sequence[Working], settings: SmartOrderSettings) -> SmartOrder:
@@ -107,38 +130,50 @@ def _while_flat(wanted: OrderRequest, working: Sequence[Working], settings: Smar
 
 
 def _less_working(
-    order: OrderRequest, position: int, working: Sequence[Working], settings: SmartOrderSettings
+    order: OrderRequest,
+    position: int,
+    working: Sequence[Working],
+    settings: SmartOrderSettings,
+    last_price: Decimal | None = None,
 ) -> SmartOrder:
     same = [each for each in working if each.action is order.action]
-    quantity = _still_missing(order, position, same) if settings.counts_working else order.quantity
+    quantity = _still_missing(order, position, same, last_price) if settings.counts_working else order.quantity
     if quantity == 0:
-        return SmartOrder(order=None, message=_with_working("No Action needed.", working))
-    return SmartOrder(order=replace(order, quantity=quantity), message=_with_working("", working))
+        why = "Nothing was sent." if any(each.doubt for each in same) else "No Action needed."
+        return SmartOrder(order=None, message=_with_working(why, working))
+    disclosed = min(order.disclosed_quantity, quantity)
+    step = replace(order, quantity=quantity, disclosed_quantity=disclosed)
+    return SmartOrder(order=step, message=_with_working("", working))
 
 
-def _still_missing(order: OrderRequest, position: int, same: Sequence[Working]) -> int:
-    """The quantity, less what works on its side. A waiting stop is counted beyond flat, and against another stop:
-    both may be triggered."""
-    stops = sum(each.quantity for each in same if each.is_stop)
-    on_its_way = sum(each.quantity for each in same) - stops
-    beside_all = order.quantity - on_its_way - stops
+def _still_missing(order: OrderRequest, position: int, same: Sequence[Working], last_price: Decimal | None) -> int:
+    """The quantity, less what works on its side. What waits is counted beyond flat, and against what would wait in the
+    same way: two stops may both be triggered, of two LIMIT orders both may fill."""
+    beside_all = order.quantity - sum(each.quantity for each in same)
     if order.price_type in _STOPS:
         return max(beside_all, 0)
+    goes_at_once = order.price_type is PriceType.MARKET or (last_price is not None and not rests(order, last_price))
+    in_the_way = sum(each.quantity for each in same if not (each.is_stop or (each.rests and goes_at_once)))
     to_flat = min(order.quantity, reducible(position, order.action))
-    return max(beside_all, to_flat - on_its_way, 0)
+    return max(beside_all, to_flat - in_the_way, 0)
 
 
 def _with_working(message: str, working: Sequence[Working]) -> str:
-    told = _told(working)
-    return f"{message} Still working: {told}.".strip() if told else message
+    told = [message] if message else []
+    if known := _told([each for each in working if not each.doubt]):
+        told.append(f"Still working: {known}.")
+    doubts = (each for each in working if each.doubt)
+    told += [f"{each.action} {each.quantity}, order {each.doubt}, {_DOUBTFUL}" for each in doubts]
+    return " ".join(told)
 
 
 def _told(working: Sequence[Working]) -> str:
-    """As "BUY 50, SELL 100 (stop)"."""
-    sums: dict[tuple[Action, bool], int] = {}
+    """As "BUY 50, SELL 100 (stop), SELL 100 (limit)"."""
+    sums: dict[tuple[Action, str], int] = {}
     for each in working:
-        sums[each.action, each.is_stop] = sums.get((each.action, each.is_stop), 0) + each.quantity
-    return ", ".join(f"{action} {quantity}{' (stop)' if stop else ''}" for (action, stop), quantity in sums.items())
+        kind = each.action, " (stop)" if each.is_stop else " (limit)" if each.rests else ""
+        sums[kind] = sums.get(kind, 0) + each.quantity
+    return ", ".join(f"{action} {quantity}{kind}" for (action, kind), quantity in sums.items())
 
 
 def split(order: OrderRequest, *, size: int, lot: int, freeze_quantity: int) -> tuple[OrderRequest, ...]:
@@ -165,6 +200,13 @@ def split(order: OrderRequest, *, size: int, lot: int, freeze_quantity: int) -> 
 def largest_slice(most: int, lot: int) -> int:
     """The most whole lots within ``most`` units; one lot where not even that fits: the exchange is then to refuse."""
     return max(most // lot, 1) * lot
+
+
+def within_freeze(order: OrderRequest, instrument: Instrument) -> tuple[OrderRequest, ...]:
+    """The order in as many as the exchange's freeze quantity demands; as a rule it alone."""
+    if order.quantity <= instrument.freeze_quantity or not instrument.freeze_quantity:
+        return (order,)
+    return tuple(slices(order, largest_slice(instrument.freeze_quantity, instrument.lot)))
 
 
 def slices(order: OrderRequest, largest: int) -> Iterator[OrderRequest]:

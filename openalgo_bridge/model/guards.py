@@ -155,6 +155,11 @@ def refusal_of_entry(asked: Asked, settings: GuardSettings, facts: Facts) -> Ref
     return _first(_FOR_ENTRIES, asked, settings, facts)
 
 
+def refusal_of_whole(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
+    """The first of the rules about the size of one order, of what is sent in slices: each alone would keep them."""
+    return _first(_FOR_WHOLES, asked, settings, facts)
+
+
 def drift(then: Decimal, now: Decimal, settings: GuardSettings) -> Refusal | None:
     """Whether the price left the trader's limit while a ticket waited for him. ``then`` is the price at arrival."""
     limit = settings.price_drift
@@ -272,7 +277,8 @@ def _stale_signal(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusa
     """A sender that does not say when its signal arose cannot be judged."""
     if settings.stale_after is None or asked.signal_at is None:
         return None
-    age = (asked.now - asked.signal_at).total_seconds()
+    # By its arrival, so that of several orders the last is as old as the first.
+    age = ((asked.arrived_at or asked.now) - asked.signal_at).total_seconds()
     if age < -CLOCKS_APART:
         sentence = f"The signal is of {-age:.0f} s from now: the clock of its sender is ahead, so its age is unknown."
         return Refusal(guard=Guard.STALE_SIGNAL, sentence=sentence)
@@ -333,6 +339,7 @@ def _open_positions(asked: Asked, settings: GuardSettings, facts: Facts) -> Refu
 
 
 _FOR_EXITS_TOO: tuple[_Rule, ...] = (_sane_quantity, _duplicate_signal, _price_band)
+_FOR_WHOLES: tuple[_Rule, ...] = (_sane_quantity, _maximum_quantity, _order_value)
 _FOR_ENTRIES: tuple[_Rule, ...] = (
     _maximum_quantity,
     _allowed_symbols,

@@ -123,10 +123,11 @@ BrokerRequest = OrderRequest | ModifyRequest | CancelRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelAllRequest:
-    """The withdrawal of every resting order, or of those of one symbol."""
+    """The withdrawal of every resting order, of those of one symbol, or of those of one ticket by its reference."""
 
     symbol: str = ""
     exchange: Exchange | None = None
+    ticket: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any
 
 from openalgo_bridge.errors import Invalid
+from openalgo_bridge.model.legs import Arrival
 from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
@@ -108,7 +109,9 @@ class TicketDraft:
     """A ticket before it has an id. The modes are stamped here and never change again (behaviour X20).
 
     ``price_then`` is the last price when it arrived, None where none was known. ``is_exit``: it went as a proven
-    exit, or is held and looked like one when it arrived, so that it must never open a position later.
+    exit, or is held and looked like one when it arrived, so that it must never open a position later. ``is_unread``:
+    nobody could tell whether it is one: the person is asked when that can be read, as about a price. Of a ticket of
+    several that is held, ``arrivals`` says both of each of its orders.
     """
 
     ref: Ref
@@ -119,11 +122,14 @@ class TicketDraft:
     origin: Origin
     price_then: Decimal | None = None
     is_exit: bool = False
+    is_unread: bool = False
+    arrivals: tuple[Arrival, ...] = ()
+    wish: SmartOrderRequest | None = None
 
     @property
     def signal(self) -> str:
-        """See :func:`signal_of`."""
-        return signal_of(self.request)
+        """See :func:`signal_of`: that of the ``wish`` where the order was worked out from one."""
+        return signal_of(self.wish or self.request)
 
     @property
     def order(self) -> OrderRequest | None:
@@ -135,7 +141,7 @@ class TicketDraft:
 class Ticket:
     """One row of the journal. ``reason`` says why it is in its state, where that needs saying.
 
-    ``is_exit`` and ``signal`` are as it arrived (:class:`TicketDraft`), whatever the person changed since.
+    ``is_exit``, ``arrivals`` and ``signal`` are as it arrived (:class:`TicketDraft`), whatever was changed since.
     """
 
     id: int
@@ -152,6 +158,8 @@ class Ticket:
     decided_at: datetime | None
     price_then: Decimal | None = None
     is_exit: bool = False
+    is_unread: bool = False
+    arrivals: tuple[Arrival, ...] = ()
     signal: str = ""
 
     @property
@@ -161,8 +169,11 @@ class Ticket:
 
     @property
     def shown(self) -> str:
-        """SHA-256 of what an approval page shows of this ticket; an approval must carry it (design 3)."""
-        significant = (self.id, self.ref, self.operation, self.trading_mode, to_json(self.request))
+        """SHA-256 of what an approval page shows of this ticket; an approval must carry it (design 3). A page without
+        the question that was put since is not what is approved.
+        """
+        unknown = (self.is_unread, self.price_then is None)
+        significant = (self.id, self.ref, self.operation, self.trading_mode, to_json(self.request), *unknown)
         return hashlib.sha256("|".join(map(str, significant)).encode()).hexdigest()
 
     def as_of(self, now: datetime) -> Ticket:
@@ -274,7 +285,7 @@ def child_refs(ref: Ref, requests: Sequence[BrokerRequest]) -> list[Ref]:
     short, long = count(1), count(room)
     numbers = [next(short if isinstance(each, OrderRequest) else long) for each in requests[1:]]
     if next(short) > room or next(long) > len(_BASE32) ** _WITHDRAWAL_LENGTH:
-        raise Invalid(f"{len(requests)} orders are too many at once. Name one symbol at a time.")
+        raise Invalid(f"{len(requests)} orders are too many at once. Ask for fewer, such as those of one symbol.")
     return [ref, *(child_ref(ref, number) for number in numbers)]
 
 
@@ -315,7 +326,8 @@ def from_json(operation: Operation, text: str) -> TicketRequest:
         return LegsRequest(kind=LegsKind(fields["kind"]), orders=tuple(map(_order, fields["orders"])))
     if operation is Operation.CANCEL_ALL:
         fields = json.loads(text)
-        return CancelAllRequest(symbol=fields["symbol"], exchange=_exchange(fields))
+        # What was written before a ticket could be named has no such field.
+        return CancelAllRequest(symbol=fields["symbol"], exchange=_exchange(fields), ticket=fields.get("ticket"))
     if operation is Operation.CLOSE:
         fields = json.loads(text)
         product = None if fields["product"] is None else Product(fields["product"])

@@ -93,6 +93,7 @@ def _accept(db: sqlite3.Connection, there: Ticket, now: datetime, by: str, *, ha
         origin=there.origin,
         price_then=there.price_then,
         is_exit=there.is_exit,
+        arrivals=there.arrivals,
     )
     return rows.accept(db, draft, TicketState.RELEASED, there.created_at, by, _OF_TICKET)
 

@@ -97,6 +97,17 @@ class Reservation:
     since: Watermark
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionMark:
+    """The place in the journal at which a position was read, for what is worked out from it.
+
+    ``uncounted`` are the orders that were on their way then and were not counted with the position.
+    """
+
+    last_order_id: int
+    uncounted: tuple[int, ...] = ()
+
+
 def check_kill_switch(standing: Standing, operation: Operation, reserve: Reservation | None) -> None:
     """Cancels and proven exits pass; of a ticket of many orders each is asked at its own claim. Raises Denied, and
     StorageError when the switch cannot be read.
@@ -246,18 +257,41 @@ def check_reservation(
     ).fetchone()
     if taken["units"] + order.quantity > reserve.room:
         doubt = taken["doubt"]
-        raise Conflict(MAY_CLOSE.format(doubt) if doubt else "Held because other orders already close this position.")
+        raise Conflict(MAY_CLOSE.format(doubt) if doubt else "Other orders already close this position.")
 
 
-_SAME_SIDE = (
+def check_unmoved(
+    db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, mark: PositionMark, ticket_id: int | None
+) -> None:
+    """What was worked out from a position goes only while nobody else sends for it: the exit of another would make it
+    open one. The orders of its own ticket are counted with it. Raises Conflict: it is then to be worked out anew.
+    """
+    other = db.execute(
+        "SELECT orders.ref FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+        f" WHERE {_SAME_POSITION} AND orders.ticket_id IS NOT ?"
+        f" AND (orders.id > ? OR orders.id IN (0{', ?' * len(mark.uncounted)}))"
+        " AND orders.state IN ('sending', 'sent', 'unknown', 'parked') LIMIT 1",
+        (*_position_of(order, trading_mode), ticket_id, mark.last_order_id, *mark.uncounted),
+    ).fetchone()
+    if other is not None:
+        raise Conflict(f"Order {other['ref']} for {order.symbol} went out while its position was read.")
+
+
+_SAME_POSITION = (
     "orders.operation IN ('placeorder', 'modifyorder') AND orders.symbol = ? AND orders.exchange = ?"
-    " AND orders.product = ? AND orders.action = ? AND ticket.trading_mode = ?"
+    " AND orders.product = ? AND ticket.trading_mode = ?"
 )
+
+_SAME_SIDE = f"{_SAME_POSITION} AND orders.action = ?"
 
 
 def _is_closing_by_hand(ticket: TicketDraft | Ticket) -> bool:
     return ticket.operation is Operation.CLOSE and ticket.origin.is_by_hand
 
 
+def _position_of(order: OrderRequest, trading_mode: TradingMode) -> tuple[str, ...]:
+    return (order.symbol, order.exchange, order.product, trading_mode)
+
+
 def _side_of(order: OrderRequest, trading_mode: TradingMode) -> tuple[str, ...]:
-    return (order.symbol, order.exchange, order.product, order.action, trading_mode)
+    return (*_position_of(order, trading_mode), order.action)

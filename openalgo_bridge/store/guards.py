@@ -17,7 +17,15 @@ from openalgo_bridge.model.guards import GuardSettings, PositionKey
 from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref, TicketRequest, TradingMode
 from openalgo_bridge.model.ticket import Ticket, TicketDraft, order_of
 from openalgo_bridge.store import audit
-from openalgo_bridge.store.claims import DOUBT_IN_SYMBOL, OPEN_ORDERS, Reservation, check_reservation, symbol_of
+from openalgo_bridge.store.claims import (
+    DOUBT_IN_SYMBOL,
+    OPEN_ORDERS,
+    PositionMark,
+    Reservation,
+    check_reservation,
+    check_unmoved,
+    symbol_of,
+)
 from openalgo_bridge.store.database import Database, Parameters, Row
 from openalgo_bridge.store.standing import Standing
 
@@ -29,9 +37,15 @@ _COUNTED = "operation = 'placeorder' AND trading_mode = :mode AND state IN ('hel
 # As the partial index spells it. A ticket of several orders counts once for each that was sent.
 _OF_SEVERAL = "operation IN ('placesmartorder', 'basketorder', 'splitorder', 'optionsorder', 'optionsmultiorder')"
 _LEGS_SENT = (
-    f"SELECT count(*) AS n FROM (SELECT id FROM ticket WHERE {_OF_SEVERAL} AND created_at >= :since"
+    f"SELECT count(*) AS n FROM (SELECT 1 FROM (SELECT id FROM ticket WHERE {_OF_SEVERAL} AND created_at >= :since"
     " AND trading_mode = :mode) AS several JOIN orders ON orders.ticket_id = several.id"
-    " WHERE orders.operation = 'placeorder' AND orders.state NOT IN ('planned', 'dropped')"
+    " WHERE orders.operation = 'placeorder' AND orders.state NOT IN ('planned', 'dropped') LIMIT :most)"
+)
+
+# Rows are in the order they arrived: there are so many since then if the one so many places back is not older.
+_SO_MANY = tuple(
+    f"SELECT 1 FROM {table} WHERE id = (SELECT max(id) FROM {table}) - :back AND created_at >= :since"
+    for table in ("ticket", "orders")
 )
 
 # An order that we took back, in the same account: each numbers its own.
@@ -152,6 +166,7 @@ class Premises:
 
     ``known`` positions were open or on their way when the newest order was ``last_order_id``; they are read where
     there is a limit of them. ``left`` is what an order that waited as an exit may close at most; it proves no exit.
+    ``mark`` is where the position was read, of an order that was worked out from it.
 
     The loss of the day is not here: it is the broker's figure, and no order in flight has a loss yet. Of two orders
     that meet just above that limit both go.
@@ -162,6 +177,7 @@ class Premises:
     known: frozenset[PositionKey] = frozenset()
     last_order_id: int = 0
     left: Reservation | None = None
+    mark: PositionMark | None = None
 
 
 def check_premises(
@@ -194,9 +210,11 @@ def check_order(
         raise Conflict("The limits were changed meanwhile. Decide again.")
     mode, limits = ticket.trading_mode, premises.limits
     check_reservation(db, order_of(order), mode, premises.left)
+    approved = ticket.id if isinstance(ticket, Ticket) else None
+    if premises.mark is not None and isinstance(order, OrderRequest):
+        check_unmoved(db, order, mode, premises.mark, approved)
     if reserve is not None or not isinstance(order, OrderRequest):
         return
-    approved = ticket.id if isinstance(ticket, Ticket) else None
     if _has_orders_since(_reader(db), premises.day_begin, mode, limits.orders_per_day, approved):
         raise Conflict("The orders of the day were used up meanwhile.")
     if limits.open_positions is not None:
@@ -283,9 +301,13 @@ def _has_orders_since(
 ) -> bool:
     """As a rule one look at one row decides: tickets are in the order they arrived, so when the ticket ``number``
     places back is older, there cannot be as many. Counting all of them would cost more with every order. What tickets
-    of several orders sent is counted by itself: there are few of those.
+    of several orders sent is counted by itself, never beyond the limit, and only on a day with so many tickets or
+    orders that it could be reached: while each is fewer than half of it, both are fewer than all.
     """
-    legs = read_one(_LEGS_SENT, {"mode": mode, "since": to_ms(moment)})
+    half = {"back": (number + 1) // 2 - 1, "since": to_ms(moment)}
+    if not any(read_one(sql, half) for sql in _SO_MANY):
+        return False
+    legs = read_one(_LEGS_SENT, {"mode": mode, "since": to_ms(moment), "most": number})
     number -= 0 if legs is None else legs["n"]
     if number <= 0:
         return True

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from openalgo_bridge.clock import to_ms
-from openalgo_bridge.errors import Conflict, Invalid, NotFound
+from openalgo_bridge.errors import Conflict, Invalid
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import Guard, GuardSettings
@@ -27,7 +28,17 @@ from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.carried_over import Doubt
 from openalgo_bridge.store.claims import Reservation
 from openalgo_bridge.store.guards import Premises
-from openalgo_bridge.store.journal_reads import REFUSED, REVISED, JournalOrder, JournalReads, order_by_id, ticket_of
+from openalgo_bridge.store.journal_reads import (
+    REFUSED,
+    REVISED,
+    JournalOrder,
+    JournalReads,
+    as_shown,
+    order_by_id,
+    ticket_of,
+    ticket_row,
+    undecided,
+)
 from openalgo_bridge.store.journal_rows import Settlement
 from openalgo_bridge.store.standing import Standing
 from openalgo_bridge.store.standing import read as read_standing
@@ -75,7 +86,7 @@ class Journal(JournalReads):
             claims.check_reservation(db, draft.order, draft.trading_mode, reserve)
             guards.check_premises(db, standing, draft, premises, reserve, now)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
-            permit = _send_whole(db, ticket_id, draft, now, by)
+            permit = _send_first(db, ticket_id, draft, now, by)
         return rows.ticket_as_written(ticket_id, draft, TicketState.RELEASED, now), permit
 
     def hold(
@@ -98,16 +109,19 @@ class Journal(JournalReads):
             ticket_id = rows.accept(db, draft, TicketState.DENIED, now, f"guard {guard}", reason)
         return rows.ticket_as_written(ticket_id, draft, TicketState.DENIED, now, None, reason)
 
-    def plan(self, draft: TicketDraft, legs: Sequence[BrokerRequest]) -> tuple[Ticket, list[JournalOrder]]:
+    def plan(
+        self, draft: TicketDraft, legs: Sequence[BrokerRequest], *, limits: GuardSettings | None = None
+    ) -> tuple[Ticket, list[JournalOrder]]:
         """Accept a ticket of many orders, all planned; each goes by :meth:`claim`.
 
-        Raises as :meth:`release`, and Invalid where they are more than a ticket can name.
+        Raises as :meth:`release`, Invalid where they are more than a ticket can name, and Conflict as :meth:`hold`.
         """
         now, by = self._clock.now(), draft.origin.source
         with self._db.transaction() as db:
             standing = read_standing(db)
             claims.check_kill_switch(standing, draft.operation, None)
             claims.check_modes(standing, draft)
+            guards.check_signal(db, draft, limits, now)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
             ids = rows.plan(db, ticket_id, tickets.child_refs(draft.ref, legs), legs, now, by)
             planned = [order_by_id(db, each) for each in ids]
@@ -123,8 +137,10 @@ class Journal(JournalReads):
         by: Actor,
         reserve: Reservation | None = None,
         premises: Premises | None = None,
+        legs: Sequence[BrokerRequest] = (),
     ) -> tuple[Ticket, SendPermit[BrokerRequest]]:
-        """Take a held ticket once and make its order ``sending``, in one commit.
+        """Take a held ticket once and make its order ``sending``, in one commit; of the ``legs`` that it takes now the
+        first, and the others are planned.
 
         ``shown`` is the :attr:`Ticket.shown` of the page the person looked at. Raises NotFound; Conflict when the
         ticket was decided, has expired, is not what was shown, and where :meth:`release` does, but for the modes,
@@ -134,18 +150,28 @@ class Journal(JournalReads):
         with self._db.transaction() as db:
             standing = read_standing(db)
             left = None if premises is None else premises.left
-            ticket = _approved(db, standing, ticket_id, shown, reserve, now, by, left)
-            claims.check_reservation(db, ticket.order, ticket.trading_mode, reserve)
-            guards.check_premises(db, standing, ticket, premises, reserve, now)
-            return ticket, _send_whole(db, ticket_id, ticket, now, by.name)
+            ticket = _approved(db, standing, ticket_id, shown, reserve, now, by, left, legs)
+            sent = replace(ticket, request=legs[0]) if legs else ticket
+            claims.check_reservation(db, sent.order, ticket.trading_mode, reserve)
+            guards.check_premises(db, standing, sent, premises, reserve, now)
+            return ticket, _send_first(db, ticket_id, sent, now, by.name, legs[1:])
 
     def approve_plan(
-        self, ticket_id: int, shown: str, legs: Sequence[BrokerRequest], *, by: Actor
+        self,
+        ticket_id: int,
+        shown: str,
+        legs: Sequence[BrokerRequest],
+        *,
+        by: Actor,
+        limits: GuardSettings | None = None,
     ) -> tuple[Ticket, list[JournalOrder]]:
-        """As :meth:`approve`, for a ticket of many orders: all planned; each goes by :meth:`claim`."""
+        """As :meth:`approve`, for a ticket of many orders: all planned; each goes by :meth:`claim`. Raises Conflict as
+        :meth:`hold`, too.
+        """
         now = self._clock.now()
         with self._db.transaction() as db:
             ticket = _approved(db, read_standing(db), ticket_id, shown, None, now, by)
+            guards.check_signal(db, ticket, limits, now)
             ids = rows.plan(db, ticket_id, tickets.child_refs(ticket.ref, legs), legs, now, by.name)
             return ticket, [order_by_id(db, each) for each in ids]
 
@@ -153,7 +179,7 @@ class Journal(JournalReads):
         """Turn a held ticket down for good. Raises NotFound, and Conflict as :meth:`approve` does."""
         now = self._clock.now()
         with self._db.transaction() as db:
-            ticket = _as_shown(db, ticket_id, shown, now)
+            ticket = as_shown(db, ticket_id, shown, now)
             rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.REJECTED, now, by.name, reason)
             return ticket
 
@@ -164,8 +190,18 @@ class Journal(JournalReads):
         """
         now = self._clock.now()
         with self._db.transaction() as db:
-            _undecided(db, ticket_id, now)
+            undecided(db, ticket_id, now)
             rows.record(db, ticket_id, now, f"guard {guard}", (TicketState.HELD, REFUSED, reason))
+
+    def ask(self, ticket_id: int, shown: str, question: str, *, price: Decimal | None, by: Actor) -> None:
+        """Put a question before the person about a held ticket that was unread. Its page is another one from then on,
+        with the question, and with the last ``price`` in rupees where none was known. Raises as :meth:`reject`.
+        """
+        now = self._clock.now()
+        with self._db.transaction() as db:
+            as_shown(db, ticket_id, shown, now)
+            rows.ask(db, ticket_id, question, price)
+            rows.record(db, ticket_id, now, by.name, (TicketState.HELD, REFUSED, question))
 
     def revise(self, ticket_id: int, shown: str, request: BrokerRequest, *, by: Actor) -> Ticket:
         """Change what a held ticket asks for; it stays held and must be shown again. Raises as :meth:`reject`.
@@ -174,7 +210,7 @@ class Journal(JournalReads):
         """
         now = self._clock.now()
         with self._db.transaction() as db:
-            before = _as_shown(db, ticket_id, shown, now)
+            before = as_shown(db, ticket_id, shown, now)
             was, becomes = before.order, order_of(request)
             if operation_of(request) is not before.operation or was is None or becomes is None:
                 raise Invalid("Only the order of a ticket can be changed, not what is asked for.")
@@ -182,13 +218,13 @@ class Journal(JournalReads):
                 raise Invalid("Nothing was changed.")
             rows.revise(db, ticket_id, request)
             rows.record(db, ticket_id, now, by.name, (TicketState.HELD, REVISED, tickets.difference(was, becomes)))
-            return ticket_of(_ticket_row(db, ticket_id))
+            return ticket_of(ticket_row(db, ticket_id))
 
     def withdraw(self, ticket_id: int) -> None:
         """Whoever asked takes a held ticket back. Raises NotFound, and Conflict when it is not held any more."""
         now = self._clock.now()
         with self._db.transaction() as db:
-            ticket = _undecided(db, ticket_id, now)
+            ticket = undecided(db, ticket_id, now)
             reason = "Withdrawn by the program that sent it."
             rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.REJECTED, now, ticket.origin.source, reason)
 
@@ -228,7 +264,9 @@ class Journal(JournalReads):
         now = self._clock.now()
         with self._db.transaction() as db:
             order = order_by_id(db, order_id)
-            ticket = ticket_of(_ticket_row(db, order.ticket_id))
+            if order.state is OrderState.DROPPED:
+                raise Conflict(order.message)
+            ticket = ticket_of(ticket_row(db, order.ticket_id))
             standing = read_standing(db)
             claims.check_kill_switch(standing, order.operation, reserve)
             if not is_approved:
@@ -251,11 +289,16 @@ class Journal(JournalReads):
             (new,) = rows.plan(db, ticket_id, [tickets.further_ref(refs)], [request], now, by.name)
             return order_by_id(db, new)
 
-    def drop(self, ticket_id: int, reason: str, *, by: Actor) -> int:
-        """Give up what is still planned of a ticket, which then says so; returns how many orders."""
+    def give_up(self, order_ids: Sequence[int], reason: str, *, by: Actor) -> list[JournalOrder]:
+        """Drop those of these orders that are still planned, which their tickets then say; returns which they were."""
         now = self._clock.now()
         with self._db.transaction() as db:
-            return _drop(db, ticket_id, reason, now, by.name)
+            named = [order_by_id(db, each) for each in order_ids]
+            planned = [each for each in named if each.state is OrderState.PLANNED]
+            for ticket_id in {each.ticket_id for each in planned}:
+                ids = [each.id for each in planned if each.ticket_id == ticket_id]
+                rows.drop(db, ticket_id, ids, reason, now, by.name)
+        return planned
 
     def settle(
         self, order_id: int, outcome: Settlement, *, was: OrderState = OrderState.SENDING, by: Actor = BROKER
@@ -309,40 +352,20 @@ class Journal(JournalReads):
         return Interrupted(held_again=len(approved), dropped=dropped, unknown=len(sending))
 
 
-def _send_whole(
-    db: sqlite3.Connection, ticket_id: int, ticket: TicketDraft | Ticket, now: datetime, by: str
+def _send_first(
+    db: sqlite3.Connection,
+    ticket_id: int,
+    ticket: TicketDraft | Ticket,
+    now: datetime,
+    by: str,
+    further: Sequence[BrokerRequest] = (),
 ) -> SendPermit[BrokerRequest]:
-    """Plan the ticket's only order and make it ``sending``."""
+    """Plan the ticket's order and make it ``sending``, with what is planned beside it."""
     request = ticket.request
     if not isinstance(request, BrokerRequest):
         raise RuntimeError(f"{ticket.operation} is carried out leg by leg")
-    planned, sending = OrderState.PLANNED, OrderState.SENDING
-    order_id = rows.insert_order(db, ticket_id, ticket.ref, request, sending, now)
-    rows.record(db, ticket_id, now, by, ("", planned, ""), (planned, sending, ""), order_id=order_id)
+    order_id = rows.send_first(db, ticket_id, ticket.ref, (request, *further), now, by)
     return SendPermit(order_id=order_id, ref=ticket.ref, request=request)
-
-
-def _ticket_row(db: sqlite3.Connection, ticket_id: int) -> sqlite3.Row:
-    row: sqlite3.Row | None = db.execute("SELECT * FROM ticket WHERE id = ?", (ticket_id,)).fetchone()
-    if row is None:
-        raise NotFound(f"There is no ticket {ticket_id}.")
-    return row
-
-
-def _undecided(db: sqlite3.Connection, ticket_id: int, now: datetime) -> Ticket:
-    ticket = ticket_of(_ticket_row(db, ticket_id))
-    if ticket.state is not TicketState.HELD:
-        raise Conflict(f"Ticket {ticket_id} is already {ticket.state}.")
-    if ticket.expires_at is not None and ticket.expires_at <= now:
-        raise Conflict(f"Ticket {ticket_id} has expired: nobody decided in time.")
-    return ticket
-
-
-def _as_shown(db: sqlite3.Connection, ticket_id: int, shown: str, now: datetime) -> Ticket:
-    ticket = _undecided(db, ticket_id, now)
-    if ticket.shown != shown:
-        raise Conflict(f"Ticket {ticket_id} is not what was shown. Look at it again.")
-    return ticket
 
 
 def _approved(
@@ -354,11 +377,13 @@ def _approved(
     now: datetime,
     by: Actor,
     left: Reservation | None = None,
+    legs: Sequence[BrokerRequest] = (),
 ) -> Ticket:
     """``left`` is what it may close at most where it came as an exit: a doubt keeps entries waiting, and no exits."""
-    ticket = _as_shown(db, ticket_id, shown, now)
-    claims.check_kill_switch(standing, ticket.operation, reserve)
-    claims.check_doubts(db, ticket.request, ticket.trading_mode, reserve or left, now)
+    ticket = as_shown(db, ticket_id, shown, now)
+    first = legs[0] if legs else ticket.request
+    claims.check_kill_switch(standing, operation_of(first), reserve)
+    claims.check_doubts(db, first, ticket.trading_mode, reserve or left, now)
     rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.APPROVED, now, by.name)
     rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)
     return ticket
@@ -366,11 +391,8 @@ def _approved(
 
 def _drop(db: sqlite3.Connection, ticket_id: int, reason: str, now: datetime, by: str) -> int:
     planned = _ids(db, f"SELECT id FROM orders WHERE state = 'planned' AND ticket_id = {int(ticket_id)}")
-    dropped = Settlement(state=OrderState.DROPPED, message=reason)
-    for order_id in planned:
-        rows.move_order(db, order_id, OrderState.PLANNED, dropped, now, by)
     if planned:
-        rows.tell(db, ticket_id, f"{len(planned)} of its orders were not sent. {reason}")
+        rows.drop(db, ticket_id, planned, reason, now, by)
     return len(planned)
 
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from openalgo_bridge.clock import Clock, from_ms, to_ms
-from openalgo_bridge.errors import NotFound
+from openalgo_bridge.errors import Conflict, NotFound
 from openalgo_bridge.model import ticket as tickets
+from openalgo_bridge.model.legs import arrivals_from_json
 from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
@@ -170,6 +171,27 @@ class JournalReads:
         """Orders that may be at the broker without anybody knowing, those being sent among them, oldest first."""
         return self._in_doubt("orders.state IN ('sending', 'unknown', 'parked')")
 
+    def on_their_way(self) -> list[JournalOrder]:
+        """As :meth:`doubts`, and what is planned and may go any moment, oldest first."""
+        return self._in_doubt(OPEN_ORDERS)
+
+    def still_to_go(self, mode: TradingMode) -> list[JournalOrder]:
+        """Planned orders of the tickets that may open a position, oldest first: what a stop of everything stops."""
+        entries = [each for each in Operation if each.places]
+        sql = (
+            f"{_ORDERS} WHERE {OPEN_ORDERS} AND orders.state = 'planned' AND ticket.trading_mode = ?"
+            f" AND ticket.operation IN ({_marks(entries)}) ORDER BY orders.id"
+        )
+        return [_order_of(row) for row in self._db.read(sql, (mode, *entries))]
+
+    def given_up(self, reason: str) -> list[JournalOrder]:
+        """Which of the last orders were dropped for exactly this reason, oldest first."""
+        sql = (
+            f"{_ORDERS} WHERE orders.id > (SELECT max(id) FROM orders) - ? AND orders.state = 'dropped'"
+            " AND orders.message = ? ORDER BY orders.id"
+        )
+        return [_order_of(row) for row in self._db.read(sql, (_LAST, reason))]
+
     def _in_doubt(self, which: str) -> list[JournalOrder]:
         rows = self._db.read(f"{_ORDERS} WHERE {OPEN_ORDERS} AND {which} ORDER BY orders.id")
         return [_order_of(row) for row in rows]
@@ -282,8 +304,36 @@ def ticket_of(row: Row) -> Ticket:
         decided_at=None if row["decided_at"] is None else from_ms(row["decided_at"]),
         price_then=Decimal(row["price_then"]) if row["price_then"] else None,
         is_exit=bool(row["is_exit"]),
+        is_unread=bool(row["is_unread"]),
+        arrivals=arrivals_from_json(row["arrivals"]),
         signal=row["signal"],
     )
+
+
+def ticket_row(db: sqlite3.Connection, ticket_id: int) -> sqlite3.Row:
+    """One ticket, inside the caller's transaction. Raises NotFound."""
+    row: sqlite3.Row | None = db.execute("SELECT * FROM ticket WHERE id = ?", (ticket_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no ticket {ticket_id}.")
+    return row
+
+
+def undecided(db: sqlite3.Connection, ticket_id: int, now: datetime) -> Ticket:
+    """A ticket that may be decided at ``now``. Raises NotFound, and Conflict where it was, or its time is over."""
+    ticket = ticket_of(ticket_row(db, ticket_id))
+    if ticket.state is not TicketState.HELD:
+        raise Conflict(f"Ticket {ticket_id} is already {ticket.state}.")
+    if ticket.expires_at is not None and ticket.expires_at <= now:
+        raise Conflict(f"Ticket {ticket_id} has expired: nobody decided in time.")
+    return ticket
+
+
+def as_shown(db: sqlite3.Connection, ticket_id: int, shown: str, now: datetime) -> Ticket:
+    """As :func:`undecided`, of the fingerprint that a page showed. Raises Conflict where it is another one by now."""
+    ticket = undecided(db, ticket_id, now)
+    if ticket.shown != shown:
+        raise Conflict(f"Ticket {ticket_id} is not what was shown. Look at it again.")
+    return ticket
 
 
 def order_by_id(db: sqlite3.Connection, order_id: int) -> JournalOrder:

@@ -9,10 +9,12 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from openalgo_bridge.clock import to_ms
 from openalgo_bridge.errors import Conflict
 from openalgo_bridge.model import ticket as tickets
+from openalgo_bridge.model.legs import arrivals_to_json
 from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, OrderRequest, Ref
 from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket, TicketDraft, operation_of, order_of
@@ -39,8 +41,8 @@ def accept(
     """A new ticket with its first two events: accepted, and what became of it in the same breath."""
     row = db.execute(
         "INSERT INTO ticket (ref, operation, request, order_mode, trading_mode, source, strategy, request_id,"
-        " state, reason, created_at, expires_at, decided_at, price_then, asked, is_exit, signal, symbol,"
-        f" exchange, action, product) VALUES ({', '.join('?' * 21)})",
+        " state, reason, created_at, expires_at, decided_at, price_then, asked, is_exit, is_unread,"
+        f" arrivals, signal, symbol, exchange, action, product) VALUES ({', '.join('?' * 23)})",
         (
             draft.ref,
             draft.operation,
@@ -58,6 +60,8 @@ def accept(
             "" if draft.price_then is None else str(draft.price_then),
             draft.origin.asked,
             int(draft.is_exit),
+            int(draft.is_unread),
+            arrivals_to_json(draft.arrivals),
             draft.signal,
             *_searched(tickets.named_order(draft.request)),
         ),
@@ -92,6 +96,8 @@ def ticket_as_written(
         decided_at=None if state is TicketState.HELD else now,
         price_then=draft.price_then,
         is_exit=draft.is_exit,
+        is_unread=draft.is_unread,
+        arrivals=draft.arrivals,
         signal=draft.signal,
     )
 
@@ -129,11 +135,31 @@ def plan(
     return ids
 
 
+def send_first(
+    db: sqlite3.Connection, ticket_id: int, ref: Ref, messages: Sequence[BrokerRequest], now: datetime, by: str
+) -> int:
+    """The orders of a ticket: the first ``sending`` in the same breath, whose id is returned, the others planned."""
+    planned, sending = OrderState.PLANNED, OrderState.SENDING
+    order_id = insert_order(db, ticket_id, ref, messages[0], sending, now)
+    record(db, ticket_id, now, by, ("", planned, ""), (planned, sending, ""), order_id=order_id)
+    plan(db, ticket_id, tickets.child_refs(ref, messages)[1:], messages[1:], now, by)
+    return order_id
+
+
 def revise(db: sqlite3.Connection, ticket_id: int, request: BrokerRequest) -> None:
     """Another request in a held ticket; the database refuses it in any other state."""
     db.execute(
         "UPDATE ticket SET request = ?, symbol = ?, exchange = ?, action = ?, product = ? WHERE id = ?",
         (tickets.to_json(request), *_searched(order_of(request)), ticket_id),
+    )
+
+
+def ask(db: sqlite3.Connection, ticket_id: int, question: str, price: Decimal | None) -> None:
+    """An unread ticket is read now: what it tells is the question, and the price where none was known."""
+    db.execute(
+        "UPDATE ticket SET is_unread = 0, reason = ?, price_then = CASE WHEN price_then = '' THEN ? ELSE price_then END"
+        " WHERE id = ?",
+        (question, "" if price is None else str(price), ticket_id),
     )
 
 
@@ -177,6 +203,14 @@ def move_order(
         raise Conflict(f"Order {order_id} is not {was} any more.")
     record(db, moved[0]["ticket_id"], now, by, (was, outcome.state, outcome.message), order_id=order_id)
     return Ref(moved[0]["ref"])
+
+
+def drop(db: sqlite3.Connection, ticket_id: int, planned: Sequence[int], reason: str, now: datetime, by: str) -> None:
+    """Give up planned orders of a ticket, which says so."""
+    dropped = Settlement(state=OrderState.DROPPED, message=reason)
+    for order_id in planned:
+        move_order(db, order_id, OrderState.PLANNED, dropped, now, by)
+    tell(db, ticket_id, f"{len(planned)} of its orders were not sent. {reason}")
 
 
 def record(

@@ -248,6 +248,27 @@ def m020_tickets_of_several(db: sqlite_utils.Database) -> None:
     )
 
 
+def m021_arrivals(db: sqlite_utils.Database) -> None:
+    """What each order of a held ticket of several was when it came: JSON of prices and whether it closes."""
+    db.execute("ALTER TABLE ticket ADD COLUMN arrivals TEXT NOT NULL DEFAULT ''")
+    db.execute(
+        """CREATE TRIGGER ticket_arrivals BEFORE UPDATE OF arrivals ON ticket
+            BEGIN SELECT RAISE(ABORT, 'what a ticket arrived as never changes'); END"""
+    )
+
+
+def m022_unread(db: sqlite_utils.Database) -> None:
+    """Whether nobody could tell, when a held order came, what it does to its position. It ends once, when the person is
+    asked.
+    """
+    db.execute("ALTER TABLE ticket ADD COLUMN is_unread INTEGER NOT NULL DEFAULT 0 CHECK (is_unread IN (0, 1))")
+    db.execute(
+        """CREATE TRIGGER ticket_unread BEFORE UPDATE OF is_unread ON ticket
+            WHEN new.is_unread > old.is_unread OR old.state <> 'held'
+            BEGIN SELECT RAISE(ABORT, 'what was read stays read'); END"""
+    )
+
+
 def _read_out(db: sqlite_utils.Database, table: str, name: str, kind: str, otherwise: str) -> None:
     """A column with a field of the request: of the order itself, or of the order that a change shall lead to."""
     db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind} NOT NULL DEFAULT {otherwise}")

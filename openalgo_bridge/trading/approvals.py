@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
-from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Denied, Invalid
 from openalgo_bridge.model.audit import Actor
@@ -27,7 +27,7 @@ from openalgo_bridge.model.order import (
 from openalgo_bridge.model.redaction import noted
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.trading import closing, exits, guards, orders, several, smart, validation
+from openalgo_bridge.trading import closing, exits, guards, orders, several, smart, unread, validation
 from openalgo_bridge.trading.closing import PositionName, Report
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
 
@@ -107,33 +107,42 @@ def approve(
         case CancelAllRequest():
             raise Invalid(f"Ticket {ticket_id} withdraws orders: it is never held, so there is nothing to approve.")
         case LegsRequest() as legs:
-            return several.approve(desk, held, legs, shown, by=by)
+            with _noting_refusals(desk, held):
+                return several.approve(desk, unread.read_again(desk, held, shown, by=by), legs, shown, by=by)
         case SmartOrderRequest() as wanted:
             if seen is None:
                 raise Conflict(f"Ticket {ticket_id} takes a position to a size. It is approved on its page.")
-            return smart.approve(desk, held, wanted, shown, seen, by=by)
+            with _noting_refusals(desk, held):
+                return smart.approve(desk, held, wanted, shown, seen, by=by)
         case request:
             return _approve_message(desk, held, request, shown, by)
 
 
 def _approve_message(desk: Desk, held: Ticket, request: BrokerRequest, shown: str, by: Actor) -> Sent | InDoubt:
     desk.doors.admit(held.operation)
-    validation.check(desk.store.instruments, request, day_in_india(desk.clock.now()))
+    validation.check(desk, request, held.trading_mode)
     broker = desk.broker(held.trading_mode)
     if isinstance(request, ModifyRequest):
         with desk.budget.slot(is_exit=True):
             orders.check_target(broker, request)
+    held = unread.read_again(desk, held, shown, by=by)
     is_exit = partial(exits.is_proven, desk, broker, request, held.trading_mode)
     with clearance(desk, broker, held.operation, is_exit=is_exit):
-        try:
+        with _noting_refusals(desk, held):
             passage = guards.check_approval(desk, broker, held)
             approved, permit = desk.store.journal.approve(
                 held.id, shown, by=by, reserve=passage.reserve, premises=passage.premises
             )
-        except Denied as refusal:
-            _write_down(desk, held, refusal)
-            raise
         return carry_out(desk, broker, approved, permit)
+
+
+@contextmanager
+def _noting_refusals(desk: Desk, held: Ticket) -> Iterator[None]:
+    try:
+        yield
+    except Denied as refusal:
+        _write_down(desk, held, refusal)
+        raise
 
 
 def _write_down(desk: Desk, held: Ticket, refusal: Denied) -> None:
@@ -173,6 +182,9 @@ def _went_well(desk: Desk, verdict: Verdict) -> bool:
             return _is_taken(desk, sent)
         case InDoubt():
             return False
+        case Report() as report:
+            sent_of = [leg.result for leg in report.legs if isinstance(leg.result, Sent)]
+            return report.is_done and all(_is_taken(desk, each) for each in sent_of)
     return isinstance(verdict.refusal, Conflict) and _was_decided(desk, verdict.ticket_id)
 
 
@@ -210,7 +222,7 @@ def revise(desk: Desk, ticket_id: int, shown: str, revision: Revision, *, by: Ac
     """
     held = ticket(desk, ticket_id)
     request = _revised(held, revision)
-    validation.check(desk.store.instruments, request, day_in_india(desk.clock.now()))
+    validation.check(desk, request, held.trading_mode)
     _check_limits(desk, replace(held, request=request))
     return desk.store.journal.revise(ticket_id, shown, request, by=by)
 

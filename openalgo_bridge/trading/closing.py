@@ -10,16 +10,16 @@ way of its closing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Conflict, Invalid
+from openalgo_bridge.errors import BrokerError, Conflict, Invalid, Rejected
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder, Position
 from openalgo_bridge.model.exits import closing_action, is_on_same_side
-from openalgo_bridge.model.expand import largest_slice, slices
+from openalgo_bridge.model.expand import within_freeze
 from openalgo_bridge.model.order import (
     BrokerOrderId,
     CancelAllRequest,
@@ -31,6 +31,7 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.session import session_end
+from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import routing
@@ -38,6 +39,7 @@ from openalgo_bridge.trading.exits import is_provable
 from openalgo_bridge.trading.legs import Leg, PositionName, Report, attempt
 from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, draft_of
 from openalgo_bridge.trading.routing import Route
+from openalgo_bridge.trading.stopping import is_meant, stop_entries
 from openalgo_bridge.trading.unwinding import Unwinding, WayOut, messages_of
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "WayOut",
     "approve",
     "cancel_all",
+    "cancel_ticket",
     "close",
     "exit_of",
     "name_of",
@@ -71,17 +74,26 @@ def cancel_all(desk: Desk, wanted: CancelAllRequest, origin: Origin, mode: Tradi
     mode = mode or desk.store.preferences.trading_mode()
     broker = desk.broker(mode)
     draft = draft_of(desk, wanted, origin, mode, routing.rules(desk).order_mode)
+    stopped = stop_entries(desk, wanted, mode, draft.ref)
     with desk.budget.slot(is_cancel=True):
         # The journal first: what arrives between the two readings shows in the second.
         on_their_way = desk.store.journal.doubts()
         book = broker.order_book()
-        working = [each for each in book if each.status.is_working and _is_meant(wanted, each.request)]
+        working = [each for each in book if each.status.is_working and is_meant(wanted, each.request, each.tag)]
         ticket, planned = desk.store.journal.plan(
             draft, [CancelRequest(broker_order_id=each.id) for each in reversed(working)]
         )
         legs = [attempt(desk, broker, ticket, order) for order in planned]
     missing = _missing(on_their_way, book, wanted, mode)
-    return Report(ticket=ticket, legs=(*legs, *(_unseen_leg(wanted, each) for each in missing)))
+    return Report(ticket=ticket, legs=(*stopped, *legs, *(_unseen_leg(wanted, each) for each in missing)))
+
+
+def cancel_ticket(desk: Desk, of: Ticket, origin: Origin) -> Report:
+    """Withdraw all that a ticket of several orders has sent and that works, and send nothing more of it.
+
+    Raises as :func:`cancel_all`. The report has no legs where nothing was left to withdraw.
+    """
+    return cancel_all(desk, CancelAllRequest(ticket=of.ref), origin, of.trading_mode)
 
 
 def unseen(desk: Desk, ticket: Ticket) -> list[JournalOrder]:
@@ -109,7 +121,9 @@ def _missing(
 ) -> list[JournalOrder]:
     shown = {each.tag for each in book}
     there = [each for each in doubts if each.trading_mode is mode and each.ref not in shown]
-    return [each for each in there if isinstance(each.request, OrderRequest) and _is_meant(wanted, each.request)]
+    return [
+        each for each in there if isinstance(each.request, OrderRequest) and is_meant(wanted, each.request, each.ref)
+    ]
 
 
 def _unseen_leg(wanted: TicketRequest, order: JournalOrder) -> Leg:
@@ -138,12 +152,14 @@ def close(
     check_grant(mode, origin)
     broker = desk.broker(mode)
     reason = ""
+    stopped: tuple[Leg, ...] = ()
     for _ in range(DECISIONS):
-        decision = routing.decide_closing(desk)
+        decision = routing.decide_closing(desk, mode)
         reason = decision.reason or reason
         if decision.route is Route.HOLD and not origin.is_by_hand:
             break
         draft = draft_of(desk, wanted, origin, mode, decision.order_mode)
+        stopped += stop_entries(desk, wanted, mode, draft.ref)
         with desk.budget.slot(is_exit=True):
             plan = _plan(desk, broker, wanted, mode, seen)
             try:
@@ -153,7 +169,7 @@ def close(
                 continue
             unwinding = Unwinding(desk, broker, ticket, plan.ways, planned)
             unwinding.begin()
-        return Report(ticket=ticket, legs=(*unwinding.finish(), *plan.in_doubt))
+        return Report(ticket=ticket, legs=(*stopped, *unwinding.finish(), *plan.in_doubt))
     return _hold(desk, draft_of(desk, wanted, origin, mode, OrderMode.SEMI_AUTO), wanted, reason)
 
 
@@ -172,13 +188,16 @@ def approve(desk: Desk, ticket: Ticket, shown: str, seen: Mapping[PositionName, 
     if not isinstance(ticket.request, CloseRequest):
         raise Invalid(f"Ticket {ticket.id} is no closing of positions.")
     desk.doors.admit(Operation.CLOSE)
+    if ticket.state is not TicketState.HELD or ticket.shown != shown:
+        raise Conflict(f"Ticket {ticket.id} is not what was shown. Look at it again.")
     broker = desk.broker(ticket.trading_mode)
+    stopped = stop_entries(desk, ticket.request, ticket.trading_mode, ticket.ref)
     with desk.budget.slot(is_exit=True):
         plan = _plan(desk, broker, ticket.request, ticket.trading_mode, seen)
         approved, planned = desk.store.journal.approve_plan(ticket.id, shown, messages_of(plan.ways), by=by)
         unwinding = Unwinding(desk, broker, approved, plan.ways, planned)
         unwinding.begin()
-    return Report(ticket=approved, legs=(*unwinding.finish(), *plan.in_doubt))
+    return Report(ticket=approved, legs=(*stopped, *unwinding.finish(), *plan.in_doubt))
 
 
 def _hold(desk: Desk, draft: TicketDraft, wanted: CloseRequest, reason: str) -> Held:
@@ -207,16 +226,32 @@ def _plan(
     # The journal first: what arrives between the readings shows in the later one.
     doubts = desk.store.journal.doubts()
     book, positions = broker.order_book(), broker.positions()
-    meant = _as_seen([each for each in positions if each.quantity and _is_meant(wanted, each)], seen)
+    meant = _as_seen([each for each in positions if each.quantity and is_meant(wanted, each)], seen)
     ways = []
     for order in map(exit_of, sorted(meant, key=lambda each: each.quantity > 0)):
         beside = _working_beside(order, book)
         gone = {each.id for each in beside}
-        if beside and not is_provable(desk, broker, order, mode, book=book, positions=positions, without=gone):
-            beside = ()  # Nobody's stop is taken away for a closing that something else keeps from being sent.
-        ways.append(WayOut(beside=beside, orders=tuple(_slices(desk, order))))
+        parts, refusal = _slices(desk, order), ""
+        if beside:
+            refusal = _known_refusal(broker, parts)
+            # Nobody's stop is taken away for a closing that something else keeps from being made.
+            if refusal or not is_provable(desk, broker, order, mode, book=book, positions=positions, without=gone):
+                beside = ()
+        ways.append(WayOut(beside=beside, orders=parts, refusal=refusal))
     in_doubt = tuple(_unseen_leg(wanted, each) for each in _missing(doubts, book, wanted, mode))
     return _Plan(ways=tuple(ways), in_doubt=in_doubt)
+
+
+def _known_refusal(broker: Broker, parts: Iterable[OrderRequest]) -> str:
+    """Why the broker takes none or not all of them, whatever the account holds; empty where nothing is known."""
+    try:
+        for order in parts:
+            broker.check(order)
+    except Rejected as refusal:
+        return refusal.message
+    except BrokerError:
+        pass  # It says nothing now. The order itself will tell.
+    return ""
 
 
 def _working_beside(order: OrderRequest, book: Sequence[BrokerOrder]) -> tuple[BrokerOrder, ...]:
@@ -252,19 +287,6 @@ def exit_of(position: Position) -> OrderRequest:
     )
 
 
-def _slices(desk: Desk, order: OrderRequest) -> Iterator[OrderRequest]:
-    """In as many orders as the freeze quantity of the exchange demands."""
+def _slices(desk: Desk, order: OrderRequest) -> tuple[OrderRequest, ...]:
     instrument = desk.store.instruments.find(order.exchange, order.symbol)
-    if instrument is None or not instrument.freeze_quantity:
-        return iter([order])
-    return slices(order, largest_slice(instrument.freeze_quantity, instrument.lot))
-
-
-def _is_meant(wanted: CancelAllRequest | CloseRequest, other: OrderRequest | Position) -> bool:
-    """Whether a request that names nothing, or an exchange, a symbol, a product, names this one."""
-    product = wanted.product if isinstance(wanted, CloseRequest) else None
-    return (
-        wanted.symbol in {"", other.symbol}
-        and wanted.exchange in {None, other.exchange}
-        and product in {None, other.product}
-    )
+    return (order,) if instrument is None else within_freeze(order, instrument)

@@ -6,17 +6,20 @@ Pages and reads never ask here.
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from enum import StrEnum
 
 from openalgo_bridge.errors import Starting, StorageError
+from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.model.ticket import Operation
 
 _PATIENCE_S = 3.0
+_NONE: frozenset[TradingMode] = frozenset()
 
 
 class DoorState(StrEnum):
-    """``OPENING``: what the last run left is being read. ``SAFE``: the broker cannot be read, so orders are held.
-    ``SHUT``: ``bridge.db`` is damaged, so nothing can be written down.
+    """``OPENING``: what the last run left is being read. ``SAFE``: a broker cannot be read, so orders for its account
+    are held, and those for the other pass. ``SHUT``: ``bridge.db`` is damaged, so nothing can be written down.
     """
 
     OPENING = "opening"
@@ -32,6 +35,7 @@ class Doors:
         self._lock = threading.Lock()
         self._state = DoorState.OPENING
         self._reason = ""
+        self._unread = _NONE
         self._journal_is_ready = threading.Event()
 
     @property
@@ -42,14 +46,26 @@ class Doors:
 
     @property
     def reason(self) -> str:
-        """Why orders are held or refused, as a sentence; empty while the doors are open."""
+        """Why orders are held or refused, as a sentence; empty while the doors are open. For a page, which tells it
+        whatever account it shows.
+        """
         with self._lock:
             return self._reason
+
+    def reason_for(self, mode: TradingMode) -> str:
+        """Why orders for one account are held; empty where they may pass."""
+        with self._lock:
+            return "" if self._state is DoorState.SAFE and mode not in self._unread else self._reason
+
+    def are_open_for(self, mode: TradingMode) -> bool:
+        """Whether orders for one account come in and are not held."""
+        with self._lock:
+            return self._state is DoorState.OPEN or (self._state is DoorState.SAFE and mode not in self._unread)
 
     def admit(self, operation: Operation) -> None:
         """Let an order call in. A cancel passes as soon as the journal is in order, and waits for that.
 
-        In ``SAFE`` everything passes: :attr:`reason` tells the router to hold. Raises Starting or StorageError;
+        In ``SAFE`` everything passes: :meth:`reason_for` tells the router to hold. Raises Starting or StorageError;
         then nothing was written.
         """
         if operation.is_cancel and self.state is DoorState.OPENING:
@@ -70,14 +86,16 @@ class Doors:
         self._journal_is_ready.set()
         self._become(DoorState.OPEN, "")
 
-    def keep_safe(self, reason: str) -> None:
-        """The broker cannot be read. Every order is held with ``reason``; cancels are tried."""
-        self._become(DoorState.SAFE, reason)
+    def keep_safe(self, reason: str, unread: Collection[TradingMode] = tuple(TradingMode)) -> None:
+        """The brokers of the accounts ``unread`` cannot be read. Orders for them are held with ``reason``; cancels are
+        tried.
+        """
+        self._become(DoorState.SAFE, reason, frozenset(unread))
 
     def shut(self, reason: str) -> None:
         """The journal cannot be trusted. Every order is refused with ``reason``."""
         self._become(DoorState.SHUT, reason)
 
-    def _become(self, state: DoorState, reason: str) -> None:
+    def _become(self, state: DoorState, reason: str, unread: frozenset[TradingMode] = _NONE) -> None:
         with self._lock:
-            self._state, self._reason = state, reason
+            self._state, self._reason, self._unread = state, reason, unread

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
@@ -22,7 +23,7 @@ from openalgo_bridge.model.order import (
     PriceType,
     TradingMode,
 )
-from openalgo_bridge.store.claims import OpenChange, Reservation, Watermark
+from openalgo_bridge.store.claims import OpenChange, PositionMark, Reservation, Watermark
 from openalgo_bridge.store.journal_reads import JournalOrder
 
 _STOPS = {PriceType.SL, PriceType.SL_M}
@@ -72,7 +73,9 @@ def left(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode
     """
     order, replaced = _order(request), _replaced(request)
     seen = _read(desk, broker, order, mode)
-    about_to_fill = [each for each in seen.working if each.id == replaced or not _waits(desk, broker, each)]
+    beside = [each for each in seen.working if each.status.is_working and exits.is_on_same_side(each.request, order)]
+    last_price = _last_price(desk, broker, order) if beside else None
+    about_to_fill = [each for each in beside if each.id == replaced or not _waits(each, last_price)]
     units = exits.room(
         order, working=about_to_fill, positions=seen.positions, counted=seen.since.refs, replaces=replaced
     )
@@ -105,11 +108,15 @@ def is_provable(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """A position: its signed ``net``, and what may still change it on either side."""
+    """A position: its signed ``net``, and what may still change it on either side.
+
+    ``in_flight`` is what the broker does not show: in doubt, being sent, and what other tickets have planned.
+    """
 
     net: int
     working: Sequence[BrokerOrder]
     in_flight: Sequence[JournalOrder]
+    mark: PositionMark
 
 
 def outlook(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) -> Outlook:
@@ -121,7 +128,7 @@ def outlook(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) 
     sides = [_watermark(desk, broker, replace(order, action=side), mode) for side in Action]
     if any(side.changes for side in sides):
         raise Conflict(f"A change of an order in {order.symbol} is in doubt. See the Orders page. Nothing was sent.")
-    in_flight = [each for each in desk.store.journal.doubts() if each.trading_mode is mode]
+    in_flight = [each for each in desk.store.journal.on_their_way() if each.trading_mode is mode]
     book = broker.order_book()
     positions = broker.positions()
     net = exits.net(positions, order)
@@ -129,10 +136,13 @@ def outlook(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) 
     if desk.readings.expected(order, mode, book, net, now=now, lag=lag) != net:
         raise Conflict(f"The position in {order.symbol} does not show the last fills yet. Nothing was sent: ask again.")
     shown = {each.tag for each in book}
+    # Sent between the two looks at the journal: neither in flight nor, at a broker whose book is late, shown.
+    uncounted = {each for side in sides for each in side.open_ids} - {each.id for each in in_flight}
     return Outlook(
         net=net,
         working=_as_sent(book, [each for side in sides for each in side.recent]),
         in_flight=[each for each in in_flight if each.ref not in shown],
+        mark=PositionMark(last_order_id=sides[0].last_order_id, uncounted=tuple(sorted(uncounted))),
     )
 
 
@@ -220,17 +230,22 @@ def _still_rests(
     return instrument is not None and exits.rests(order, broker.quote(instrument).ltp)
 
 
-def _waits(desk: Desk, broker: Broker, there: BrokerOrder) -> bool:
+def _waits(there: BrokerOrder, last_price: Decimal | None) -> bool:
     """Whether what works waits for its price. A stop that was triggered does not, nor what nobody can tell of."""
     if there.request.price_type in _STOPS and there.status is not OrderStatus.TRIGGER_PENDING:
         return False
-    instrument = desk.store.instruments.find(there.request.exchange, there.request.symbol)
-    if there.request.price_type is PriceType.MARKET or instrument is None:
-        return False
+    return last_price is not None and exits.rests(there.request, last_price)
+
+
+def _last_price(desk: Desk, broker: Broker, order: OrderRequest) -> Decimal | None:
+    """In rupees; None where nobody can tell."""
+    instrument = desk.store.instruments.find(order.exchange, order.symbol)
+    if instrument is None:
+        return None
     try:
-        return exits.rests(there.request, broker.quote(instrument).ltp)
+        return broker.quote(instrument).ltp
     except BridgeError:
-        return False
+        return None
 
 
 def _not_shown(

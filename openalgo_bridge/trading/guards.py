@@ -6,7 +6,7 @@ not stop what is provably an exit; the proof costs two reads of the broker, so i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -18,13 +18,16 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, StorageError
 from openalgo_bridge.model import guards
 from openalgo_bridge.model.books import Position
+from openalgo_bridge.model.expand import within_freeze
 from openalgo_bridge.model.guards import Asked, Facts, Guard, GuardSettings, PositionKey, Refusal
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import Action, ModifyRequest, OrderRequest, TradingMode
+from openalgo_bridge.model.legs import Arrival
+from openalgo_bridge.model.order import Action, ModifyRequest, OrderRequest, SmartOrderRequest, TradingMode
 from openalgo_bridge.model.ticket import Origin, Ticket, signal_of
-from openalgo_bridge.store.claims import Reservation
+from openalgo_bridge.store.claims import PositionMark, Reservation
 from openalgo_bridge.store.guards import Premises, Signal
 from openalgo_bridge.store.kill_switch import SwitchState
+from openalgo_bridge.store.standing import Standing
 from openalgo_bridge.trading import exits
 
 
@@ -61,9 +64,9 @@ class Case:
     """One order to be judged once, and the facts about it (:class:`~openalgo_bridge.model.guards.Facts`).
 
     A fact is read when a rule first asks for it; to judge again takes a new case. ``ticket`` is the order's own, once
-    it waited; ``is_leg``: it is one of several of its ticket, whose signal was compared when it came. Of one thread,
-    and without ``cached_property``: that of Python 3.11 has one lock for all cases, and one broker that hangs would
-    keep every other order waiting.
+    it waited; ``is_leg``: it is one of several of its ticket, whose signal was compared when it came. ``wish`` is what
+    it was worked out from, for a position that was read at ``mark``. Of one thread, and without ``cached_property``:
+    that of Python 3.11 has one lock for all cases, and one broker that hangs would keep every other order waiting.
     """
 
     desk: Desk
@@ -75,6 +78,8 @@ class Case:
     mode: TradingMode
     ticket: Ticket | None = None
     is_leg: bool = False
+    wish: SmartOrderRequest | None = None
+    mark: PositionMark | None = None
     _price: Decimal | None = field(default=None, init=False)
     _seen: tuple[frozenset[PositionKey], int] | None = field(default=None, init=False)
 
@@ -124,7 +129,13 @@ class Case:
     def premises(self, settings: GuardSettings) -> Premises:
         """What the claim must find true still. Positions are known only where a rule of entries asked for them."""
         known, last_order_id = self._seen or (frozenset(), 0)
-        return Premises(limits=settings, day_begin=self._midnight(), known=known, last_order_id=last_order_id)
+        return Premises(
+            limits=settings, day_begin=self._midnight(), known=known, last_order_id=last_order_id, mark=self.mark
+        )
+
+    def messages(self) -> tuple[OrderRequest, ...]:
+        """What is sent for it: what was worked out goes in as many orders as the exchange demands."""
+        return (self.order,) if self.wish is None else within_freeze(self.order, self.instrument)
 
     def as_exit(self) -> Reservation | None:
         """The room it may be claimed in as an exit. Raises a BridgeError where nobody can tell.
@@ -136,7 +147,7 @@ class Case:
             return exits.prove(self.desk, self.broker, self.request, self.mode)
 
     def _signal(self) -> Signal:
-        digest = signal_of(self.request) if self.ticket is None else self.ticket.signal
+        digest = signal_of(self.wish or self.request) if self.ticket is None else self.ticket.signal
         return Signal(
             source=self.origin.source,
             strategy=self.origin.strategy,
@@ -201,6 +212,13 @@ def obstacles(case: Case, settings: GuardSettings, switch: SwitchState | None) -
         yield Obstacle(reason=reason, is_doubt=True)
 
 
+def whole_obstacles(case: Case, settings: GuardSettings) -> Iterator[Obstacle]:
+    """The same of what is sent in slices, as the one order that was asked for. What is provably an exit is no slip of
+    the finger, however large; each of its slices still keeps the sanity limit.
+    """
+    return _judged(guards.refusal_of_whole, case, settings, exits_pass=True)
+
+
 def passage(case: Case, settings: GuardSettings, in_the_way: Iterator[Obstacle]) -> Passage:
     """The one judgement, of what arrives and of what is approved. Raises StorageError."""
     first = next(in_the_way, None)
@@ -229,35 +247,43 @@ def check_approval(desk: Desk, broker: Broker, ticket: Ticket) -> Passage:
     if not isinstance(request, OrderRequest | ModifyRequest):
         return Passage()
     case = replace(case_of(desk, broker, request, ticket.origin, ticket.trading_mode), ticket=ticket)
-    standing = desk.store.standing.read()
+    then = Arrival(price=ticket.price_then, is_exit=ticket.is_exit)
+    return check_approved(case, then, desk.store.standing.read())
+
+
+def check_approved(case: Case, then: Arrival, standing: Standing, further: Iterable[Obstacle] = ()) -> Passage:
+    """The same of one order that waited since ``then``; ``further`` is what else stands in its way."""
     settings = standing.limits
     if settings is None:
         raise StorageError("The guards cannot be read, so nothing is sent.")
-    in_the_way = chain(obstacles(case, settings, standing.kill_switch), _drift(case, ticket.price_then, settings))
+    in_the_way = chain(
+        obstacles(case, settings, standing.kill_switch), _drift(case, then.price, settings), iter(further)
+    )
     judged = passage(case, settings, in_the_way)
     stopped_by = judged.stopped_by
-    if ticket.is_exit and stopped_by is not None and stopped_by.is_doubt:
+    if then.is_exit and stopped_by is not None and stopped_by.is_doubt:
         # A doubt keeps entries waiting. What came as an exit is none beside a stop, but it closes no more than is left.
         stopped_by = next(in_the_way, None)
     if stopped_by is not None:
         raise refused(stopped_by)
-    if ticket.is_exit and judged.reserve is None:
-        return Passage(premises=replace(case.premises(settings), left=_left(case)))
+    if then.is_exit and judged.reserve is None:
+        return Passage(premises=replace(case.premises(settings), left=left(case)))
     return judged
 
 
-def _left(case: Case) -> Reservation:
+def left(case: Case) -> Reservation:
     """What came as an exit closes no more than there is, although nothing stands in its way: others may have closed
-    since.
+    since. Raises Conflict, and a BridgeError where nobody can tell.
     """
     reserve = exits.left(case.desk, case.broker, case.request, case.mode)
-    wanted, left = case.order.quantity, reserve.room
-    if wanted <= left:
+    wanted, still = case.order.quantity, reserve.room
+    if wanted <= still:
         return reserve
     opened = "short" if case.order.action is Action.SELL else "long"
-    way_out = f"Reject it, or change its quantity to {left}." if left else "Reject it."
+    can_be_changed = still > 0 and case.ticket is not None and case.ticket.order is not None
+    way_out = f"Reject it, or change its quantity to {still}." if can_be_changed else "Reject it."
     raise Conflict(
-        f"It arrived as an exit of {wanted}, but only {left} are left to close:"
+        f"It arrived as an exit of {wanted}, but only {still} are left to close:"
         f" approving it would open a {opened} position. {way_out}"
     )
 

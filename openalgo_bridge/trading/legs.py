@@ -118,6 +118,8 @@ def drop(desk: Desk, order: JournalOrder, reason: str, *, was_needless: bool = F
     dropped = Settlement(state=OrderState.DROPPED, message=reason)
     try:
         desk.store.journal.settle(order.id, dropped, was=OrderState.PLANNED, by=CLOSING)
+    except Conflict:
+        pass  # "Cancel all" or a closing dropped it before.
     except BridgeError:
         _log.exception("order %s: that it was not sent could not be written down", order.ref)
     return Leg(request=order.request, refusal=reason, was_needless=was_needless)

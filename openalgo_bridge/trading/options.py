@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError, Invalid, NotFound
 from openalgo_bridge.model.books import Quote
@@ -25,6 +24,7 @@ from openalgo_bridge.model.symbol import (
     split_underlying,
     symbol_of,
 )
+from openalgo_bridge.model.trading_hours import next_expiry_day
 from openalgo_bridge.trading.books import connected
 
 _EXPIRIES_TOLD = 8
@@ -70,7 +70,7 @@ def underlying(desk: Desk, name: str, exchange: Exchange, expiry: date | None = 
     """The underlying of a request: ``NIFTY`` or ``NIFTY28OCT25FUT``, on its own exchange or on that of its options.
 
     ``expiry`` wins over the one in ``name``, which may be that of the future it is about.
-    Raises Invalid, NotFound where no future stands for the spot price, and a BrokerError where there is no price.
+    Raises Invalid, NotFound where no future stands for the spot price or there is no price, and a BrokerError.
     """
     base, embedded = split_underlying(name)
     instrument = price_source(desk, base, exchange, future=embedded, expiry=expiry or embedded)
@@ -78,6 +78,9 @@ def underlying(desk: Desk, name: str, exchange: Exchange, expiry: date | None = 
         quote = connected(desk).broker.quote(instrument)
     except BrokerError as fault:
         raise type(fault)(f"Failed to fetch LTP for {base}. {fault.message}") from fault
+    if quote.ltp <= 0:
+        # Brokers say 0 where they have no price; nearest to it is the lowest strike of all.
+        raise NotFound(f"Failed to fetch LTP for {base}. There is no price of {instrument.symbol}.")
     return Underlying(
         name=base,
         exchange=derivative_exchange(exchange),
@@ -110,7 +113,7 @@ def contract(
 
 def strikes_of(desk: Desk, of: Underlying, expiry: date) -> list[Decimal]:
     """The strikes listed for an expiry, ascending. Raises NotFound for none, naming the expiries there are."""
-    today = day_in_india(desk.clock.now())
+    today = next_expiry_day(of.exchange, desk.clock.now())
     listed = desk.store.instruments.strikes(of.exchange, of.name, expiry) if expiry >= today else []
     if not listed:
         raise no_strikes(desk, of.name, of.exchange, expiry)
@@ -119,7 +122,7 @@ def strikes_of(desk: Desk, of: Underlying, expiry: date) -> list[Decimal]:
 
 def no_strikes(desk: Desk, base: str, exchange: Exchange, expiry: date) -> NotFound:
     """The refusal of an expiry on which nothing is listed."""
-    today = day_in_india(desk.clock.now())
+    today = next_expiry_day(exchange, desk.clock.now())
     near = desk.store.instruments.expiries(exchange, base, OPTIONS, today=today)[:_EXPIRIES_TOLD]
     told = f"Listed are {', '.join(map(compact_date, near))}." if near else f"{exchange} lists no options on it."
     return NotFound(f"No strikes found for {base} expiring {compact_date(expiry)}. {told}")
@@ -171,7 +174,7 @@ def price_source(
 
 def _future(desk: Desk, base: str, exchange: Exchange, named: date | None, expiry: date | None) -> Instrument:
     """Options on a future turn into the first one that expires with them or later."""
-    listed = desk.store.instruments.futures(exchange, base, today=day_in_india(desk.clock.now()))
+    listed = desk.store.instruments.futures(exchange, base, today=next_expiry_day(exchange, desk.clock.now()))
     if not listed:
         raise NotFound(f"No unexpired future of {base} is listed on {exchange}, and nothing else has its price.")
     exact = next((each for each in listed if each.expiry == named), None)

@@ -8,9 +8,8 @@ from decimal import Decimal
 from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
-from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAsked, NotFound, StorageError
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAsked, NotFound
 from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import (
@@ -49,19 +48,26 @@ class Withdrawn:
     ticket: Ticket
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overtaken:
+    """What the decision was based on changed before the claim. Nothing was written: it is to be decided again."""
+
+    reason: str
+
+
 Submitted = Held | Sent | InDoubt
 
 
-def place(desk: Desk, order: OrderRequest, origin: Origin) -> Submitted:
+def place(desk: Desk, order: OrderRequest, origin: Origin, chosen_in: TradingMode | None = None) -> Submitted:
     """Place one order in the current trading mode.
 
-    Raises Invalid, NotAllowed where the sender may not trade live, Denied by a guard, a provable refusal of the
-    broker, or StorageError when it could not be written down. In all of these nothing is at the broker.
+    ``chosen_in`` is as :func:`~openalgo_bridge.trading.routing.account_of` takes it. Raises Invalid, Conflict where
+    that is not current any more, NotAllowed where the sender may not trade live, Denied by a guard, a provable refusal
+    of the broker, or StorageError when it could not be written down. In all of these nothing is at the broker.
     """
     standing = desk.store.standing.read()
-    if standing.trading_mode is None:
-        raise StorageError("The trading mode cannot be read, so nothing is sent.")
-    return submit(desk, order, origin, standing.trading_mode, routing.rules_of(standing))
+    mode = routing.account_of(standing, chosen_in)
+    return submit(desk, order, origin, mode, routing.rules_of(standing))
 
 
 def modify(desk: Desk, wanted: str, order: OrderRequest, origin: Origin) -> Submitted:
@@ -98,23 +104,16 @@ def check_grant(trading_mode: TradingMode, origin: Origin) -> None:
 
 
 def submit(
-    desk: Desk,
-    request: OrderRequest | ModifyRequest,
-    origin: Origin,
-    trading_mode: TradingMode,
-    rules: Rules,
-    *,
-    asked: TicketRequest | None = None,
+    desk: Desk, request: OrderRequest | ModifyRequest, origin: Origin, trading_mode: TradingMode, rules: Rules
 ) -> Submitted:
     """Check, decide, write down, and carry out, hold or refuse.
 
     What the decision was based on may change before the claim, which then refuses; so it is decided again, by the
-    ``rules`` of that moment. ``asked`` is what the person is to decide about where that is more than the order: it is
-    made anew when he has. Raises as :func:`place`.
+    ``rules`` of that moment. Raises as :func:`place`.
     """
     check_grant(trading_mode, origin)
     desk.doors.admit(operation_of(request))
-    validation.check(desk.store.instruments, request, day_in_india(desk.clock.now()))
+    validation.check(desk, request, trading_mode)
     broker = desk.broker(trading_mode)
     if isinstance(request, ModifyRequest):
         # It names an order that is there, so it may take a place that is kept back for exits.
@@ -125,31 +124,52 @@ def submit(
         if attempt:
             rules = routing.rules(desk)
         case = guards.case_of(desk, broker, request, origin, trading_mode)
-        decision = routing.decide(case, rules)
-        draft = draft_of(desk, request, origin, trading_mode, decision.order_mode)
-        waiting = draft if asked is None else replace(draft, operation=operation_of(asked), request=asked)
-        if decision.route is not Route.SEND:
-            try:
-                return _stop(desk, case, waiting, decision)
-            except Conflict as refusal:
-                changed = refusal.message
-                continue
-        looks_like_exit = partial(exits.is_proven, desk, broker, request, trading_mode)
-        is_exit = looks_like_exit if decision.reserve is None else by_itself
-        if decision.reserve is not None:
-            # What went as an exit goes as one or not at all when the person sends it again.
-            draft = replace(draft, is_exit=True)
-        with clearance(desk, broker, draft.operation, is_exit=is_exit, limits=rules.limits):
-            try:
-                ticket, permit = desk.store.journal.release(draft, reserve=decision.reserve, premises=decision.premises)
-            except Denied as refusal:
-                changed = refusal.reason
-                continue
-            except Conflict as refusal:
-                changed = refusal.message
-                continue
-            return carry_out(desk, broker, ticket, permit)
-    return _hold(desk, case, waiting, changed)
+        outcome = decide(case, rules)
+        if not isinstance(outcome, Overtaken):
+            return outcome
+        changed = outcome.reason
+    return hold_overtaken(case, rules, changed)
+
+
+def decide(case: Case, rules: Rules) -> Submitted | Overtaken:
+    """Decide about one order once, and send, hold or refuse it. Raises as :func:`place`, and Busy."""
+    decision = routing.decide(case, rules)
+    if decision.route is not Route.SEND:
+        return stop(case, decision)
+    return _send(case, decision, rules)
+
+
+def stop(case: Case, decision: Decision) -> Held | Overtaken:
+    """Hold or refuse what is not sent by itself. Raises Denied by a guard."""
+    draft = waiting(case, decision.order_mode)
+    if decision.guard is not None:
+        raise denied(case.desk, draft, decision.guard, decision.reason)
+    try:
+        return _hold(case, draft, decision.reason, decision.limits)
+    except Conflict as refusal:
+        return Overtaken(reason=refusal.message)
+
+
+def hold_overtaken(case: Case, rules: Rules, reason: str) -> Held:
+    """What was overtaken each time waits for the person. Raises as :func:`place`."""
+    return _hold(case, waiting(case, rules.order_mode), reason)
+
+
+def _send(case: Case, decision: Decision, rules: Rules) -> Submitted | Overtaken:
+    desk, broker = case.desk, case.broker
+    draft = draft_of(desk, case.request, case.origin, case.mode, decision.order_mode)
+    # What went as an exit goes as one or not at all when the person sends it again.
+    draft = replace(draft, wish=case.wish, is_exit=decision.reserve is not None)
+    looks_like_exit = partial(exits.is_proven, desk, broker, case.request, case.mode)
+    is_exit = looks_like_exit if decision.reserve is None else by_itself
+    with clearance(desk, broker, draft.operation, is_exit=is_exit, limits=rules.limits):
+        try:
+            ticket, permit = desk.store.journal.release(draft, reserve=decision.reserve, premises=decision.premises)
+        except Denied as refusal:
+            return Overtaken(reason=refusal.reason)
+        except Conflict as refusal:
+            return Overtaken(reason=refusal.message)
+        return carry_out(desk, broker, ticket, permit)
 
 
 def draft_of(
@@ -166,6 +186,11 @@ def draft_of(
     )
 
 
+def waiting(case: Case, order_mode: OrderMode) -> TicketDraft:
+    """What the person is to decide about: the wish, where the order was worked out from one."""
+    return draft_of(case.desk, case.wish or case.request, case.origin, case.mode, order_mode)
+
+
 def denied(desk: Desk, draft: TicketDraft, guard: Guard, reason: str) -> Denied:
     """The refusal of a guard, once it is written down. Raises StorageError when it cannot be."""
     ticket = desk.store.journal.deny(draft, guard=guard, reason=reason)
@@ -174,17 +199,13 @@ def denied(desk: Desk, draft: TicketDraft, guard: Guard, reason: str) -> Denied:
     return refusal
 
 
-def _stop(desk: Desk, case: Case, draft: TicketDraft, decision: Decision) -> Held:
-    """Raises Denied, and Conflict where the same signal was held a moment ago."""
-    if decision.guard is not None:
-        raise denied(desk, draft, decision.guard, decision.reason)
-    return _hold(desk, case, draft, decision.reason, decision.limits)
-
-
-def _hold(desk: Desk, case: Case, draft: TicketDraft, reason: str, limits: GuardSettings | None = None) -> Held:
-    """Only what the broker would take, as far as that can be known, is worth the person's time."""
+def _hold(case: Case, draft: TicketDraft, reason: str, limits: GuardSettings | None = None) -> Held:
+    """Only what the broker would take, as far as that can be known, is worth the person's time. Raises Conflict where
+    the same signal was held a moment ago.
+    """
+    desk = case.desk
     with suppress(NotAsked):
-        case.broker.check(case.order)
+        case.broker.check(case.messages()[0])
     now = desk.clock.now()
     held_for = desk.store.guards.held_for(draft.origin.source)
     # An exit waits as long as it can still be made: to let it lapse unseen would leave the position open.
@@ -196,13 +217,13 @@ def _hold(desk: Desk, case: Case, draft: TicketDraft, reason: str, limits: Guard
     expires_at = now + held_for
     if may_be_exit:
         expires_at = session_end(desk.store.calendar.load(), case.order.exchange, now, held_for)
-    draft = replace(draft, price_then=_known_price(case), is_exit=is_exit)
+    draft = replace(draft, price_then=_known_price(case), is_exit=is_exit, is_unread=may_be_exit and not is_exit)
     ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason, limits=limits)
     return Held(ticket=ticket, reason=reason)
 
 
 def _known_price(case: Case) -> Decimal | None:
-    """For the person to compare with; nothing depends on it, so it may be missing."""
+    """For the person to compare with. Where it is missing he is asked when it can be read."""
     try:
         return case.last_price()
     except BridgeError:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import StorageError
+from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.model.guards import Guard, GuardSettings
-from openalgo_bridge.model.order import OrderMode
+from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.model.ticket import Operation, operation_of
 from openalgo_bridge.store.claims import Reservation
 from openalgo_bridge.store.guards import Premises
@@ -102,6 +102,17 @@ def _unreadable(why: str, kill_switch: SwitchState | None = None) -> Rules:
     return Rules(order_mode=OrderMode.SEMI_AUTO, limits=GuardSettings(), kill_switch=kill_switch, unreadable=reason)
 
 
+def account_of(standing: Standing, chosen_in: TradingMode | None = None) -> TradingMode:
+    """The account that is current. ``chosen_in`` is the one by whose prices the orders were chosen: the strike at the
+    money of one account is not that of the other. Raises StorageError, and Conflict where it is another one by now.
+    """
+    if standing.trading_mode is None:
+        raise StorageError("The trading mode cannot be read, so nothing is sent.")
+    if chosen_in not in {None, standing.trading_mode}:
+        raise Conflict("The trading mode was changed while the options were chosen. Nothing was sent.")
+    return standing.trading_mode
+
+
 def decide(case: Case, rules: Rules) -> Decision:
     """The route of an order or of a change; the same in analyze and live. Raises StorageError."""
     judged = guards.passage(case, rules.limits, _in_the_way(case, rules))
@@ -110,18 +121,18 @@ def decide(case: Case, rules: Rules) -> Decision:
     return Decision(route=Route.SEND, order_mode=rules.order_mode, reserve=judged.reserve, premises=judged.premises)
 
 
-def decide_closing(desk: Desk) -> Decision:
+def decide_closing(desk: Desk, mode: TradingMode) -> Decision:
     """The route of a closing of positions: each of its orders is an exit, or it does not go."""
     standing = rules(desk)
     waits = ROUTES[Operation.CLOSE, standing.order_mode] is Route.HOLD and not standing.limits.let_exits_through
-    reason = standing.unreadable or desk.doors.reason
+    reason = standing.unreadable or desk.doors.reason_for(mode)
     route = Route.HOLD if waits or reason else Route.SEND
     return Decision(route=route, order_mode=standing.order_mode, reason=reason)
 
 
 def _in_the_way(case: Case, rules: Rules) -> Iterator[Obstacle]:
     yield from guards.obstacles(case, rules.limits, rules.kill_switch)
-    for reason in (rules.unreadable, case.desk.doors.reason):
+    for reason in (rules.unreadable, case.desk.doors.reason_for(case.mode)):
         if reason:
             yield Obstacle(reason=reason, exits_pass=False)
     if ROUTES[operation_of(case.request), rules.order_mode] is Route.HOLD:

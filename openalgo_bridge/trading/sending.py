@@ -59,12 +59,14 @@ def clearance(
     *,
     is_exit: Callable[[], bool],
     limits: GuardSettings | None = None,
+    has_begun: bool = False,
 ) -> Iterator[None]:
     """A thread's place and the broker's next token, both taken before anything is claimed as sending.
 
     Some of both are kept back for cancels and exits. Whether it is an exit is asked only where an entry would have to
-    wait or be turned away: the proof costs two reads. ``limits`` are the trader's where they were just read. Raises
-    Busy: nothing was written, and it may be asked again.
+    wait or be turned away: the proof costs two reads. ``limits`` are the trader's where they were just read.
+    ``has_begun``: it is a further message of a ticket whose first one was cleared. It stands in no line: what others
+    ask for meanwhile must not tear the ticket. Raises Busy: nothing was written, and it may be asked again.
     """
     throttle = _throttle(desk, broker, limits)
     with ExitStack() as taken:
@@ -73,9 +75,9 @@ def clearance(
         else:
             urgent = operation.is_cancel or is_exit()
             # The line before the place: those who find it full must not take the places of exits, not for a moment.
-            with throttle.line(urgent=urgent):
+            with throttle.line(urgent=urgent or has_begun):
                 taken.enter_context(desk.budget.slot(is_cancel=operation.is_cancel, is_exit=urgent))
-                throttle.take(urgent=urgent)
+                throttle.take(urgent=urgent, has_begun=has_begun)
         yield
 
 

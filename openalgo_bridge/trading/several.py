@@ -7,42 +7,44 @@ true word. The whole is held while the person decides, and is the same ticket ag
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 from openalgo_bridge.brokers.base import Broker
-from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotAsked, StorageError
+from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotAsked
 from openalgo_bridge.model.audit import Actor
-from openalgo_bridge.model.guards import Guard, GuardSettings
-from openalgo_bridge.model.order import Action, BrokerRequest, LegsRequest, OrderRequest
+from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.legs import UNKNOWN, Arrival
+from openalgo_bridge.model.order import Action, BrokerRequest, LegsRequest, OrderRequest, Ref, TradingMode
 from openalgo_bridge.model.permit import SendPermit
-from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft
-from openalgo_bridge.store.guards import Signal
+from openalgo_bridge.model.session import session_end
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, child_refs
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import exits, guards, routing, validation
-from openalgo_bridge.trading.guards import Obstacle, Passage
+from openalgo_bridge.trading import exits, guards, hedges, routing, validation, whole
+from openalgo_bridge.trading.arrival import arrivals
+from openalgo_bridge.trading.guards import Case, Obstacle, Passage
+from openalgo_bridge.trading.hedges import Cover
 from openalgo_bridge.trading.legs import Leg, Report, drop
 from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, denied, draft_of
 from openalgo_bridge.trading.routing import ROUTES, Route, Rules
 from openalgo_bridge.trading.sending import by_itself, carry_out, clearance
 
+_NO_EXIT = "Not sent: it passed Semi-Auto as an exit, and is none any more."
 _UNCOVERED = "Not sent, because a leg that buys is not at the broker: what is sold would stand alone."
 
 
-def place(desk: Desk, request: LegsRequest, origin: Origin) -> Report | Held:
+def place(desk: Desk, request: LegsRequest, origin: Origin, chosen_in: TradingMode | None = None) -> Report | Held:
     """Place several orders in the current trading mode; the report has a true word for each.
 
-    Raises Invalid, which names the order, NotAllowed, Denied where the same came a moment ago, or StorageError: in all
-    of these nothing of it is at the broker.
+    ``chosen_in`` is as :func:`~openalgo_bridge.trading.routing.account_of` takes it. Raises Invalid, which names the
+    order, Conflict where that account is not current any more, NotAllowed, Denied by a guard that stops all of it,
+    Busy, or StorageError: in all of these nothing of it is at the broker.
     """
     standing = desk.store.standing.read()
-    mode = standing.trading_mode
-    if mode is None:
-        raise StorageError("The trading mode cannot be read, so nothing is sent.")
+    mode = routing.account_of(standing, chosen_in)
     check_grant(mode, origin)
     desk.doors.admit(Operation(request.kind))
     check(desk, request)
@@ -51,34 +53,58 @@ def place(desk: Desk, request: LegsRequest, origin: Origin) -> Report | Held:
         if attempt:
             rules = routing.rules(desk)
         draft = draft_of(desk, request, origin, mode, rules.order_mode)
-        _refuse_repeat(desk, draft, rules.limits)
-        reason = rules.unreadable or desk.doors.reason
-        if reason or ROUTES[draft.operation, rules.order_mode] is Route.HOLD:
-            return _hold(desk, broker, draft, reason)
         try:
-            ticket, planned = desk.store.journal.plan(draft, request.orders)
+            return _decided(desk, broker, draft, request, rules)
         except Conflict as refusal:
             changed = refusal.message
-            continue
-        return Report(ticket=ticket, legs=tuple(_sent(desk, broker, ticket, planned)))
-    return _hold(desk, broker, draft, changed)
+    return _hold(desk, broker, draft, request, changed)
+
+
+def _decided(desk: Desk, broker: Broker, draft: TicketDraft, request: LegsRequest, rules: Rules) -> Report | Held:
+    """Raises Conflict, before anything was written, where what it was decided on has changed meanwhile."""
+    unsafe = rules.unreadable or desk.doors.reason_for(draft.trading_mode)
+    is_asked_to_wait = ROUTES[draft.operation, rules.order_mode] is Route.HOLD
+    stopped = whole.obstacle(desk, broker, draft, request, rules, waits=bool(unsafe) or is_asked_to_wait)
+    if stopped is not None and stopped.guard is not None:
+        raise denied(desk, draft, stopped.guard, stopped.reason)
+    is_exit = partial(whole.is_proven_exit, desk, broker, request, draft.origin, draft.trading_mode)
+    reason = unsafe or ("" if stopped is None else stopped.reason)
+    if reason or (is_asked_to_wait and not (rules.limits.let_exits_through and is_exit())):
+        return _hold(desk, broker, draft, request, reason, rules.limits)
+    # What passes Semi-Auto passes as an exit: each order of it goes as one or not at all.
+    draft = replace(draft, is_exit=is_asked_to_wait)
+    with clearance(desk, broker, draft.operation, is_exit=by_itself if draft.is_exit else is_exit, limits=rules.limits):
+        ticket, planned = desk.store.journal.plan(draft, request.orders, limits=rules.limits)
+        return Report(ticket=ticket, legs=_Release(desk=desk, broker=broker, ticket=ticket).legs(planned))
 
 
 def approve(desk: Desk, held: Ticket, request: LegsRequest, shown: str, *, by: Actor) -> Report:
-    """The person lets all of it go. Raises as :func:`place`, NotFound and Conflict; the ticket then is still held."""
+    """The person lets all of it go. Raises as :func:`place`, NotFound and Conflict: nothing of it could go, or it is
+    not what was shown. The ticket then is still held.
+    """
     desk.doors.admit(held.operation)
-    check(desk, request)
+    check(desk, request, held.trading_mode)
     broker = desk.broker(held.trading_mode)
-    approved, planned = desk.store.journal.approve_plan(held.id, shown, request.orders, by=by)
-    return Report(ticket=approved, legs=tuple(_sent(desk, broker, approved, planned, is_approved=True)))
+    is_exit = partial(whole.is_proven_exit, desk, broker, request, held.origin, held.trading_mode)
+    with clearance(desk, broker, held.operation, is_exit=is_exit):
+        standing = desk.store.standing.read()
+        whole.check_approval(desk, broker, held, request, standing)
+        approved, planned = desk.store.journal.approve_plan(
+            held.id, shown, request.orders, by=by, limits=standing.limits
+        )
+        release = _Release(desk=desk, broker=broker, ticket=approved, is_approved=True)
+        return Report(ticket=approved, legs=release.legs(planned))
 
 
-def check(desk: Desk, request: LegsRequest) -> None:
-    """Raises Invalid naming every fault of every order, by its place in the request."""
+def check(desk: Desk, request: LegsRequest, mode: TradingMode | None = None) -> None:
+    """Raises Invalid naming every fault of every order, by its place in the request, or where they are more than a
+    ticket has references for: it could never go.
+    """
+    child_refs(Ref(""), request.orders)
     faults: dict[str, list[str]] = {}
     for index, order in enumerate(request.orders):
         try:
-            check_order(desk, order)
+            check_order(desk, order, mode)
         except Invalid as refusal:
             named = refusal.faults or {"order": [refusal.message]}
             faults |= {f"orders[{index}].{field}": texts for field, texts in named.items()}
@@ -86,99 +112,114 @@ def check(desk: Desk, request: LegsRequest) -> None:
         raise Invalid.of(faults)
 
 
-def check_order(desk: Desk, order: OrderRequest) -> None:
-    """Raises Invalid for an order that makes no sense."""
-    validation.check(desk.store.instruments, order, day_in_india(desk.clock.now()))
+def check_order(desk: Desk, order: OrderRequest, mode: TradingMode | None = None) -> None:
+    """Raises Invalid for an order that makes no sense in ``mode``, the current trading mode unless it is given."""
+    validation.check(desk, order, mode)
 
 
-def send(
-    desk: Desk,
-    broker: Broker,
-    ticket: Ticket,
-    order: JournalOrder,
-    *,
-    is_approved: bool,
-    passage: Passage | None = None,
-) -> Leg:
-    """Judge one planned order, claim it and carry it out; dropped with its reason where it may not go.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Release:
+    """A ticket let go, by itself or by the trader (``is_approved``), under the clearance of its first order."""
 
-    ``passage`` is how it may go where that was judged already.
-    """
-    request = order.request
-    if not isinstance(request, OrderRequest):
-        raise RuntimeError(f"order {order.ref} is no entry")
-    try:
-        way = passage or _judged(desk, broker, ticket, request)
-        proven = partial(exits.is_proven, desk, broker, request, ticket.trading_mode)
+    desk: Desk
+    broker: Broker
+    ticket: Ticket
+    is_approved: bool = False
+
+    def legs(self, planned: Sequence[JournalOrder]) -> tuple[Leg, ...]:
+        """Each in its turn, whatever became of the others.
+
+        Of an option strategy nothing that opens is sold once a leg that buys is missing: alone, its loss has no end.
+        """
+        arrivals = self.ticket.arrivals or [UNKNOWN] * len(planned)
+        legs: tuple[Leg, ...] = ()
+        cover: Cover | None = None
+        for order, then in zip(planned, arrivals, strict=True):
+            if self.ticket.operation is Operation.MULTI_LEG and cover is None and _entry(order).action is Action.SELL:
+                cover = hedges.cover(self.desk, self.broker, legs)
+                legs = cover.legs
+            in_the_way = [] if cover is None or cover.is_whole else [Obstacle(reason=_UNCOVERED)]
+            legs += (self._leg(order, then, in_the_way, is_first=not legs),)
+        return legs
+
+    def _leg(self, order: JournalOrder, then: Arrival, in_the_way: Sequence[Obstacle], *, is_first: bool) -> Leg:
+        try:
+            way = self._way(_entry(order), then, in_the_way)
+            with nullcontext() if is_first else self._turn(_entry(order), way):
+                permit = self.desk.store.journal.claim(
+                    order.id, reserve=way.reserve, premises=way.premises, is_approved=self.is_approved
+                )
+                return self._carried_out(permit)
+        except BridgeError as refusal:
+            return drop(self.desk, order, refusal.message)
+
+    def _way(self, order: OrderRequest, then: Arrival, in_the_way: Sequence[Obstacle]) -> Passage:
+        """By the switches and limits of this moment. Raises Denied by a guard, or Conflict with the reason."""
+        case = whole.case(self.desk, self.broker, self.ticket, order)
+        if self.is_approved:
+            return guards.check_approved(case, then, self.desk.store.standing.read(), in_the_way)
+        rules = routing.rules(self.desk)
+        judged = guards.passage(case, rules.limits, chain(_in_the_way(case, rules), in_the_way))
+        if judged.stopped_by is not None:
+            raise guards.refused(judged.stopped_by)
+        return judged
+
+    def _turn(self, order: OrderRequest, way: Passage) -> AbstractContextManager[None]:
+        proven = partial(exits.is_proven, self.desk, self.broker, order, self.ticket.trading_mode)
         is_exit = proven if way.reserve is None else by_itself
-        with clearance(desk, broker, Operation.PLACE, is_exit=is_exit):
-            permit = desk.store.journal.claim(
-                order.id, reserve=way.reserve, premises=way.premises, is_approved=is_approved
-            )
-            return _carried_out(desk, broker, ticket, permit, request)
-    except BridgeError as refusal:
-        return drop(desk, order, refusal.message)
+        return clearance(self.desk, self.broker, Operation.PLACE, is_exit=is_exit, has_begun=True)
+
+    def _carried_out(self, permit: SendPermit[BrokerRequest]) -> Leg:
+        try:
+            result = carry_out(self.desk, self.broker, self.ticket, permit)
+        except BridgeError as refusal:
+            return Leg(request=permit.request, refusal=refusal.message, ref=permit.ref)
+        return Leg(request=permit.request, result=result, ref=permit.ref)
 
 
-def _sent(
-    desk: Desk, broker: Broker, ticket: Ticket, planned: Sequence[JournalOrder], *, is_approved: bool = False
-) -> Iterator[Leg]:
-    """Of an option strategy nothing is sold once a leg that buys is missing: alone, its loss has no end."""
-    is_uncovered = False
-    for order in planned:
-        request = order.request
-        sells = isinstance(request, OrderRequest) and request.action is Action.SELL
-        if is_uncovered and sells:
-            yield drop(desk, order, _UNCOVERED)
-            continue
-        leg = send(desk, broker, ticket, order, is_approved=is_approved)
-        is_uncovered |= ticket.operation is Operation.MULTI_LEG and not sells and not leg.is_done
-        yield leg
+def _entry(order: JournalOrder) -> OrderRequest:
+    if not isinstance(order.request, OrderRequest):
+        raise RuntimeError(f"order {order.ref} is no entry")
+    return order.request
 
 
-def _carried_out(
-    desk: Desk, broker: Broker, ticket: Ticket, permit: SendPermit[BrokerRequest], request: OrderRequest
-) -> Leg:
-    try:
-        return Leg(request=request, result=carry_out(desk, broker, ticket, permit), ref=permit.ref)
-    except BridgeError as refusal:
-        return Leg(request=request, refusal=refusal.message, ref=permit.ref)
-
-
-def _judged(desk: Desk, broker: Broker, ticket: Ticket, order: OrderRequest) -> Passage:
-    """By the switches and limits of this moment. Raises Denied by a guard, or Conflict with the reason."""
-    rules = routing.rules(desk)
-    case = guards.case_of(desk, broker, order, ticket.origin, ticket.trading_mode)
-    case = replace(case, ticket=ticket, is_leg=True)
-    judged = guards.passage(case, rules.limits, _in_the_way(desk, case, rules))
-    if judged.stopped_by is not None:
-        raise guards.refused(judged.stopped_by)
-    return judged
-
-
-def _in_the_way(desk: Desk, case: guards.Case, rules: Rules) -> Iterator[Obstacle]:
+def _in_the_way(case: Case, rules: Rules) -> Iterator[Obstacle]:
     yield from guards.obstacles(case, rules.limits, rules.kill_switch)
-    for reason in (rules.unreadable, desk.doors.reason):
+    for reason in (rules.unreadable, case.desk.doors.reason_for(case.mode)):
         if reason:
             yield Obstacle(reason=reason, exits_pass=False)
+    if case.ticket is not None and case.ticket.is_exit:
+        yield Obstacle(reason=_NO_EXIT)
 
 
-def _refuse_repeat(desk: Desk, draft: TicketDraft, limits: GuardSettings) -> None:
-    """Raises Denied where the same source asked for the same a moment ago; of what it sends each order is judged."""
-    window = limits.duplicate_window_of(draft.origin.source)
-    if window is None or draft.origin.is_by_hand or not draft.signal:
-        return
-    signal = Signal.of(draft, desk.clock.now())
-    if desk.store.guards.has_equal_signal(signal, timedelta(seconds=window)):
-        reason = f"The same source asked for exactly the same less than {window} s ago."
-        raise denied(desk, draft, Guard.DUPLICATE_SIGNAL, reason)
+def _hold(
+    desk: Desk,
+    broker: Broker,
+    draft: TicketDraft,
+    request: LegsRequest,
+    reason: str,
+    limits: GuardSettings | None = None,
+) -> Held:
+    """Only what the broker would take, as far as that can be known, is worth the person's time.
 
-
-def _hold(desk: Desk, broker: Broker, draft: TicketDraft, reason: str) -> Held:
-    """Only what the broker would take, as far as that can be known, is worth the person's time."""
-    if isinstance(draft.request, LegsRequest):
-        for order in draft.request.orders:
-            with suppress(NotAsked):
-                broker.check(order)
-    expires_at = desk.clock.now() + desk.store.guards.held_for(draft.origin.source)
-    return Held(ticket=desk.store.journal.hold(draft, expires_at=expires_at, reason=reason), reason=reason)
+    What only closes waits as long as it can still be made, and so does what nobody can tell of. Raises Conflict where
+    ``limits`` stop the same signal from coming twice, and it came meanwhile.
+    """
+    for order in dict.fromkeys(request.orders):
+        with suppress(NotAsked):
+            broker.check(order)
+    now, held_for = desk.clock.now(), desk.store.guards.held_for(draft.origin.source)
+    expires_at = now + held_for
+    try:
+        draft = replace(draft, arrivals=arrivals(desk, broker, request.orders))
+    except BridgeError as fault:
+        reason, may_close = f"{reason} {guards.ALARM.format(fault.message)}".strip(), True
+        draft = replace(draft, is_unread=True)
+    else:
+        may_close = all(each.is_exit for each in draft.arrivals)
+        draft = replace(draft, is_exit=may_close)
+    if may_close:
+        calendar = desk.store.calendar.load()
+        expires_at = max(session_end(calendar, order.exchange, now, held_for) for order in request.orders)
+    ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason, limits=limits)
+    return Held(ticket=ticket, reason=reason)

@@ -25,10 +25,12 @@ class Target:
 def find(desk: Desk, wanted: str) -> Target:
     """The order at the broker. A reference of ours never goes on the wire as if it were a broker's id.
 
-    Raises NotFound, Invalid when it never was at the broker, and Conflict while nobody knows, or where a number is one
-    of two orders.
+    Raises NotFound, Invalid when it never was at the broker, and Conflict while nobody knows, or where a number or a
+    reference is that of several orders.
     """
-    # The message first: of a ticket that took many, one carries the ticket's own reference.
+    many = of_several(desk, wanted)
+    if many is not None:
+        raise Conflict(_which_of(desk, many))
     message = desk.store.journal.order_by_ref(wanted)
     if message is not None:
         return _of_message(desk, message)
@@ -36,6 +38,14 @@ def find(desk: Desk, wanted: str) -> Target:
     if ticket is not None:
         raise _without_order(ticket)
     return by_number(desk, BrokerOrderId(wanted))
+
+
+def of_several(desk: Desk, wanted: str) -> Ticket | None:
+    """The ticket that a reference of ours names, where it took several orders: none of them alone is meant."""
+    ticket = desk.store.journal.ticket_by_ref(wanted)
+    if ticket is None or not ticket.operation.is_of_many or ticket.operation.is_cancel:
+        return None
+    return ticket if len(_placed(desk, ticket)) > 1 else None
 
 
 def by_number(desk: Desk, number: BrokerOrderId) -> Target:
@@ -64,6 +74,16 @@ def held(desk: Desk, wanted: str) -> Ticket | None:
     desk.store.journal.expire_held()
     ticket = desk.store.journal.ticket_by_ref(wanted)
     return ticket if ticket is not None and ticket.state is TicketState.HELD else None
+
+
+def _placed(desk: Desk, ticket: Ticket) -> list[JournalOrder]:
+    return [each for each in desk.store.journal.orders_of([ticket.id]) if each.operation is Operation.PLACE]
+
+
+def _which_of(desk: Desk, ticket: Ticket) -> str:
+    placed = _placed(desk, ticket)
+    named = ", ".join(each.broker_order_id or each.ref for each in placed)
+    return f"{ticket.ref} is a {ticket.operation} of {len(placed)} orders. Name the one you mean: {named}."
 
 
 def _without_order(ticket: Ticket) -> NotFound | Invalid:

@@ -16,6 +16,9 @@ _MOST_WAITING = 3
 
 _DEADLINE_S = 5.0
 
+_BEGUN_DEADLINE_S = 60.0
+"""The same for the rest of a ticket of which something may be at the broker: half of it is worse than a late one."""
+
 
 class Throttle:
     """A bucket that fills by ``per_second`` and holds one second's worth. Thread-safe, first come first served.
@@ -37,11 +40,11 @@ class Throttle:
         """One token if there are more than those kept back; False where it would have to be waited for."""
         return self._missing(urgent=False) <= 0
 
-    def take(self, *, urgent: bool = False) -> None:
-        """One token, waiting for it; ``urgent`` takes those kept back too. Raises Busy when it would take longer than
-        the deadline; nothing was sent.
+    def take(self, *, urgent: bool = False, has_begun: bool = False) -> None:
+        """One token, waiting for it; ``urgent`` takes those kept back too. ``has_begun`` is the rest of a ticket, which
+        waits for a minute if it must. Raises Busy when it would take longer than the deadline; nothing was sent.
         """
-        until = self._monotonic() + _DEADLINE_S
+        until = self._monotonic() + (_BEGUN_DEADLINE_S if has_begun else _DEADLINE_S)
         while (missing := self._missing(urgent=urgent)) > 0:
             pause = missing / self._per_second
             if self._monotonic() + pause > until:

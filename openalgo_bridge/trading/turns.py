@@ -3,20 +3,68 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
+from openalgo_bridge.errors import Busy
 from openalgo_bridge.model.order import Exchange, Product, TradingMode
 
 _Position = tuple[TradingMode, Exchange, str, Product]
 
+_PATIENCE_S = 5.0
+_QUICK_S = 0.1
+
+_MOST_PATIENT = 2
+"""How many may wait for long, at most one for each position: who waits keeps a thread of the web server."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    is_awaited: bool = False
+
 
 class Turns:
-    """A lock for each position that was asked for. Thread-safe; there are as many as the trader has positions."""
+    """A lock for each position that was asked for. Thread-safe; there are as many as the trader has positions.
 
-    def __init__(self) -> None:
+    ``quick_s``: how long anything waits for its turn, because a burst of calls is no reason to refuse one.
+    """
+
+    def __init__(self, *, quick_s: float = _QUICK_S) -> None:
         self._lock = threading.Lock()
-        self._of: dict[_Position, threading.Lock] = {}
+        self._quick_s = quick_s
+        self._of: dict[_Position, _Turn] = {}
+        self._patient = 0
 
-    def of(self, position: _Position) -> threading.Lock:
-        """The lock of one position."""
+    @contextmanager
+    def of(self, position: _Position) -> Iterator[None]:
+        """The turn of one position, for the length of the block. Raises Busy: nothing was read or sent."""
         with self._lock:
-            return self._of.setdefault(position, threading.Lock())
+            turn = self._of.setdefault(position, _Turn())
+        if not self._taken(turn):
+            raise Busy(f"Not sent, busy: other smart orders for {position[2]} are still being done. Ask again.")
+        try:
+            yield
+        finally:
+            turn.lock.release()
+
+    def _taken(self, turn: _Turn) -> bool:
+        if turn.lock.acquire(blocking=False):
+            return True
+        if not self._begins_to_wait(turn):
+            return turn.lock.acquire(timeout=self._quick_s)
+        try:
+            return turn.lock.acquire(timeout=_PATIENCE_S)
+        finally:
+            with self._lock:
+                turn.is_awaited = False
+                self._patient -= 1
+
+    def _begins_to_wait(self, turn: _Turn) -> bool:
+        with self._lock:
+            if turn.is_awaited or self._patient >= _MOST_PATIENT:
+                return False
+            turn.is_awaited = True
+            self._patient += 1
+            return True

@@ -32,6 +32,7 @@ _KEPT = "The broker refused to withdraw its stop or target, which works on, and 
 _PART = "Only a part of its closing was sent, and the rest of the position is OPEN: look at it now."
 _LOOSE = "The position is flat, and a stop or target of it still works, which would open one: look at it now."
 _TURNED = "Not sent: the position has turned to the other side. Look at it again."
+_REFUSED = "Not sent, and its stop or target works on: the broker would refuse it. {}"
 _LEFT_ALONE = "Left alone with its stop or target, which still works: the broker refused to close another position."
 
 _PASSING = (BrokerError, Busy, StorageError)
@@ -42,10 +43,13 @@ _PASSING = (BrokerError, Busy, StorageError)
 class WayOut:
     """Of one position: what is withdrawn first, as the book has it, and the orders that close it, several of a large
     one.
+
+    ``refusal`` is what the broker is known to say to them, where something works beside: then nothing is sent.
     """
 
     beside: tuple[BrokerOrder, ...]
     orders: tuple[OrderRequest, ...]
+    refusal: str = ""
 
     def messages(self) -> list[BrokerRequest]:
         """First the withdrawals, then the closing orders."""
@@ -138,6 +142,9 @@ class Unwinding:
     def begin(self) -> None:
         """Every position has its turn, and is closed where that can be done at once. Whoever calls has a place."""
         for course in self._courses:
+            if course.way.refusal:
+                course.why = _REFUSED.format(course.way.refusal)
+                self._give_up(course)
             self._go_on(course)
 
     def finish(self) -> tuple[Leg, ...]:

@@ -97,17 +97,27 @@ class Watch:
             _log.exception("the watch could not do all of its round")
 
     def _open_doors(self) -> None:
-        """Sound journal, unfinished orders, a broker that answers and is compared: only then may orders come in."""
+        """Sound journal, unfinished orders, a broker that answers and is compared: only then may orders come in, for
+        each account by itself.
+        """
         doors = self._desk.doors
         if not self._has_recovered and not self._recover():
             return
-        try:
-            books = {mode: self._read(mode) for mode in self._desk.brokers}
-        except BridgeError as error:
-            doors.keep_safe(f"Held because the broker cannot be read since the start: {error.message}")
+        unread = {}
+        for mode in self._desk.brokers:
+            if doors.are_open_for(mode):
+                continue
+            try:
+                book = self._read(mode)
+            except BridgeError as error:
+                unread[mode] = (
+                    f"Held because the broker for {mode} trading cannot be read since the start: {error.message}"
+                )
+            else:
+                self._reconcile(mode, book)
+        if unread:
+            doors.keep_safe(" ".join(unread.values()), unread)
             return
-        for mode, book in books.items():
-            self._reconcile(mode, book)
         if doors.state is DoorState.SAFE:
             self._tell("The broker can be read again: orders are no longer held.")
         doors.open()

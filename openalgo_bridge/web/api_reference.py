@@ -51,6 +51,7 @@ class Operation:
     summary: str
     description: str
     changes_something: bool
+    changes_orders: bool
     fields: tuple[Field, ...]
     answers: tuple[Shape, ...]
     failures: tuple[tuple[str, str], ...]
@@ -83,6 +84,7 @@ class _Reader:
             summary=found["summary"],
             description=found["description"],
             changes_something=found["x-changes-something"],
+            changes_orders=found["x-changes-orders"],
             fields=tuple(self._fields(found)),
             answers=tuple(self._shape(each) for each in answers.get("anyOf", [answers])),
             failures=tuple(

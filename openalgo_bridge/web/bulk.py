@@ -18,7 +18,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Invalid
 from openalgo_bridge.model.order import Action, TradingMode
 from openalgo_bridge.model.states import TicketState
-from openalgo_bridge.model.ticket import Operation, Ticket
+from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading import approvals
 from openalgo_bridge.trading.approvals import Verdict
 from openalgo_bridge.trading.patience import reading
@@ -26,7 +26,7 @@ from openalgo_bridge.web.bulk_result import notes_of_approvals, notes_of_rejecti
 from openalgo_bridge.web.current import actor, current_desk, current_sent_forms
 from openalgo_bridge.web.sent_forms import Note, new_number
 from openalgo_bridge.web.ticket_filter import asked_in_url
-from openalgo_bridge.web.waiting import Waiting, rows_of
+from openalgo_bridge.web.waiting import Entry, Waiting, rows_of
 from openalgo_bridge.web.words import account
 
 blueprint = Blueprint("bulk", __name__)
@@ -55,7 +55,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSum:
-    """What goes to one account. ``others`` change an order or close positions, and have no value of their own."""
+    """What goes to one account, order by order: those of a basket each by itself. ``others`` change an order or close
+    positions, and have no value of their own.
+    """
 
     mode: TradingMode
     count: int
@@ -81,6 +83,11 @@ class Choice:
         """One for each account that is in it, real money first."""
         rows_of_mode = {mode: [row for row in self.rows if row.ticket.trading_mode is mode] for mode in _REAL_FIRST}
         return [_sum(mode, rows) for mode, rows in rows_of_mode.items() if rows]
+
+    @property
+    def count(self) -> int:
+        """How many orders, changes and closings that is: a basket is as many as it has orders."""
+        return sum(each.count for each in self.sums)
 
     @property
     def is_live(self) -> bool:
@@ -244,17 +251,18 @@ def _ids(chosen: Iterable[Chosen]) -> list[int]:
 
 
 def _sum(mode: TradingMode, rows: Sequence[Waiting]) -> AccountSum:
-    placed = [row for row in rows if row.ticket.operation is Operation.PLACE]
+    entries = [each for row in rows for each in row.entries]
+    others = sum(not row.entries for row in rows)
     return AccountSum(
         mode=mode,
-        count=len(rows),
-        buys=_side(placed, Action.BUY),
-        sells=_side(placed, Action.SELL),
-        others=len(rows) - len(placed),
+        count=len(entries) + others,
+        buys=_side(entries, Action.BUY),
+        sells=_side(entries, Action.SELL),
+        others=others,
     )
 
 
-def _side(rows: Iterable[Waiting], action: Action) -> Side:
-    values = [row.value for row in rows if row.ticket.order is not None and row.ticket.order.action is action]
+def _side(entries: Iterable[Entry], action: Action) -> Side:
+    values = [each.value for each in entries if each.order.action is action]
     known = [value for value in values if value is not None]
     return Side(count=len(values), value=sum(known, Decimal(0)), without_price=len(values) - len(known))

@@ -52,10 +52,13 @@ class Result:
 
     @property
     def heading(self) -> str:
-        """How many of each word, such as ``5 orders: 3 filled, 1 in doubt, 1 not sent``."""
+        """How many of each word, such as ``5 orders: 3 filled, 1 in doubt, 1 not sent``; tickets where one took several
+        orders.
+        """
         counts = Counter(line.word for line in self.lines)
         told = ", ".join(f"{number} {word}" for word, number in counts.items())
-        return f"{len(self.lines)} {'order' if len(self.lines) == 1 else 'orders'}: {told}"
+        what = "ticket" if any(line.line.legs for line in self.lines) else "order"
+        return f"{len(self.lines)} {what if len(self.lines) == 1 else what + 's'}: {told}"
 
 
 def notes_of_approvals(desk: Desk, ticket_ids: Sequence[int], verdicts: Iterable[Verdict]) -> list[Note]:

@@ -14,7 +14,7 @@ from openalgo_bridge.errors import BrokerError, Busy, Conflict, Invalid
 from openalgo_bridge.model.order import CloseRequest, Exchange, Product, SmartOrderRequest, TradingMode
 from openalgo_bridge.model.outcome import Outcome, outcome_of_ticket
 from openalgo_bridge.model.ticket import PAGE, Operation, Origin, Ticket
-from openalgo_bridge.trading import approvals, closing, smart
+from openalgo_bridge.trading import approvals, closing, smart, stopping
 from openalgo_bridge.trading.closing import PositionName, WayOut
 from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.trading.patience import reading
@@ -101,13 +101,14 @@ def preview(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> Preview:
 def preview_smart(desk: Desk, wanted: SmartOrderRequest, mode: TradingMode) -> Preview:
     """The same of a position to be reached: the order that takes it there now. Raises StorageError."""
     try:
-        order = smart.preview(desk, wanted, mode).order
+        orders = smart.preview(desk, wanted, mode)
     except (BrokerError, Conflict, Busy) as error:
         return Preview(fault=error.message)
-    if order is None:
+    if not orders:
         return Preview()
-    name = (order.exchange, order.symbol, order.product)
-    return Preview(steps=[sentence(order)], seen=[named(name, order.action.sign * order.quantity)])
+    name = (wanted.order.exchange, wanted.order.symbol, wanted.order.product)
+    quantity = sum(order.action.sign * order.quantity for order in orders)
+    return Preview(steps=[sentence(order) for order in orders], seen=[named(name, quantity)])
 
 
 def named(name: PositionName, quantity: int) -> str:
@@ -143,6 +144,7 @@ def report(ticket_id: int) -> ResponseReturnValue:
         withdrawals=[leg for leg in legs if leg.is_withdrawal],
         closures=[leg for leg in legs if not leg.is_withdrawal],
         heading=heading(ticket, legs),
+        stopped=stopping.stopped_by(desk, ticket),
         unseen=unseen,
         is_done=not unseen and all(leg.is_done or (closes and leg.is_withdrawal and leg.is_over) for leg in legs),
         fault=said.faults.get(ticket.trading_mode, ""),
@@ -158,6 +160,8 @@ def heading(ticket: Ticket, legs: Sequence[Leg]) -> str:
 
 def _steps(way: WayOut) -> list[str]:
     """Its messages in words; a number says nothing to a person where the order itself can be named."""
+    if way.refusal:
+        return [f"Nothing: the broker would refuse {words.sentence(way.orders[0])}. {way.refusal}"]
     withdrawals = [f"Cancel order {each.id}: {words.sentence(each.request)}" for each in way.beside]
     return withdrawals + [words.sentence(order) for order in way.orders]
 

@@ -48,7 +48,7 @@ PRESET_CHOICES = (
     PresetChoice(
         preset=Preset.READ_ONLY,
         label="Read-only",
-        sentence="For dashboards and spreadsheets. Cannot touch an order.",
+        sentence="For dashboards and spreadsheets. Cannot touch an order; may keep settings of charts.",
     ),
     PresetChoice(
         preset=Preset.TRADE_ONLY,

@@ -108,12 +108,13 @@ class GuardsForm(AskedLaterForm):
     maximum_quantity = StringField(
         "Most units in one order",
         description="An entry of more units is refused. Always on beside it: at most 10 times the exchange's freeze "
-        "quantity, or 10,00,000 units where it publishes none.",
+        "quantity, or 10,00,000 units where it publishes none. The slices of a split count together.",
         render_kw=_NUMBER,
     )
     order_value = StringField(
         "Most rupees in one order",
-        description="An entry that may cost more is refused: quantity times its limit price, or the last price.",
+        description="An entry that may cost more is refused: quantity times its limit price, or the last price. The "
+        "slices of a split count together.",
         render_kw=_AMOUNT,
     )
     orders_per_day = StringField(
@@ -175,7 +176,7 @@ class GuardsForm(AskedLaterForm):
     price_drift = StringField(
         "Price may move so much while a ticket waits, in %",
         description="An approval is refused when the price has moved further since the order came in; the ticket "
-        "stays. Exits pass.",
+        "stays. Of several orders in one ticket each has its own price. Exits pass.",
         render_kw=_AMOUNT,
     )
     let_exits_through = BooleanField(
@@ -195,7 +196,8 @@ class GuardsForm(AskedLaterForm):
     rehearse_rate = BooleanField(
         "Rehearse a broker's rate in the paper account",
         description="The paper account then takes at most 8 orders a second, as a real broker does, two of them kept "
-        "for cancels and exits. More wait up to 5 seconds and are then refused as not sent. Off, it takes any number.",
+        "for cancels and exits. More wait up to 5 seconds and are then refused as not sent; the rest of a ticket that "
+        "has begun waits up to a minute for each order. Off, it takes any number.",
     )
 
     @classmethod

@@ -119,7 +119,14 @@ def confirm_cancel_all() -> ResponseReturnValue:
         working = [order for order in desk.broker(mode).order_book() if order.status.is_working]
     except BrokerError as error:
         fault = error.message
-    return render_template("cancel_all.html", account=mode, working=working, fault=fault, door=door_of(desk))
+    return render_template(
+        "cancel_all.html",
+        account=mode,
+        working=working,
+        still_to_go=desk.store.journal.still_to_go(mode),
+        fault=fault,
+        door=door_of(desk),
+    )
 
 
 @blueprint.post("/orders/cancel-all")

@@ -37,7 +37,8 @@ class SmartOrdersForm(AskedLaterForm):
     counts_working = BooleanField(
         "Count working orders",
         description="What is on its way to the target already is not sent again, so the same signal twice sends one "
-        "order. Off, every signal sends the whole difference to the position, however much of it is working.",
+        "order. Stops and targets that wait do not keep an exit from being sent. Off, every signal sends the whole "
+        "difference to the position, however much of it is working.",
     )
     opens_while_flat = BooleanField(
         "A position_size of 0 may open a trade while nothing is held",

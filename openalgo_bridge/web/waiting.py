@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Invalid
-from openalgo_bridge.model.order import Exchange, OrderRequest, PriceType, Ref, TradingMode
+from openalgo_bridge.model.order import Exchange, LegsRequest, OrderRequest, PriceType, Ref, TradingMode
 from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.trading import market
 
@@ -17,13 +17,23 @@ _PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An order that a ticket would place, and what it is worth in rupees; None where its price is not known."""
+
+    order: OrderRequest
+    value: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """A ticket with what is known about it now. Prices and value in rupees, ``drift`` in percent since it arrived.
 
-    ``doubt`` is the reference of an order in the same symbol of which nobody knows whether the broker has it.
+    ``value`` is that of all ``entries``, what is bought and what is sold; a change of an order places none. ``doubt``
+    is the reference of an order in the same symbol of which nobody knows whether the broker has it.
     """
 
     ticket: Ticket
+    entries: tuple[Entry, ...] = ()
     price: Decimal | None = None
     value: Decimal | None = None
     drift: Decimal | None = None
@@ -43,18 +53,29 @@ def value_of(order: OrderRequest, price: Decimal | None) -> Decimal | None:
 
 
 def _row(ticket: Ticket, prices: _Prices, doubts: _Doubts) -> Waiting:
+    if isinstance(ticket.request, LegsRequest):
+        entries = tuple(Entry(order=each, value=value_of(each, prices.of(each))) for each in ticket.request.orders)
+        return Waiting(ticket=ticket, entries=entries, value=_worth(entries))
     order = ticket.order
     if order is None:
         return Waiting(ticket=ticket)
     price = prices.of(order)
+    value = value_of(order, price)
     return Waiting(
         ticket=ticket,
+        entries=(Entry(order=order, value=value),) if ticket.operation is Operation.PLACE else (),
         price=price,
-        value=value_of(order, price),
+        value=value,
         drift=_drift(ticket.price_then, price),
         # A change is of an order that is known to be there.
         doubt=doubts.of(order, ticket.trading_mode) if ticket.operation is Operation.PLACE else None,
     )
+
+
+def _worth(entries: Sequence[Entry]) -> Decimal | None:
+    """None where one is not known: the sum of the others would pass for all of it."""
+    known = [each.value for each in entries if each.value is not None]
+    return sum(known, Decimal(0)) if len(known) == len(entries) else None
 
 
 def _drift(then: Decimal | None, now: Decimal | None) -> Decimal | None:

@@ -206,11 +206,12 @@ def outcome_tone(of: Outcome) -> str:
 
 
 def _of(request: CancelAllRequest | CloseRequest) -> str:
-    if not request.symbol:
-        return ""
+    if isinstance(request, CancelAllRequest) and request.ticket is not None:
+        return f" of {request.ticket}"
+    what = f" in {request.symbol}" if request.symbol else ""
     where = f" on {request.exchange}" if request.exchange else ""
     product = request.product if isinstance(request, CloseRequest) else None
-    return f" in {request.symbol}{where}{f', {_PRODUCTS[product]}' if product else ''}"
+    return f"{what}{where}{f', {_PRODUCTS[product]}' if product else ''}"
 
 
 _LEGS = {

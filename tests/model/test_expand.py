@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.books import OrderStatus
+from openalgo_bridge.model.exits import rests
 from openalgo_bridge.model.expand import (
     FLAT,
     MATCHED,
@@ -24,12 +26,13 @@ from openalgo_bridge.model.expand import (
     split,
     working_of,
 )
-from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product, SmartOrderRequest
+from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product, Ref, SmartOrderRequest
 from tests.model.test_exits import an_order, at_broker
 
 BUY, SELL = Action.BUY, Action.SELL
 AS_OPENALGO = SmartOrderSettings(counts_working=False, opens_while_flat=True)
 CAREFUL = SmartOrderSettings()
+ZERO, LAST = Decimal(0), Decimal(100)
 
 
 def worked_out(
@@ -40,10 +43,12 @@ def worked_out(
     quantity: int = 10,
     price_type: PriceType = PriceType.MARKET,
     settings: SmartOrderSettings = CAREFUL,
+    price: Decimal = ZERO,
+    last_price: Decimal | None = None,
 ) -> SmartOrder:
-    order = replace(an_order(action, quantity), price_type=price_type)
+    order = replace(an_order(action, quantity), price_type=price_type, price=price)
     request = SmartOrderRequest(order=order, position_size=target)
-    return smart_order(request, position=position, working=working, settings=settings)
+    return smart_order(request, position=position, working=working, settings=settings, last_price=last_price)
 
 
 def sent(result: SmartOrder) -> tuple[Action, int] | None:
@@ -159,6 +164,63 @@ def test_a_stop_asked_for_twice_works_once() -> None:
     assert worked_out(100, 0, entry, price_type=PriceType.SL).order is None
 
 
+def test_a_target_that_waits_for_its_price_does_not_stand_in_the_way_of_an_exit_at_once() -> None:
+    target = Working(action=SELL, quantity=100, rests=True)
+    result = worked_out(0, 100, target)
+    assert sent(result) == (SELL, 100)
+    assert result.message == "Still working: SELL 100 (limit)."
+    assert sent(worked_out(-50, 100, target)) == (SELL, 100), "to flat at once, beyond it the target may carry it"
+    assert sent(worked_out(-50, 0, target)) is None
+
+
+@pytest.mark.parametrize(
+    ("price", "last_price", "order"),
+    [
+        (Decimal(99), LAST, (SELL, 100)),
+        (LAST, LAST, (SELL, 100)),
+        (Decimal(101), LAST, None),
+        (Decimal(99), None, None),
+    ],
+)
+def test_beside_a_target_a_limit_goes_only_where_it_does_not_wait_itself(
+    price: Decimal, last_price: Decimal | None, order: tuple[Action, int] | None
+) -> None:
+    target = Working(action=SELL, quantity=100, rests=True)
+    result = worked_out(0, 100, target, price_type=PriceType.LIMIT, price=price, last_price=last_price)
+    assert sent(result) == order
+
+
+def test_a_stop_is_not_sent_beside_a_target() -> None:
+    target = Working(action=SELL, quantity=100, rests=True)
+    assert sent(worked_out(0, 100, target, price_type=PriceType.SL_M)) is None
+
+
+def test_what_is_in_doubt_is_named_as_such_and_not_sent_again() -> None:
+    doubt = Working(action=SELL, quantity=100, doubt=Ref("NMASKUBC6XDQB"))
+    result = worked_out(0, 100, doubt, Working(action=BUY, quantity=5))
+    assert result.order is None
+    assert result.message == (
+        "Nothing was sent. Still working: BUY 5. SELL 100, order NMASKUBC6XDQB, is in doubt: nobody knows yet whether"
+        " it is there. See the Orders page."
+    )
+
+
+def test_a_limit_is_known_to_wait_where_its_price_is_away_from_the_last_one() -> None:
+    limits = [replace(an_order(SELL, 10), price_type=PriceType.LIMIT, price=Decimal(price)) for price in (99, 100, 101)]
+    orders = [at_broker(each, number) for number, each in enumerate(limits)]
+    assert [each.rests for each in working_of(orders, an_order(SELL, 1), LAST)] == [False, False, True]
+    assert not any(each.rests for each in working_of(orders, an_order(SELL, 1)))
+    triggered = replace(limits[2], price_type=PriceType.SL, trigger_price=Decimal(102))
+    assert not working_of([at_broker(triggered, 1)], an_order(SELL, 1), LAST)[0].rests
+
+
+def test_a_disclosed_quantity_is_never_more_than_what_is_missing() -> None:
+    asked = SmartOrderRequest(order=replace(an_order(BUY, 40), disclosed_quantity=20), position_size=40)
+    order = smart_order(asked, position=30, working=(), settings=CAREFUL).order
+    assert order is not None
+    assert (order.quantity, order.disclosed_quantity) == (10, 10)
+
+
 def test_only_orders_of_the_same_position_work_for_it() -> None:
     mine = an_order(BUY, 50)
     orders = [
@@ -175,34 +237,51 @@ def test_only_orders_of_the_same_position_work_for_it() -> None:
     )
 
 
+sides = st.sampled_from(Action)
 sizes = st.just(0) | st.integers(-300, 300)
 quantities = st.integers(1, 200)
-workings = st.lists(st.builds(Working, action=st.sampled_from(Action), quantity=quantities, is_stop=st.booleans()))
+# What waits for its trigger waits for no price; what does neither is on its way.
+kinds = st.sampled_from([{}, {"is_stop": True}, {"rests": True}])
+workings = st.lists(
+    st.builds(lambda side, quantity, kind: Working(action=side, quantity=quantity, **kind), sides, quantities, kinds)
+)
 states = st.tuples(sizes, workings)
 careful = st.builds(SmartOrderSettings, counts_working=st.just(True), opens_while_flat=st.booleans())
 price_types = st.sampled_from(PriceType)
 
 
-def reach(position: int, working: list[Working], side: Action, *, with_stops: bool) -> int:
-    """Where the position gets when all that works on one side fills, counted in the direction of that side."""
-    filled = sum(each.quantity for each in working if each.action is side and (with_stops or not each.is_stop))
+def reach(position: int, working: list[Working], side: Action, waits: Callable[[Working], bool]) -> int:
+    """Where the position gets when what works on one side and does not wait fills, in the direction of that side."""
+    filled = sum(each.quantity for each in working if each.action is side and not waits(each))
     return position * side.sign + filled
 
 
-@given(sizes, states, careful, price_types)
+@given(sizes, states, careful, price_types, st.sampled_from([None, Decimal(99), LAST, Decimal(101)]))
 def test_it_never_carries_the_position_past_the_target(
-    target: int, state: tuple[int, list[Working]], settings: SmartOrderSettings, price_type: PriceType
+    target: int,
+    state: tuple[int, list[Working]],
+    settings: SmartOrderSettings,
+    price_type: PriceType,
+    last_price: Decimal | None,
 ) -> None:
     position, working = state
-    order = worked_out(target, position, *working, price_type=price_type, settings=settings).order
+    result = worked_out(
+        target, position, *working, price_type=price_type, settings=settings, price=LAST, last_price=last_price
+    )
+    order = result.order
     if order is None:
         return
+    is_at_once = price_type is PriceType.MARKET or (last_price is not None and not rests(order, last_price))
+
+    def waits(other: Working) -> bool:
+        return other.is_stop or (other.rests and is_at_once)
+
     goal = target * order.action.sign if target or position else 10  # what a fresh trade asks for
     assert order.quantity > 0
-    assert reach(position, working, order.action, with_stops=False) + order.quantity <= goal
-    stops = sum(each.quantity for each in working if each.action is order.action and each.is_stop)
-    farthest = reach(position, working, order.action, with_stops=True) + order.quantity
-    assert farthest <= max(goal, min(goal, 0) + stops), "a stop counts beyond flat"
+    assert reach(position, working, order.action, waits) + order.quantity <= goal
+    waiting = sum(each.quantity for each in working if each.action is order.action and waits(each))
+    farthest = reach(position, working, order.action, lambda _: False) + order.quantity
+    assert farthest <= max(goal, min(goal, 0) + waiting), "what waits counts beyond flat"
 
 
 class Market:

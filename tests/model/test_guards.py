@@ -247,6 +247,13 @@ def test_a_sender_without_a_clock_is_never_stale() -> None:
     assert refusal(asked(), GuardSettings(stale_after=1), Known()) is None
 
 
+def test_the_last_of_several_orders_is_no_staler_than_the_first() -> None:
+    arrived = {"arrived_at": NOW - timedelta(seconds=60)}
+    for age, goes in ((30, True), (31, False)):
+        late = asked(**arrived, signal_at=NOW - timedelta(seconds=60 + age))
+        assert (refusal(late, GuardSettings(stale_after=30), Known()) is None) is goes
+
+
 @pytest.mark.parametrize(("now", "goes"), [("1010", True), ("1010.05", False), ("990", True), ("989.95", False)])
 def test_the_drift_limit_holds_both_ways(now: str, goes: bool) -> None:
     settings = GuardSettings(price_drift=Decimal(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import time, timedelta
 from decimal import Decimal
@@ -12,7 +13,17 @@ import pytest
 from openalgo_bridge.errors import Conflict, Invalid, StorageError
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.model.guards import Guard, GuardSettings, TradingWindow
-from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product, Ref, TradingMode
+from openalgo_bridge.model.order import (
+    Action,
+    Exchange,
+    LegsKind,
+    LegsRequest,
+    OrderRequest,
+    PriceType,
+    Product,
+    Ref,
+    TradingMode,
+)
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Origin, TicketDraft, new_ref, signal_of
 from openalgo_bridge.store.audit import AuditLog
@@ -302,3 +313,43 @@ def test_a_ticket_keeps_the_signal_it_arrived_with(journal: Journal, clock: Fixe
     assert revised.signal == held.signal == signal_of(BUY_TEN) != signal_of(revised.request)
     with pytest.raises(StorageError, match="arrived as never changes"):
         db.write("UPDATE ticket SET signal = '' WHERE id = ?", (held.id,))
+
+
+def send_several(journal: Journal, number: int, *, dropped: int = 0) -> None:
+    """A split of so many orders, of which the last ``dropped`` never went."""
+    split = LegsRequest(kind=LegsKind.SPLIT, orders=(BUY_TEN,) * number)
+    _, planned = journal.plan(a_draft(split), split.orders)
+    for order in planned[: number - dropped]:
+        journal.settle(journal.claim(order.id).order_id, Settlement(state=OrderState.SENT))
+    journal.give_up([order.id for order in planned], "no", by=TRADER)
+
+
+def test_each_order_of_a_ticket_of_several_is_one_of_the_day(
+    guards: Guards, journal: Journal, clock: FixedClock
+) -> None:
+    midnight = clock.now() - timedelta(hours=10)
+    clock.move(days=-1)
+    send_several(journal, 5)
+    clock.move(days=1)
+    send_several(journal, 4, dropped=1)
+    for _ in range(2):
+        _, permit = journal.release(a_buy(clock))
+        journal.settle(permit.order_id, Settlement(state=OrderState.SENT))
+    for limit in range(1, 12):
+        assert guards.has_orders_since(midnight, TradingMode.ANALYZE, limit) is (limit <= 5), limit
+
+
+def test_counting_the_orders_of_a_day_stops_at_the_limit(
+    guards: Guards, journal: Journal, db: Database, clock: FixedClock
+) -> None:
+    midnight = clock.now() - timedelta(hours=10)
+    send_several(journal, 100)
+    steps: dict[int, int] = {}
+    for limit in (5, 1000):
+        counted: Counter[str] = Counter()
+        db.tables.conn.set_progress_handler(lambda counted=counted: counted.update(["step"]) or 0, 1)
+        guards.has_orders_since(midnight, TradingMode.ANALYZE, limit)
+        db.tables.conn.set_progress_handler(None, 0)
+        steps[limit] = counted["step"]
+    # A hundred orders cost SQLite's machine more than a thousand steps.
+    assert max(steps.values()) < 300, steps

@@ -25,6 +25,7 @@ from openalgo_bridge.model.order import (
     OrderRequest,
     PriceType,
     Product,
+    Ref,
     TicketRequest,
     TradingMode,
 )
@@ -66,9 +67,9 @@ def a_draft(request: TicketRequest = BUY_TEN) -> TicketDraft:
 def an_order(journal: Journal, state: OrderState) -> int:
     """The id of a new order that was brought to ``state`` by legal moves."""
     if state in {OrderState.PLANNED, OrderState.DROPPED}:
-        ticket, (order,) = journal.plan(a_draft(CloseRequest()), [BUY_TEN])
+        _, (order,) = journal.plan(a_draft(CloseRequest()), [BUY_TEN])
         if state is OrderState.DROPPED:
-            journal.drop(ticket.id, "because", by=TRADER)
+            journal.give_up([order.id], "because", by=TRADER)
         return order.id
     # Another symbol each: an order in doubt holds back the entries of its symbol.
     order_id = journal.release(a_draft(replace(BUY_TEN, symbol=f"S{next(NUMBERS)}")))[1].order_id
@@ -310,7 +311,12 @@ requests = (
     orders
     | st.builds(ModifyRequest, broker_order_id=ids, order=orders)
     | st.builds(CancelRequest, broker_order_id=ids)
-    | st.builds(CancelAllRequest, symbol=st.text(max_size=9), exchange=exchanges)
+    | st.builds(
+        CancelAllRequest,
+        symbol=st.text(max_size=9),
+        exchange=exchanges,
+        ticket=st.none() | st.text(max_size=15).map(Ref),
+    )
     | st.builds(
         CloseRequest, symbol=st.text(max_size=9), exchange=exchanges, product=st.none() | st.sampled_from(Product)
     )

@@ -265,12 +265,13 @@ def test_what_was_in_doubt_before_the_reading_counts_until_it_is_proven_absent(j
 
 def test_a_ticket_of_many_orders_says_what_was_not_sent(journal: Journal) -> None:
     legs = [replace(BUY_TEN, symbol=name) for name in ("A", "B", "C")]
-    ticket, (first, second, _) = journal.plan(a_draft(CloseRequest()), legs)
+    ticket, (first, second, third) = journal.plan(a_draft(CloseRequest()), legs)
     room = Reservation(room=10, since=journal.watermark(legs[0], TradingMode.ANALYZE))
     assert journal.claim(first.id, reserve=room).ref == ticket.ref
     with pytest.raises(Conflict):
         journal.claim(first.id, reserve=room)
-    assert journal.drop(ticket.id, "The bridge stopped.", by=TRADER) == 2
+    gone = journal.give_up([first.id, second.id, third.id], "The bridge stopped.", by=TRADER)
+    assert [each.id for each in gone] == [second.id, third.id]
     assert journal.order(second.id).state is OrderState.DROPPED
     assert "2 of its orders were not sent" in journal.ticket(ticket.id).reason
 

@@ -13,10 +13,20 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotFound, NotSent, OutcomeUnknown, Rejected
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import Action, CloseRequest, Exchange, OrderMode, OrderRequest, PriceType, Product
+from openalgo_bridge.model.order import (
+    Action,
+    CloseRequest,
+    Exchange,
+    LegsKind,
+    LegsRequest,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+    Product,
+)
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Origin, Ticket
-from openalgo_bridge.trading import approvals, closing, orders
+from openalgo_bridge.trading import approvals, closing, orders, several
 from openalgo_bridge.trading.approvals import Revision
 from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.orders import Held
@@ -429,3 +439,36 @@ def test_five_hundred_tickets_and_eight_threads_send_five_hundred_orders(
     scripted: Desk, broker: ScriptedBroker, clock: FixedClock
 ) -> None:
     approved_by_eight_threads(scripted, broker, 500)
+
+
+def held_basket(desk: Desk, *symbols: str) -> Ticket:
+    orders = tuple(replace(LIMIT, symbol=symbol) for symbol in symbols)
+    outcome = several.place(desk, LegsRequest(kind=LegsKind.BASKET, orders=orders), ORIGIN)
+    assert isinstance(outcome, Held)
+    return outcome.ticket
+
+
+def test_a_basket_that_went_whole_does_not_stop_the_rest(scripted: Desk, broker: ScriptedBroker) -> None:
+    waiting = [held_basket(scripted, "RELIANCE", "TCS"), held(scripted)]
+    chosen = [(ticket.id, ticket.shown) for ticket in waiting]
+    assert len(list(approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=True))) == 2
+    assert len(broker.calls) == 3
+
+
+@pytest.mark.parametrize(
+    "goes_wrong",
+    [
+        lambda broker: setattr(broker, "fault", lambda: OutcomeUnknown("timed out")),
+        lambda broker: setattr(broker, "fault", lambda: Rejected("no")),
+        lambda broker: setattr(broker, "before_answering", lambda: refuse_all(broker)),
+    ],
+    ids=["in doubt", "refused", "refused in its book"],
+)
+def test_a_basket_of_which_anything_went_wrong_stops_the_rest(
+    scripted: Desk, broker: ScriptedBroker, goes_wrong: Callable[[ScriptedBroker], None]
+) -> None:
+    waiting = [held_basket(scripted, "RELIANCE", "TCS"), held(scripted, replace(LIMIT, symbol="INFY"))]
+    goes_wrong(broker)
+    chosen = [(ticket.id, ticket.shown) for ticket in waiting]
+    assert len(list(approvals.approve_many(scripted, chosen, by=TRADER, stop_at_refusal=True))) == 1
+    assert approvals.ticket(scripted, waiting[1].id).state is TicketState.HELD

@@ -597,5 +597,8 @@ def test_a_program_is_told_by_our_reference_what_could_not_be_withdrawn(
     scripted: Desk, on_its_way: Callable[[], None]
 ) -> None:
     answer = answers.cancelled_all(closing.cancel_all(scripted, CancelAllRequest(), ORIGIN))
-    (failed,) = answer["failed_cancellations"]
+    (failed,) = answer["failures"]
     assert (answer["status"], failed["orderid"]) == ("error", scripted.store.journal.order(1).ref)
+    assert answer["failed_cancellations"] == [failed["orderid"]]
+    assert failed["orderid"] in answer["message"]
+    assert failed["message"] in answer["message"]

@@ -9,11 +9,12 @@ import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import OutcomeUnknown, SessionExpired, Starting, StorageError
-from openalgo_bridge.model.order import Action, Exchange, OrderRequest
+from openalgo_bridge.model.order import Action, CloseRequest, Exchange, OrderRequest, TradingMode
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Origin
-from openalgo_bridge.trading import approvals, books, orders
+from openalgo_bridge.trading import approvals, books, closing, orders, routing
 from openalgo_bridge.trading.doors import Doors, DoorState
+from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import InDoubt, Sent
 from openalgo_bridge.trading.watch import Watch
@@ -21,6 +22,7 @@ from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+LIVE = replace(ORIGIN, may_trade_live=True)
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
 
 
@@ -103,6 +105,38 @@ def test_while_the_broker_cannot_be_read_orders_are_held_and_cancels_tried(desk:
     watch.round()
     assert safe.doors.state is DoorState.OPEN
     assert isinstance(orders.place(safe, BUY, ORIGIN), Sent)
+
+
+def test_a_login_to_the_live_broker_that_is_over_holds_no_order_of_the_paper_account(
+    desk: Desk, broker: ScriptedBroker
+) -> None:
+    live, told = Unreadable(desk), []
+    safe = with_broker(starting(desk, broker), live, TradingMode.LIVE)
+    watch = Watch(safe, tell=told.append)
+    watch.round()
+    assert safe.doors.state is DoorState.SAFE
+    assert "the broker for live trading" in safe.doors.reason
+    assert isinstance(orders.place(safe, BUY, ORIGIN), Sent)
+    held = orders.submit(safe, BUY, LIVE, TradingMode.LIVE, routing.rules(safe))
+    assert isinstance(held, Held)
+    assert held.reason == safe.doors.reason
+    live.away = False
+    watch.round()
+    assert safe.doors.state is DoorState.OPEN
+    assert safe.doors.are_open_for(TradingMode.LIVE)
+    assert told == ["The broker can be read again: orders are no longer held."]
+
+
+def test_the_accounts_are_let_in_one_after_the_other(desk: Desk) -> None:
+    paper, live = Unreadable(desk), Unreadable(desk)
+    safe = with_broker(starting(desk, paper), live, TradingMode.LIVE)
+    watch = Watch(safe)
+    watch.round()
+    assert isinstance(closing.close(safe, CloseRequest(), ORIGIN), Held)
+    paper.away = False
+    watch.round()
+    assert isinstance(closing.close(safe, CloseRequest(), ORIGIN), Report)
+    assert isinstance(closing.close(safe, CloseRequest(), LIVE, TradingMode.LIVE), Held)
 
 
 def test_a_damaged_journal_shuts_the_doors_for_good(desk: Desk, broker: ScriptedBroker) -> None:

@@ -159,3 +159,9 @@ def test_a_share_without_options_says_so(listed: Desk) -> None:
     of = options.underlying(listed, without, Exchange.NSE, date(2026, 11, 24))
     with pytest.raises(NotFound, match="NFO lists no options on it"):
         options.contract(listed, of, ATM, OptionType.CE)
+
+
+@pytest.mark.parametrize("ltp", ["0", "-1"])
+def test_without_a_price_of_the_underlying_no_strike_is_at_the_money(listed: Desk, ltp: str) -> None:
+    with pytest.raises(NotFound, match="Failed to fetch LTP for NIFTY"):
+        options.underlying(at(listed, ltp), "NIFTY", Exchange.NSE_INDEX, nearest(listed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pytest
@@ -11,11 +11,23 @@ import pytest
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, OutcomeUnknown
 from openalgo_bridge.model.books import BrokerOrder
-from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, PriceType, TradingMode
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    Exchange,
+    LegsKind,
+    LegsRequest,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+    TradingMode,
+)
+from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.store.journal import Settlement
-from openalgo_bridge.trading import books, orders, parked
+from openalgo_bridge.trading import books, closing, orders, parked, several
+from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.sending import Sent
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
@@ -137,3 +149,48 @@ def test_the_number_of_an_order_in_doubt_may_be_one_that_the_other_account_gave_
     both.store.journal.settle(order.id, Settlement(state=OrderState.PARKED), was=OrderState.UNKNOWN)
     parked.it_is_there(both, order.id, BrokerOrderId(S1), by=TRADER)
     assert both.store.journal.order(order.id).broker_order_id == S1
+
+
+@dataclass
+class Interrupted(ScriptedBroker):
+    """While it takes its first order, somebody does something."""
+
+    meanwhile: Callable[[], None] = lambda: None
+
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        order_id = super().place(permit)
+        if len(self.calls) == 1:
+            self.meanwhile()
+        return order_id
+
+
+def test_a_cancel_of_several_keeps_back_what_was_not_sent_yet_and_nothing_of_others(desk: Desk) -> None:
+    broker = Interrupted(desk)
+    one = with_broker(desk, broker)
+    orders_of_both = tuple(replace(LIMIT, symbol=symbol) for symbol in ("RELIANCE", "TCS", "INFY"))
+    others, planned = one.store.journal.plan(
+        orders.draft_of(one, LegsRequest(kind=LegsKind.BASKET, orders=(LIMIT, LIMIT)), ORIGIN, PAPER, OrderMode.AUTO),
+        [LIMIT, LIMIT],
+    )
+    withdrawn: list[Report] = []
+
+    def withdraw() -> None:
+        withdrawn.append(closing.cancel_ticket(one, one.store.journal.tickets()[0], ORIGIN))
+
+    broker.meanwhile = withdraw
+    report = several.place(one, LegsRequest(kind=LegsKind.BASKET, orders=orders_of_both), ORIGIN)
+    assert isinstance(report, Report)
+    assert [leg.result is None for leg in report.legs] == [False, True, True]
+    assert (len(broker.book), working(broker)) == (1, [])
+    assert sum(leg.was_needless for leg in withdrawn[0].legs) == 2
+    assert [each.state for each in one.store.journal.orders_of([others.id])] == [OrderState.PLANNED] * len(planned)
+
+
+@pytest.mark.parametrize("place_again", [orders.place, several.place], ids=["one", "several"])
+def test_what_was_chosen_by_the_prices_of_one_account_never_goes_to_the_other(
+    both: Desk, paper: ScriptedBroker, live: ScriptedBroker, place_again: Callable[..., object]
+) -> None:
+    request = LIMIT if place_again is orders.place else LegsRequest(kind=LegsKind.OPTIONS, orders=(LIMIT, LIMIT))
+    with pytest.raises(Conflict, match="trading mode was changed"):
+        place_again(both, request, ORIGIN, LIVE)
+    assert (paper.calls, live.calls, both.store.journal.tickets()) == ([], [], [])

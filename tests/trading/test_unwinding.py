@@ -331,6 +331,39 @@ def test_a_stop_stays_where_an_exit_in_doubt_keeps_its_position_from_being_close
     assert all("OPEN" not in leg.why_not for leg in report.legs)
 
 
+def test_a_stop_stays_where_the_broker_is_known_to_refuse_the_closing(scripted: Desk, broker: Unhurried) -> None:
+    broker.hold("RELIANCE", 10)
+    stop = sent(scripted, STOP)
+    broker.refuses = "Quantity must be in multiples of lot size 15"
+    report = closed(scripted)
+    (leg,) = report.legs
+    assert leg.why_not == (
+        "Not sent, and its stop or target works on: the broker would refuse it."
+        " Quantity must be in multiples of lot size 15"
+    )
+    assert (broker.taken, broker.working()) == ([], [stop.broker_order_id])
+    (planned,) = scripted.store.journal.orders_of([report.ticket.id])
+    assert (planned.state, planned.message) == (OrderState.DROPPED, leg.why_not)
+
+
+def test_a_position_that_the_broker_refuses_to_close_keeps_no_other_one_from_being_closed(
+    scripted: Desk, broker: Unhurried
+) -> None:
+    broker.hold("RELIANCE", 10)
+    broker.hold("TCS", 10)
+    stop = sent(scripted, STOP)
+    refused = Rejected("Quantity must be in multiples of lot size 15")
+
+    def check(order: OrderRequest) -> None:
+        if order.symbol == "RELIANCE":
+            raise refused
+
+    broker.check = check  # type: ignore[method-assign]
+    report = closed(scripted)
+    assert {name[1]: legs[0].is_done for name, legs in report.closures().items()} == {"RELIANCE": False, "TCS": True}
+    assert broker.working() == [stop.broker_order_id]
+
+
 # -- Semi-Auto, saved while a program closes ---------------------------------------------------------------------
 
 

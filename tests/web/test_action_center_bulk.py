@@ -13,7 +13,16 @@ import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Busy, Rejected
-from openalgo_bridge.model.order import Action, BrokerOrderId, CloseRequest, OrderRequest, Product, TradingMode
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    CloseRequest,
+    LegsKind,
+    LegsRequest,
+    OrderRequest,
+    Product,
+    TradingMode,
+)
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
@@ -146,7 +155,7 @@ def test_more_than_one_click_may_decide_are_said_and_left_waiting(person: Person
     made = many(scripted, MOST + 3)
     page = person.get(f"{APPROVE}?which=matching").text
     assert fields(page) == named(*made[:MOST])
-    assert f"These are the oldest {MOST}. 3 more wait" in page
+    assert f"These are the oldest {MOST} tickets. 3 more wait" in page
 
 
 @pytest.mark.parametrize(
@@ -519,3 +528,32 @@ def test_hostile_words_in_a_line_are_text(person: Person, scripted: Desk, broker
     text = send(person, person.get(f"{APPROVE}?{ticked(ticket)}").text)
     assert "<img" not in text
     assert "&lt;img" in text
+
+
+def hold_basket(desk: Desk, *orders: OrderRequest) -> Ticket:
+    draft = draft_of(desk, LegsRequest(kind=LegsKind.BASKET, orders=orders))
+    return desk.store.journal.hold(draft, expires_at=None, reason="")
+
+
+def test_the_orders_of_a_basket_are_counted_and_summed_one_by_one(
+    person: Person, scripted: Desk, broker: ScriptedBroker
+) -> None:
+    one = hold(scripted, an_order("RELIANCE", 10))
+    basket = hold_basket(
+        scripted, an_order("INFY", 1000), an_order("TCS", 2000), replace(an_order("TCS", 3), action=Action.SELL)
+    )
+    page = person.get(f"{APPROVE}?{ticked(one, basket)}").text
+    assert heading(page) == "Approve these 4 orders?"
+    for summed in (
+        '"Orders" class="num">4<',
+        '"BUY" class="num">3<',
+        "₹30,10,000.00",
+        '"SELL" class="num">1<',
+        "₹3,000.00",
+        '"Not in the sum">nothing<',
+        "about ₹30,03,000.00",
+    ):
+        assert summed in page
+    assert "Approve 4: send 4 to the paper account" in page
+    assert heading(send(person, page, stop="yes")).startswith("2 tickets: ")
+    assert len(broker.calls) == 4

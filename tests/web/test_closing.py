@@ -17,6 +17,8 @@ from openalgo_bridge.model.order import (
     BrokerOrderId,
     CancelRequest,
     CloseRequest,
+    LegsKind,
+    LegsRequest,
     OrderMode,
     OrderRequest,
     Product,
@@ -26,7 +28,7 @@ from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.trading import closing, orders
 from openalgo_bridge.trading.doors import Doors
-from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.trading.orders import Held, draft_of
 from openalgo_bridge.web.closing import BY_HAND
 from tests.conftest import TRADER, Account, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
@@ -246,6 +248,26 @@ def test_an_entry_in_doubt_is_told_beside_what_was_closed(person: Person, script
     text = close_all(person)
     assert "May still open a position: nobody knows yet whether they are there" in text
     assert "Not everything was done." in text
+
+
+@pytest.mark.parametrize("which", ["cancelled", "closed"])
+def test_what_of_a_split_was_not_sent_any_more_stands_in_the_report(
+    person: Person, scripted: Desk, broker: Fills, which: str
+) -> None:
+    split = LegsRequest(kind=LegsKind.SPLIT, orders=(RESTING,) * 3)
+    modes = TradingMode.ANALYZE, OrderMode.AUTO
+    ticket, _ = scripted.store.journal.plan(
+        draft_of(scripted, split, replace(BY_HAND, source="api"), *modes), split.orders
+    )
+    if which == "closed":
+        broker.hold("RELIANCE", 10)
+        text = close_all(person)
+    else:
+        text = press(person, "/orders/cancel-all", account="analyze")
+    assert text.count(f'<a href="/action-center/{ticket.id}">Ticket {ticket.id}</a>') == 3
+    assert "Not sent any more: the rest of a basket or a split on its way" in text
+    assert "Not everything was done." not in text
+    assert "3 of its orders were not sent" in person.get(f"/action-center/{ticket.id}").text
 
 
 def test_a_closing_order_that_only_waits_is_not_called_closed(desk: Desk, account: Account) -> None:
@@ -474,6 +496,15 @@ def test_an_order_that_filled_before_the_cancel_is_not_called_cancelled(
     text = person.get("/orders/report/2").text
     assert heading(text) == "0 of 1 order cancelled"
     assert "Filled before the cancel" in text
+
+
+def test_what_is_still_to_be_sent_can_be_stopped_although_nothing_works(person: Person, scripted: Desk) -> None:
+    split = LegsRequest(kind=LegsKind.SPLIT, orders=(RESTING,) * 3)
+    draft = draft_of(scripted, split, replace(BY_HAND, source="api"), TradingMode.ANALYZE, OrderMode.AUTO)
+    scripted.store.journal.plan(draft, split.orders)
+    text = person.get("/orders/cancel-all").text
+    assert "3 orders of a basket, a split or a strategy are still to be sent" in text
+    assert "<button" in text[text.index("<main") :]
 
 
 def test_nothing_to_cancel_says_so_and_sends_nothing(person: Person, broker: Fills) -> None:

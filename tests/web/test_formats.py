@@ -7,7 +7,16 @@ from decimal import Decimal
 
 import pytest
 
-from openalgo_bridge.model.order import Action, BrokerOrderId, CancelRequest, Exchange, ModifyRequest, OrderRequest
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    CancelAllRequest,
+    CancelRequest,
+    CloseRequest,
+    Exchange,
+    ModifyRequest,
+    OrderRequest,
+)
 from openalgo_bridge.model.order import PriceType as Type
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.web import formats, words
@@ -77,6 +86,20 @@ def test_a_change_and_a_cancel_name_their_order() -> None:
     assert words.sentence(change).startswith("Change order 42 to: SELL 1,500 SBIN")
     assert words.deed(change) == "change order 42"
     assert words.deed(CancelRequest(broker_order_id=target)) == "cancel order 42"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "of"),
+    [
+        (CloseRequest(), ""),
+        (CloseRequest(exchange=Exchange.NSE), " on NSE"),
+        (CloseRequest(symbol="SBIN", exchange=Exchange.NSE), " in SBIN on NSE"),
+    ],
+)
+def test_what_is_about_all_says_of_which(wanted: CloseRequest, of: str) -> None:
+    assert words.deed(wanted) == f"close every open position{of}"
+    withdrawal = CancelAllRequest(symbol=wanted.symbol, exchange=wanted.exchange)
+    assert words.sentence(withdrawal) == f"Cancel every open order{of}"
 
 
 def test_every_state_has_a_word_and_a_persons_no_is_not_the_brokers() -> None:

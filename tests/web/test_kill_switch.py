@@ -424,7 +424,7 @@ def test_every_page_says_whether_the_order_doors_are_open(trader: Person, script
 
     assert "order" not in banner("/traffic")
     scripted.doors.keep_safe("Held because the broker cannot be read since the start: no connection")
-    assert "Every order waits for you" in banner("/traffic")
+    assert "Orders wait for you" in banner("/traffic")
     assert "no connection" in banner("/positions")
     scripted.doors.shut("No order can be taken: bridge.db is damaged. Put a backup in its place.")
     assert "Every order is refused" in banner("/traffic")

@@ -248,7 +248,7 @@ def test_what_every_page_asks_for_tells_that_the_switch_or_the_doors_changed(tra
     assert "<main" not in standing()
     desk.doors.keep_safe("The broker cannot be read.")
     assert told() == (True, "safe")
-    assert "Every order waits for you" in standing()
+    assert "Orders wait for you" in standing()
     desk.store.files[0].write("DELETE FROM kill_switch")
     assert told() == (None, "safe")
     assert 'data-stopped="null" data-doors="safe"' in standing()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from openalgo_bridge.desk import Desk
@@ -16,6 +18,8 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import several, smart
+from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.web.words import count
 from tests.conftest import TRADER
 from tests.web.conftest import Person
 
@@ -73,6 +77,19 @@ def test_the_page_of_a_wish_names_the_order_and_its_form_carries_it(trader: Pers
     assert 'name="position" value="NSE:MIS:25:RELIANCE"' in page
 
 
+def test_the_page_of_a_large_wish_names_every_order_that_the_exchange_demands(desk: Desk, trader: Person) -> None:
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    listed = desk.store.instruments.find(Exchange.NSE, "RELIANCE")
+    assert listed is not None
+    size = listed.freeze_quantity + 1
+    held, _ = smart.place(desk, SmartOrderRequest(order=BUY, position_size=size), ORIGIN)
+    assert isinstance(held, Held)
+    page = trader.get(f"/action-center/{held.ticket.id}").text
+    assert f"BUY {count(listed.freeze_quantity)} RELIANCE on NSE" in page
+    assert "BUY 1 RELIANCE on NSE" in page
+    assert f'name="position" value="NSE:MIS:{size}:RELIANCE"' in page
+
+
 def test_the_page_of_a_basket_names_every_order(trader: Person, held: dict[str, int]) -> None:
     page = trader.get(f"/action-center/{held['basketorder']}").text
     assert page.index("BUY 10 RELIANCE") < page.index("SELL 5 TCS")
@@ -87,3 +104,15 @@ def test_in_bulk_baskets_go_and_wishes_are_left_to_their_pages(
     chosen = [f"{each.id}:{each.shown}" for each in tickets]
     trader.post("/action-center/approve-all", page="/action-center/approve-all?which=matching", ticket=chosen)
     assert [each.id for each in desk.store.journal.held()] == [held["placesmartorder"]]
+
+
+def test_the_page_of_several_that_wait_tells_the_price_of_each_when_it_came_and_what_closes(
+    desk: Desk, trader: Person
+) -> None:
+    several.place(desk, LegsRequest(kind=LegsKind.BASKET, orders=(BUY,)), ORIGIN)
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    out = replace(BUY, action=Action.SELL)
+    held = several.place(desk, LegsRequest(kind=LegsKind.BASKET, orders=(SELL, out)), ORIGIN)
+    page = trader.get(f"/action-center/{held.ticket.id}").text
+    assert page.count("Price when it came: <span") == 2
+    assert page.count("It closes a position") == 1

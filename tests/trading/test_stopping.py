@@ -1,0 +1,262 @@
+"""Cancel all and close all beside a basket or a split on its way: nothing of it goes on after the stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from openalgo_bridge.api import answers
+from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import Conflict
+from openalgo_bridge.model.books import OrderStatus
+from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    CancelAllRequest,
+    CloseRequest,
+    Exchange,
+    LegsKind,
+    LegsRequest,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+    SmartOrderRequest,
+)
+from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.model.states import OrderState
+from openalgo_bridge.model.ticket import PAGE, Origin
+from openalgo_bridge.trading import approvals, closing, kill_switch, several, smart, stopping
+from openalgo_bridge.trading.legs import Report
+from openalgo_bridge.trading.orders import Held
+from tests.conftest import TRADER
+from tests.fakes import ScriptedBroker, with_broker
+
+ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+BY_HAND = replace(ORIGIN, source=PAGE)
+BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
+SELL = replace(BUY, action=Action.SELL)
+RESTING = replace(BUY, price_type=PriceType.LIMIT, price=Decimal(900))
+
+
+def split(order: OrderRequest, slices: int = 10) -> LegsRequest:
+    return LegsRequest(kind=LegsKind.SPLIT, orders=(order,) * slices)
+
+
+@dataclass
+class Filling(ScriptedBroker):
+    """Fills MARKET orders at once. ``while_placing`` is called inside the broker's call."""
+
+    while_placing: Callable[[], None] = lambda: None
+
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        order_id, order = super().place(permit), permit.request
+        self.while_placing()
+        if order.price_type is PriceType.MARKET:
+            filled = replace(self.book[permit.ref], status=OrderStatus.COMPLETE, filled_quantity=order.quantity)
+            self.book[permit.ref] = filled
+            self.stand_at(self.net + order.action.sign * order.quantity)
+        return order_id
+
+    def stand_at(self, net: int) -> None:
+        self.held.clear()
+        self.hold("RELIANCE", net)
+
+    @property
+    def net(self) -> int:
+        return sum(each.quantity for each in self.held)
+
+    @property
+    def working(self) -> int:
+        return sum(each.status.is_working for each in self.book.values())
+
+
+@pytest.fixture
+def broker(desk: Desk) -> Filling:
+    return Filling(desk)
+
+
+@pytest.fixture
+def scripted(desk: Desk, broker: Filling) -> Desk:
+    # A limit makes every order read its price: the moment between two orders of a ticket.
+    desk.store.guards.save(GuardSettings(order_value=Decimal(10**9)), by=TRADER)
+    return with_broker(desk, broker)
+
+
+def interrupted(desk: Desk, broker: Filling, request: LegsRequest, act: Callable[[], Any]) -> tuple[Report, Any]:
+    """What becomes of ``request`` and of ``act``, which is done after its third order went, before its fourth."""
+    outcomes: list[Any] = []
+
+    def between() -> None:
+        if len(broker.calls) == 3:
+            broker.while_reading = lambda: None
+            outcomes.append(act())
+
+    broker.while_reading = between
+    report = several.place(desk, request, ORIGIN)
+    assert isinstance(report, Report)
+    (outcome,) = outcomes
+    return report, outcome
+
+
+def close_all(desk: Desk, origin: Origin = BY_HAND) -> Report:
+    report = closing.close(desk, CloseRequest(), origin)
+    assert isinstance(report, Report)
+    return report
+
+
+def test_after_cancel_all_nothing_more_of_a_split_is_sent(scripted: Desk, broker: Filling) -> None:
+    sent, stop = interrupted(
+        scripted, broker, split(RESTING), lambda: closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+    )
+    assert (broker.working, len(broker.book)) == (0, 3)
+    assert stop.is_done
+    assert len(stop.legs) == 10, "each order of it has its line"
+    assert [leg.is_done for leg in sent.legs] == [True] * 3 + [False] * 7
+    assert sent.legs[9].refusal == f"Not sent any more: the cancelling of {stop.ticket.ref} came first."
+    told = scripted.store.journal.ticket(sent.ticket.id).reason
+    assert told == f"7 of its orders were not sent. {sent.legs[9].refusal}"
+
+
+def test_cancel_all_tells_the_program_what_it_kept_from_being_sent(scripted: Desk, broker: Filling) -> None:
+    sent, stop = interrupted(
+        scripted, broker, split(RESTING), lambda: closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+    )
+    answer = answers.cancelled_all(stop)
+    assert (answer["status"], answer["message"]) == ("success", "Canceled 10 orders.")
+    orders = scripted.store.journal.orders_of([sent.ticket.id])
+    assert set(answer["canceled_orders"]) == {"S1", "S2", "S3", *(each.ref for each in orders[3:])}
+
+
+def test_cancel_all_of_one_symbol_leaves_the_rest_of_a_basket_alone(scripted: Desk, broker: Filling) -> None:
+    other = replace(RESTING, symbol="TCS")
+    basket = LegsRequest(kind=LegsKind.BASKET, orders=(RESTING, RESTING, RESTING, RESTING, other))
+    wanted = CancelAllRequest(symbol="RELIANCE", exchange=Exchange.NSE)
+    interrupted(scripted, broker, basket, lambda: closing.cancel_all(scripted, wanted, ORIGIN))
+    assert [each.request.symbol for each in broker.book.values() if each.status.is_working] == ["TCS"]
+
+
+def test_a_position_that_was_closed_is_not_opened_again_by_the_rest_of_a_split(scripted: Desk, broker: Filling) -> None:
+    _, stop = interrupted(scripted, broker, split(BUY), lambda: close_all(scripted))
+    assert (broker.net, stop.is_done) == (0, True)
+
+
+def test_a_position_is_closed_by_hand_in_the_middle_of_a_split_that_closes_it(scripted: Desk, broker: Filling) -> None:
+    broker.stand_at(100)
+    _, stop = interrupted(scripted, broker, split(SELL), lambda: close_all(scripted))
+    assert (broker.net, stop.is_done) == (0, True)
+    assert [each.request.quantity for each in broker.book.values()] == [10, 10, 10, 70]
+
+
+def test_a_slice_that_is_just_being_sent_is_waited_for_and_closed_too(scripted: Desk, broker: Filling) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        if len(broker.calls) == 3:
+            inside.set()
+            go_on.wait()
+
+    broker.while_placing = hang
+    running = threading.Thread(target=several.place, args=(scripted, split(BUY), ORIGIN))
+    running.start()
+    inside.wait()
+
+    def pass_time(_: float) -> None:
+        go_on.set()
+        running.join()
+
+    stop = close_all(replace(scripted, wait=pass_time))
+    assert (broker.net, stop.is_done) == (0, True)
+
+
+def test_a_broker_that_hangs_keeps_nobody_from_cancelling_what_works(scripted: Desk, broker: Filling) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        if len(broker.calls) == 3:
+            inside.set()
+            go_on.wait()
+
+    broker.while_placing = hang
+    running = threading.Thread(target=several.place, args=(scripted, split(RESTING), ORIGIN))
+    running.start()
+    inside.wait()
+    hidden = broker.book.popitem()
+    waited: list[float] = []
+    stop = closing.cancel_all(replace(scripted, wait=waited.append), CancelAllRequest(), ORIGIN)
+    assert (tuple(waited), broker.working) == (stopping.LANDING_S, 0)
+    assert [leg.why_not for leg in stop.legs if not leg.is_done] == [closing.NOT_WITHDRAWN]
+    broker.book.update([hidden])
+    go_on.set()
+    running.join()
+
+
+def test_a_closing_that_waits_for_the_person_stops_nothing(scripted: Desk, broker: Filling) -> None:
+    def ask() -> object:
+        scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+        held = closing.close(scripted, CloseRequest(), ORIGIN)
+        scripted.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+        return held
+
+    sent, held = interrupted(scripted, broker, split(BUY), ask)
+    assert isinstance(held, Held)
+    assert sent.is_done
+
+
+def test_a_closing_that_was_decided_already_stops_nothing_either(scripted: Desk, broker: Filling) -> None:
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    held = closing.close(scripted, CloseRequest(), ORIGIN)
+    assert isinstance(held, Held)
+    approvals.reject(scripted, held.ticket.id, held.ticket.shown, "", by=TRADER)
+    scripted.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+
+    def approve() -> None:
+        with pytest.raises(Conflict):
+            approvals.approve(scripted, held.ticket.id, held.ticket.shown, by=TRADER, seen={})
+
+    sent, _ = interrupted(scripted, broker, split(BUY), approve)
+    assert sent.is_done
+
+
+def test_an_approved_closing_stops_what_is_planned_too(scripted: Desk, broker: Filling) -> None:
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    held = closing.close(scripted, CloseRequest(), ORIGIN)
+    assert isinstance(held, Held)
+    scripted.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+    seen = {("NSE", "RELIANCE", "MIS"): 30}
+    interrupted(
+        scripted,
+        broker,
+        split(BUY),
+        lambda: approvals.approve(scripted, held.ticket.id, held.ticket.shown, by=TRADER, seen=seen),
+    )
+    assert broker.net == 0
+
+
+def test_the_kill_switch_with_close_all_ends_a_split_for_good(scripted: Desk, broker: Filling) -> None:
+    _, engaged = interrupted(
+        scripted,
+        broker,
+        split(BUY),
+        lambda: kill_switch.engage(scripted, "stop", cancel_all=True, close_all=True, by=TRADER),
+    )
+    assert (broker.net, engaged.is_done) == (0, True)
+
+
+def test_what_a_stop_kept_from_being_sent_is_found_by_its_ticket(scripted: Desk, broker: Filling) -> None:
+    sent, stop = interrupted(
+        scripted, broker, split(RESTING), lambda: closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+    )
+    stopped = stopping.stopped_by(scripted, stop.ticket)
+    assert [(each.ticket_id, each.state) for each in stopped] == [(sent.ticket.id, OrderState.DROPPED)] * 7
+
+
+def test_a_smart_order_beside_a_split_counts_what_that_will_still_send(scripted: Desk, broker: Filling) -> None:
+    to_100 = SmartOrderRequest(order=replace(BUY, quantity=100), position_size=100)
+    interrupted(scripted, broker, split(BUY), lambda: smart.place(scripted, to_100, ORIGIN))
+    assert broker.net == 100

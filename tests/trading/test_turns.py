@@ -1,0 +1,87 @@
+"""Who waits for a position keeps a thread of the web server, so few may."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from queue import SimpleQueue
+
+import pytest
+
+from openalgo_bridge.errors import Busy
+from openalgo_bridge.model.order import Exchange, Product, TradingMode
+from openalgo_bridge.trading.turns import Turns
+
+RELIANCE = (TradingMode.ANALYZE, Exchange.NSE, "RELIANCE", Product.MIS)
+TCS = (TradingMode.ANALYZE, Exchange.NSE, "TCS", Product.MIS)
+SBIN = (TradingMode.ANALYZE, Exchange.NSE, "SBIN", Product.MIS)
+
+Position = tuple[TradingMode, Exchange, str, Product]
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns(quick_s=0)
+
+
+@contextmanager
+def asking(turns: Turns, *positions: Position) -> Iterator[SimpleQueue[str]]:
+    """A thread for each position that wants its turn, and what each comes to."""
+    said: SimpleQueue[str] = SimpleQueue()
+
+    def ask(position: Position) -> None:
+        try:
+            with turns.of(position):
+                said.put("done")
+        except Busy:
+            said.put("busy")
+
+    threads = [threading.Thread(target=ask, args=(each,)) for each in positions]
+    for thread in threads:
+        thread.start()
+    yield said
+    for thread in threads:
+        thread.join()
+
+
+def test_of_those_who_want_one_position_one_waits_and_the_others_are_told_at_once(turns: Turns) -> None:
+    held = ExitStack()
+    held.enter_context(turns.of(RELIANCE))
+    with asking(turns, RELIANCE, RELIANCE, RELIANCE) as said:
+        assert [said.get(), said.get()] == ["busy", "busy"]
+        held.close()
+    assert said.get() == "done"
+
+
+def test_of_all_positions_together_two_wait(turns: Turns) -> None:
+    held = ExitStack()
+    for position in (RELIANCE, TCS, SBIN):
+        held.enter_context(turns.of(position))
+    with asking(turns, RELIANCE, TCS, SBIN) as said:
+        assert said.get() == "busy"
+        held.close()
+    assert [said.get(), said.get()] == ["done", "done"]
+
+
+def test_who_has_waited_makes_room_for_the_next(turns: Turns) -> None:
+    for _ in range(3):
+        held = ExitStack()
+        held.enter_context(turns.of(RELIANCE))
+        with asking(turns, RELIANCE, RELIANCE) as said:
+            assert said.get() == "busy"
+            held.close()
+        assert said.get() == "done"
+
+
+def test_one_position_does_not_wait_for_another(turns: Turns) -> None:
+    with turns.of(RELIANCE), turns.of(TCS):
+        pass
+
+
+def test_a_burst_waits_for_its_turn() -> None:
+    turns, held = Turns(quick_s=60), ExitStack()
+    held.enter_context(turns.of(RELIANCE))
+    with asking(turns, *[RELIANCE] * 8) as said:
+        held.close()
+    assert [said.get() for _ in range(8)] == ["done"] * 8
