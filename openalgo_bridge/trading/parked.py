@@ -6,6 +6,7 @@ Each decision is one conditional move: of two clicks, or two tabs, one wins and 
 from __future__ import annotations
 
 from contextlib import suppress
+from decimal import Decimal
 
 from openalgo_bridge.clock import IST
 from openalgo_bridge.desk import Desk
@@ -21,6 +22,7 @@ from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import approvals, exits, recovery
 from openalgo_bridge.trading.approvals import Approved
+from openalgo_bridge.trading.arrival import known_prices
 
 
 def it_is_there(desk: Desk, order_id: int, broker_order_id: BrokerOrderId, *, by: Actor) -> None:
@@ -75,7 +77,7 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
         order_mode=OrderMode.SEMI_AUTO,
         trading_mode=parked.trading_mode,
         origin=Origin(source=PAGE, strategy=old.origin.strategy, request_id="", may_trade_live=True),
-        price_then=old.price_then,
+        price_then=_price(desk, parked) if old.price_then is None else old.price_then,
         # What closed must not open a position because it comes a second time.
         is_exit=came_to_close or (effect is not None and effect.is_exit),
     )
@@ -91,6 +93,13 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
     except BridgeError as refusal:
         refusal.ticket_id = again.id
         raise
+
+
+def _price(desk: Desk, parked: JournalOrder) -> Decimal | None:
+    """In rupees, of the moment at which the person decides; None where it is not known."""
+    order = order_of(parked.request)
+    broker = desk.broker(parked.trading_mode)
+    return None if order is None else known_prices(desk, broker, [order]).get((order.exchange, order.symbol))
 
 
 def _check_absent(desk: Desk, parked: JournalOrder) -> None:
