@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from openalgo_bridge.api.answers import Json, marker, order_fields, price
+from openalgo_bridge.api.answers import Json, Spelled, encoded, marker, order_fields, price
 from openalgo_bridge.clock import ist_text
 from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Trade
 from openalgo_bridge.model.order import Action, BrokerOrderId, TradingMode
 
 
-def order_book(orders: Sequence[BrokerOrder]) -> Json:
+def order_book(orders: Sequence[BrokerOrder]) -> Spelled:
     """``orderbook`` data (contract 2.3.2)."""
-    return {"orders": [_remembered_row(order) for order in orders], "statistics": _statistics(orders)}
+    rows = ",".join(map(_remembered_row, orders))
+    return Spelled(f'{{"orders":[{rows}],"statistics":{encoded(_statistics(orders))}}}')
 
 
 def trade_book(trades: Iterable[Trade]) -> Sequence[Json]:
@@ -103,11 +104,11 @@ def funds(money: Funds) -> Json:
     }
 
 
-_rows: dict[BrokerOrderId, tuple[BrokerOrder, Json]] = {}
+_rows: dict[BrokerOrderId, tuple[BrokerOrder, str]] = {}
 _MOST_ROWS = 20_000
 
 
-def _remembered_row(order: BrokerOrder) -> Json:
+def _remembered_row(order: BrokerOrder) -> str:
     """A day has thousands of orders, and programs ask for them every second. An order is immutable, so the very same
     object has the same row; a broker that makes its objects anew has them spelled anew.
     """
@@ -116,7 +117,7 @@ def _remembered_row(order: BrokerOrder) -> Json:
         return known[1]
     if len(_rows) >= _MOST_ROWS:
         _rows.clear()
-    row = _book_row(order)
+    row = encoded(_book_row(order))
     _rows[order.id] = (order, row)
     return row
 
