@@ -64,9 +64,9 @@ def measure(rounds: int) -> MarketCost:
 
 def _round(market: SimulatedMarket, at: datetime) -> MarketCost:
     share, future, options = _instrument("RELIANCE"), _contract(Kind.FUT), _options()
-    bars, minutes = _timed(lambda: market.bars(share, Interval.M1, _A_YEAR_AGO, _TODAY, at))
-    _, option_minutes = _timed(lambda: market.bars(options[_NEAR], Interval.M1, _A_YEAR_AGO, _TODAY, at))
-    _, days = _timed(lambda: market.bars(share, Interval.DAY, date(2001, 11, 20), _TODAY, at))
+    bars, minutes = _timed(lambda: list(market.bars(share, Interval.M1, _A_YEAR_AGO, _TODAY, at)))
+    _, option_minutes = _timed(lambda: list(market.bars(options[_NEAR], Interval.M1, _A_YEAR_AGO, _TODAY, at)))
+    _, days = _timed(lambda: list(market.bars(share, Interval.DAY, date(2001, 11, 20), _TODAY, at)))
     _, first_chain = _timed(lambda: _chain(market, future, options, at))
     _, chain = _timed(lambda: _chain(market, future, options, at + timedelta(seconds=1)))
     return MarketCost(

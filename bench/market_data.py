@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,25 +35,24 @@ _PATIENCE_S = 60
 _READ_AT_ONCE = 65_536
 
 
-def measure(folder: Path, calls: int) -> dict[str, Verdict]:
+def measure(folder: Path, calls: int, *, rows: int = INSTRUMENTS, days: int = DAYS) -> dict[str, Verdict]:
     """Over one connection, to a bridge whose list was filled while it did not run."""
     bridge = servers.make_bridge(folder)
     command = [sys.executable, str(servers.PROJECT / "bench" / "instruments.py"), str(folder)]
-    command += ["--rows", str(INSTRUMENTS), "--times", "1"]
+    command += ["--rows", str(rows), "--times", "1"]
     subprocess.run(command, stdout=subprocess.DEVNULL, env=servers.with_package(), check=True)
-    with servers.running_bridge(bridge) as running:
-        caller = _Caller(running, bridge.key)
+    with servers.running_bridge(bridge) as running, closing(Caller(running, bridge.key)) as caller:
         return {
-            f"history, {DAYS} days of 1m": _history(caller, max(3, calls // 10)),
-            f"search in {INSTRUMENTS:,}": _search(caller, calls),
-            f"list of {INSTRUMENTS:,}": _list(caller),
+            f"history, {days} days of 1m": _history(caller, max(3, calls // 10), days),
+            f"search in {rows:,}": _search(caller, calls),
+            f"list of {rows:,}": _list(caller),
         }
 
 
-def _history(caller: _Caller, calls: int) -> Verdict:
+def _history(caller: Caller, calls: int, days: int) -> Verdict:
     today = datetime.now(UTC).date()
     asked = {"symbol": "RELIANCE", "exchange": "NSE", "interval": "1m", "end_date": str(today)}
-    body = caller.body({**asked, "start_date": str(today - timedelta(days=DAYS - 1))})
+    body = caller.body({**asked, "start_date": str(today - timedelta(days=days - 1))})
     size = len(caller.ask("POST", "/api/v1/history", body))
     times = _seconds(lambda: caller.ask("POST", "/api/v1/history", body), calls)
     median, worst = statistics.median(times), max(times)
@@ -60,7 +60,7 @@ def _history(caller: _Caller, calls: int) -> Verdict:
     return Verdict(figure=figure, budget=f"p50 < {HISTORY_BUDGET_S} s", ok=median < HISTORY_BUDGET_S)
 
 
-def _search(caller: _Caller, calls: int) -> Verdict:
+def _search(caller: Caller, calls: int) -> Verdict:
     """Each question by itself: the slowest is told too."""
     medians = []
     for query in _QUERIES:
@@ -73,7 +73,7 @@ def _search(caller: _Caller, calls: int) -> Verdict:
     return Verdict(figure=figure, budget=f"p50 < {SEARCH_BUDGET_MS} ms", ok=median < SEARCH_BUDGET_MS)
 
 
-def _list(caller: _Caller) -> Verdict:
+def _list(caller: Caller) -> Verdict:
     """What the bridge's memory grows by while it sends the list: much less than the list is long."""
     before = caller.resident_mb()
     began = time.perf_counter()
@@ -94,7 +94,7 @@ def _seconds(act: Callable[[], object], times: int) -> list[float]:
     return seen
 
 
-class _Caller:
+class Caller:
     """One program: a connection and the key."""
 
     def __init__(self, running: Running, key: str) -> None:
@@ -113,6 +113,9 @@ class _Caller:
         if answer.status != 200:
             raise SystemExit(f"{path}: {answer.status} {text[:200]!r}")
         return text
+
+    def close(self) -> None:
+        self._connection.close()
 
     def resident_mb(self) -> float | None:
         return servers.resident_mb(self._pid)

@@ -121,6 +121,10 @@ class Conflict(BridgeError):
     status = 409
 
 
+class Stopped(Conflict):
+    """Somebody cancelled or closed everything it belongs to while it waited for its turn: it is held."""
+
+
 class StillRunning(Conflict):
     """The same call, by its Idempotency-Key, is being done just now. ``retry_after`` is in whole seconds."""
 

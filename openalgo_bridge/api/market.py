@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from openalgo_bridge.api import price_answers
@@ -12,6 +13,7 @@ from openalgo_bridge.api.schemas.market import History, NamedInstrument, NamedIn
 from openalgo_bridge.api.text import Text
 from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.errors import Invalid, NotFound
+from openalgo_bridge.model.books import Bar
 from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.trading import market
 
@@ -43,10 +45,16 @@ def history(call: Call) -> Text:
     _require_order(asked.start_date, asked.end_date, field="start_date")
     with call.desk.budget.history():
         bars = market.history(call.desk, asked.exchange, asked.symbol, asked.interval, asked.start_date, asked.end_date)
-        if asked.source is Source.DB and not bars:
-            named = f"{asked.symbol}:{asked.exchange} interval {asked.interval}"
-            raise NotFound(f"No data found for {named} in local database. The broker has none for these days either.")
-        return price_answers.history(bars, asked.interval)
+        return price_answers.history(_kept(asked, bars) if asked.source is Source.DB else bars, asked.interval)
+
+
+def _kept(asked: History, bars: Iterable[Bar]) -> Sequence[Bar]:
+    """What a local database would hold. Raises NotFound for nothing."""
+    kept = list(bars)
+    if not kept:
+        named = f"{asked.symbol}:{asked.exchange} interval {asked.interval}"
+        raise NotFound(f"No data found for {named} in local database. The broker has none for these days either.")
+    return kept
 
 
 def ticker(call: Call) -> Text:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from openalgo_bridge.api.answers import Json
-from openalgo_bridge.api.text import JSON, PLAIN, Text
+from openalgo_bridge.api.text import JSON, PLAIN, Text, in_batches
 from openalgo_bridge.clock import day_in_india, ist_text
 from openalgo_bridge.model.books import Bar, Depth, Level, Quote
 from openalgo_bridge.model.interval import Interval
@@ -15,6 +15,7 @@ from openalgo_bridge.model.order import Exchange
 from openalgo_bridge.trading.market import Quoted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_A_DAY = 86_400
 _LEVELS = 5
 _KINDS = {"s": "seconds", "m": "minutes", "h": "hours", "D": "days", "W": "weeks", "M": "months"}
 
@@ -71,19 +72,19 @@ def _levels(levels: Sequence[Level]) -> Sequence[Json]:
     return rows + [{"price": 0.0, "quantity": 0}] * (_LEVELS - len(rows))
 
 
-def history(bars: Sequence[Bar], interval: Interval) -> Text:
+def history(bars: Iterable[Bar], interval: Interval) -> Text:
     """``history``: spelled here row by row, because a year of minutes costs half a second as objects.
 
     The AmiBroker plugin reads up to a comma after each price, so none of them may stand last in its row
     (contract 3.3), and takes the first ``]`` for the end of the list.
     """
-    number = _Numbers().__getitem__
-    rows = [
-        f'{{"timestamp":{timestamp},"open":{number(bar.open)},"high":{number(bar.high)},"low":{number(bar.low)},'
-        f'"close":{number(bar.close)},"volume":{bar.volume},"oi":{bar.oi}}}'
-        for timestamp, bar in zip(_timestamps(bars, interval), bars, strict=True)
-    ]
-    return Text(parts=f'{{"status":"success","data":[{",".join(rows)}]}}', content_type=JSON)
+    number, begins = _Numbers(), _day_begins if interval.is_calendar else _begins
+    rows = (
+        f'{{"timestamp":{begins(start)},"open":{number[first]},"high":{number[high]},"low":{number[low]},'
+        f'"close":{number[last]},"volume":{volume},"oi":{oi}}}'
+        for start, first, high, low, last, volume, oi in bars
+    )
+    return Text(parts=f'{{"status":"success","data":[{",".join(map(",".join, in_batches(rows)))}]}}', content_type=JSON)
 
 
 class _Numbers(dict[Decimal, str]):
@@ -94,11 +95,15 @@ class _Numbers(dict[Decimal, str]):
         return text
 
 
-def _timestamps(bars: Iterable[Bar], interval: Interval) -> Iterator[int]:
-    """Epoch seconds: the moment at which a bar begins; of days and longer, 00:00 UTC of its day (contract 1.10)."""
-    if interval.is_calendar:
-        return ((day_in_india(bar.start) - _EPOCH.date()).days * 86_400 for bar in bars)
-    return (int(bar.start.timestamp()) for bar in bars)
+def _begins(start: datetime) -> int:
+    """Epoch seconds of the moment at which a bar begins."""
+    since = start - _EPOCH
+    return since.days * _A_DAY + since.seconds
+
+
+def _day_begins(start: datetime) -> int:
+    """Of days and longer, 00:00 UTC of the day in India (contract 1.10)."""
+    return (day_in_india(start) - _EPOCH.date()).days * _A_DAY
 
 
 def ticker_lines(exchange: Exchange, symbol: str, bars: Iterable[Bar], interval: Interval) -> Text:

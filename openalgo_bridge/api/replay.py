@@ -21,7 +21,7 @@ from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import closing, stopping
-from openalgo_bridge.trading.legs import Leg, Report
+from openalgo_bridge.trading.legs import NOT_NEEDED, Leg, Report
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import InDoubt, Sent
 
@@ -111,7 +111,8 @@ def _leg(ticket: Ticket, order: JournalOrder) -> Leg:
     if order.state is OrderState.SENT and order.broker_order_id is not None:
         return Leg(request=order.request, result=Sent(ticket=ticket, broker_order_id=order.broker_order_id))
     if order.state in _NEVER_HAPPENED:
-        return Leg(request=order.request, refusal=order.message or f"Not sent so far: {order.ref} is {order.state}.")
+        why = order.message or f"Not sent so far: {order.ref} is {order.state}."
+        return Leg(request=order.request, refusal=why, was_needless=why.startswith(NOT_NEEDED))
     message = f"The first request was cut off. Ask orderstatus about {order.ref}."
     return Leg(request=order.request, result=InDoubt(ticket=ticket, message=message), ref=order.ref)
 

@@ -27,8 +27,9 @@ def reached(report: Report) -> Json:
     went = [each for each in results if each["status"] == "success"]
     why_not = list(dict.fromkeys(scrub(leg.why_not) for leg in report.legs if not leg.is_done))
     told = [f"Sent as {len(went)} orders: {', '.join(str(each['orderid']) for each in went)}."] if went else []
-    if went and len(went) < len(results):
-        told.append(_REST_MISSING.format(len(results) - len(went), len(results)))
+    missing = [leg for leg in report.legs if leg.result is None and not leg.was_needless]
+    if went and missing:
+        told.append(_REST_MISSING.format(len(missing), len(results)))
     in_doubt = {"order_status": "unknown"} if any("order_status" in each for each in results) else {}
     return {
         "status": "success" if went else "error",

@@ -10,7 +10,7 @@ Every method may raise a :class:`~openalgo_bridge.errors.BrokerError`, and nothi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -115,10 +115,10 @@ class Broker(Protocol):
     def depth(self, instrument: Instrument) -> Depth:
         """The best prices of both sides now. Raises Unsupported where ``has_depth`` is false, and as :meth:`quote`."""
 
-    def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Sequence[Bar]:
-        """The bars of the trading days ``first`` to ``last`` (India's, both included), ascending.
+    def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Iterable[Bar]:
+        """The bars of the trading days ``first`` to ``last`` (India's, both included), ascending; to be read once.
 
         The last one may be unfinished; of weeks and longer, all that any of these days is in. Raises Unsupported for
         another interval than ``intervals``, and Rejected where there is no price or more is asked for at once than
-        the broker gives.
+        the broker gives: before it returns, though the bars may be made as they are read.
         """

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
+from openalgo_bridge.market.cells import DAY, MINUTE
 from openalgo_bridge.market.chance import Chance, octets
-from openalgo_bridge.market.path import DAY, MINUTE
 
 _FOR_DAY_VOLUME, _FOR_MINUTES, _FOR_OPEN_INTEREST = 100, 101, 102
 
@@ -62,20 +63,20 @@ class Activity:
         """Units traded before each minute of the session, and in all of it."""
         if not self.lots:
             return [0] * (self._minutes + 1)
-        curve, lots, lot = _curve(self._minutes), self.lots, self.lot
-        chances = [chance for number in range(self._minutes // _BLOCK + 1) for chance in self._chances(number)]
+        lots, lot = self.lots, self.lot
+        chances = b"".join(map(self._chances, range(self._minutes // _BLOCK + 1)))
         between = [
-            (lots * (mark + ((after - mark) * chance >> 8)) >> _BITS) * lot
-            for mark, after, chance in zip(curve[1:], curve[2:], chances[1:], strict=False)
+            (lots * (mark + (step * chance >> 8)) >> _BITS) * lot
+            for (mark, step), chance in zip(_steps(self._minutes), chances[1:], strict=False)
         ]
         return [0, *between, self._session_lots * lot]
 
-    def volumes_before(self, seconds: Sequence[int]) -> list[int]:
-        """:meth:`volume` of many, all of them within the session or at its end."""
+    def volumes_before(self, elapsed: Sequence[int]) -> list[int]:
+        """Units traded in the first so many seconds of the day, up to those of the session."""
         known, lot = self.volumes(), self.lot
         totals = []
-        for second in seconds:
-            minute, offset = divmod(second - self.begins, MINUTE)
+        for seconds in elapsed:
+            minute, offset = divmod(seconds, MINUTE)
             lots = (known[minute + 1] - known[minute]) // lot * offset // MINUTE if offset else 0
             totals.append(known[minute] + lots * lot)
         return totals
@@ -88,11 +89,13 @@ class Activity:
         elapsed = min(until, self.closes) - self.begins
         return (before + (after - before) * elapsed // (self.closes - self.begins)) * self.lot
 
-    def open_interests(self, seconds: Sequence[int]) -> list[int]:
-        """:meth:`open_interest` of many."""
-        if self.open_lots[0] == self.open_lots[1]:
-            return [self.open_lots[0] * self.lot] * len(seconds)
-        return [self.open_interest(second) for second in seconds]
+    def open_interests(self, elapsed: Sequence[int]) -> list[int]:
+        """:meth:`open_interest` so many seconds after the day began, of each."""
+        (before, after), session = self.open_lots, self.closes - self.begins
+        if before == after:
+            return [before * self.lot] * len(elapsed)
+        change, lot = after - before, self.lot
+        return [(before + change * min(seconds, session) // session) * lot for seconds in elapsed]
 
     @property
     def _minutes(self) -> int:
@@ -126,6 +129,12 @@ def _curve(minutes: int) -> tuple[int, ...]:
         whole * (22 * at * minutes**2 + 9 * ((2 * at - minutes) ** 3 + minutes**3)) // (40 * minutes**3)
         for at in range(minutes + 1)
     )
+
+
+@cache
+def _steps(minutes: int) -> tuple[tuple[int, int], ...]:
+    """The curve from the second minute on, and how far it rises in each."""
+    return tuple((mark, after - mark) for mark, after in pairwise(_curve(minutes)[1:]))
 
 
 def _open_lots(chance: Chance, usual: int, number: int) -> int:

@@ -11,17 +11,17 @@ weeks, months, quarters and years with the first day of theirs, and are made of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import groupby
+from itertools import chain, groupby
 from math import gcd
 from operator import sub
 
 from openalgo_bridge.market.activity import Activity
+from openalgo_bridge.market.cells import DAY, FIVE_MINUTES, MINUTE, QUARTER, Cell, Cells
 from openalgo_bridge.market.listing import EPOCH_ORDINAL, Listing
-from openalgo_bridge.market.path import DAY, FIVE_MINUTES, MINUTE, QUARTER, Cell
 from openalgo_bridge.market.pricing import Premium, Prices, Records, Straight
 from openalgo_bridge.market.tape import session_cells
 from openalgo_bridge.model.books import Bar
@@ -48,12 +48,12 @@ class _Rupees(dict[int, Decimal]):
         return price
 
 
-class _Lengths(dict[int, timedelta]):
-    """Times by their seconds: every day has the same ones."""
+class _Lengths(dict[tuple[int, ...], list[timedelta]]):
+    """Times by their seconds: nearly all days have the same ones."""
 
-    def __missing__(self, seconds: int) -> timedelta:
-        length = self[seconds] = seconds * _SECOND
-        return length
+    def __missing__(self, seconds: tuple[int, ...]) -> list[timedelta]:
+        lengths = self[seconds] = [each * _SECOND for each in seconds]
+        return lengths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +71,18 @@ class BarSeries:
         until = now if listing.expires is None else min(now, listing.expires - 1)
         return cls(listing=listing, until=until, rupees=_Rupees(listing.instrument.tick), lengths=_Lengths())
 
-    def bars(self, interval: Interval, first: date, last: date) -> list[Bar]:
-        """Those of the trading days ``first`` to ``last``, both included.
+    def bars(self, interval: Interval, first: date, last: date) -> Iterator[Bar]:
+        """Those of the trading days ``first`` to ``last``, both included, made day by day as they are read.
 
         A week, month, quarter or year that any of these days is in is whole.
         """
         days = map(self._day, self._numbers(interval.period(first), interval.period_end(last)))
         if interval is Interval.DAY:
-            return [day.whole() for day in days]
+            return (day.whole() for day in days)
         if interval.is_calendar:
             periods = groupby(days, key=lambda day: interval.period(day.date))
-            return [_joined([day.whole() for day in members]) for _, members in periods]
-        return [bar for day in days for bar in day.parts(interval.seconds)]
+            return (_joined([day.whole() for day in members]) for _, members in periods)
+        return chain.from_iterable(day.parts(interval.seconds) for day in days)
 
     def _numbers(self, first: date, last: date) -> range:
         begin, end = max(first, MARKET_BEGINS).toordinal(), last.toordinal()
@@ -129,16 +129,16 @@ class _Day:
         if isinstance(self.prices, Premium):
             cells = session_cells(self.listing, self.cell, FIVE_MINUTES, self.last)
         elif self.last == self.cell.start + DAY - 1:
-            cells = [self.cell]
+            cells = Cells.of(self.cell)
         else:
-            cells = [self.listing.path.stretch(self.cell, DAY, self.last)]
+            cells = Cells.of(self.listing.path.stretch(self.cell, DAY, self.last))
         low, high = self.prices.reach(Records.of(cells))
         opened, closed = (
             self.prices.ticks(self.cell.open, self.cell.start),
-            self.prices.ticks(cells[-1].close, self.last),
+            self.prices.ticks(cells.ends[-1], self.last),
         )
         prices = Prices([opened], [high], [low], [closed])
-        return self._bars([self.cell.start], prices, [0, self.activity.volume(self.last + 1)])[0]
+        return self._bars((0,), prices, [0])[0]
 
     def parts(self, seconds: int) -> list[Bar]:
         """The bars of the session, each so many seconds long, and that of the night."""
@@ -149,30 +149,28 @@ class _Day:
         fitting = gcd(seconds, self.closes - self.cell.start)
         step = next(step for step in (QUARTER, FIVE_MINUTES, MINUTE) if step <= coarsest and not fitting % step)
         prices = self.prices.of(session_cells(self.listing, self.cell, step, self.last))
-        starts = self._starts(seconds)
-        volumes = self.activity.volumes()
-        totals = [volumes[(start - self.cell.start) // MINUTE] for start in starts]
-        totals.append(self.activity.volume(self.last + 1))
+        starts, volumes = self._starts(seconds), self.activity.volumes()
+        totals = [volumes[start // MINUTE] for start in starts]
         return self._bars(starts, self._grouped(prices, seconds // step), totals)
 
     def _of_seconds(self, seconds: int) -> list[Bar]:
         path, begin = self.listing.path, self.cell.start
         end = min(self.closes, self.last + 1)
-        minutes = path.cells(self.cell, MINUTE, begin, begin + -(-(end - begin) // MINUTE) * MINUTE - 1)
+        minutes = path.cells(self.cell, MINUTE, begin + -(-(end - begin) // MINUTE) * MINUTE - 1)
         values = [value for minute in minutes for value in path.seconds(minute)][: end - begin]
         ticks = [self.prices.ticks(value, begin + at) for at, value in enumerate(values)]
         prices = Prices(ticks, ticks, ticks, ticks)
         if self.has_night:
-            night = self.prices.of([path.stretch(self.cell, DAY, self.last, first=self.closes)])
+            night = self.prices.of(Cells.of(path.stretch(self.cell, DAY, self.last, first=self.closes)))
             prices = Prices(*(day + after for day, after in zip(prices, night, strict=True)))
         starts = self._starts(seconds)
-        totals = [*self.activity.volumes_before(starts), self.activity.volume(self.last + 1)]
-        return self._bars(starts, self._grouped(prices, seconds), totals)
+        return self._bars(starts, self._grouped(prices, seconds), self.activity.volumes_before(starts))
 
-    def _starts(self, seconds: int) -> list[int]:
-        """Where the bars begin."""
-        starts = list(range(self.cell.start, min(self.closes, self.last + 1), seconds))
-        return [*starts, self.closes] if self.has_night else starts
+    def _starts(self, seconds: int) -> tuple[int, ...]:
+        """How many seconds after the opening each bar begins."""
+        begin, closes = self.cell.start, self.closes
+        session = range(0, min(closes, self.last + 1) - begin, seconds)
+        return (*session, closes - begin) if self.has_night else tuple(session)
 
     def _grouped(self, prices: Prices, count: int) -> Prices:
         """``count`` cells of the session as one, and the night's, which is the last, by itself."""
@@ -188,14 +186,15 @@ class _Day:
             [prices.closes[span.stop - 1] for span in spans],
         )
 
-    def _bars(self, starts: Sequence[int], prices: Prices, totals: Sequence[int]) -> list[Bar]:
-        """A bar for each start; ``totals`` are the units traded before each, and in all."""
-        lengths, rupees, begin = self.lengths, self.rupees, self.cell.start
-        opening = IST_EPOCH + begin * _SECOND
-        moments = [opening + lengths[start - begin] for start in starts]
-        columns = ([rupees[ticks] for ticks in column] for column in prices)
-        interest = self.activity.open_interests((*starts[1:], self.last + 1))
-        return list(map(Bar, moments, *columns, map(sub, totals[1:], totals), interest))
+    def _bars(self, starts: tuple[int, ...], prices: Prices, totals: list[int]) -> list[Bar]:
+        """A bar for each start, counted in seconds after the opening; ``totals`` are the units traded before it."""
+        opening = IST_EPOCH + self.cell.start * _SECOND
+        moments = [opening + length for length in self.lengths[starts]]
+        columns = (map(self.rupees.__getitem__, column) for column in prices)
+        ended = self.last + 1
+        after = [*totals[1:], self.activity.volume(ended)]
+        interest = self.activity.open_interests((*starts[1:], ended - self.cell.start))
+        return list(map(Bar, moments, *columns, map(sub, after, totals), interest))
 
 
 def _joined(days: Sequence[Bar]) -> Bar:

@@ -11,8 +11,9 @@ from datetime import date, time
 
 from openalgo_bridge.market import pricing
 from openalgo_bridge.market.activity import Activity
+from openalgo_bridge.market.cells import DAY, Cell
 from openalgo_bridge.market.chance import Chance
-from openalgo_bridge.market.path import DAY, Cell, Path
+from openalgo_bridge.market.path import Path
 from openalgo_bridge.market.pricing import UNITS, Level, Premium, Straight
 from openalgo_bridge.model.instrument import Instrument, Kind
 from openalgo_bridge.model.order import Exchange
@@ -47,9 +48,13 @@ _VOLUME_WIDTH, _OPEN_WIDTH = 1.1, 1.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One instrument. ``spot`` are the prices of its path, ``expires`` is the second of the path at which it does."""
+    """One instrument. ``spot`` are the prices of its path, ``expires`` is the second of the path at which it does.
+
+    ``market`` is whose path it follows: many contracts share theirs.
+    """
 
     instrument: Instrument
+    market: tuple[Exchange, str]
     path: Path
     chance: Chance
     level: Level
@@ -62,24 +67,20 @@ class Listing:
         if instrument.reference_price <= 0:
             raise ValueError(f"{instrument.symbol} on {instrument.exchange} has no reference price")
         exchange = instrument.underlying_exchange or instrument.exchange
-        path = Path.of(seed, instrument.underlying or instrument.symbol, exchange, _seconds(_opening(exchange)))
+        symbol = instrument.underlying or instrument.symbol
+        path = Path.of(seed, symbol, exchange, _seconds(_opening(exchange)))
         tick = int(instrument.tick * UNITS)
         reference = int(instrument.reference_price * UNITS)
         level = Level(reference=max(reference, tick), tick=tick, volatility=_volatility(exchange, path))
         return cls(
             instrument=instrument,
+            market=(exchange, symbol),
             path=path,
             chance=Chance.of(seed, f"{instrument.symbol}|{instrument.exchange}"),
             level=level,
             spot=Straight.at(level),
             expires=_expires(instrument),
         )
-
-    @property
-    def market(self) -> tuple[str, str]:
-        """Whose path it follows."""
-        instrument = self.instrument
-        return instrument.underlying_exchange or instrument.exchange, instrument.underlying or instrument.symbol
 
     @property
     def is_option(self) -> bool:

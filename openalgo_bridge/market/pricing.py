@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from math import exp, floor, gcd, log, sqrt
 from typing import NamedTuple
 
-from openalgo_bridge.market.path import DAY, FIVE_MINUTES, PARTS, Cell
+from openalgo_bridge.market.cells import DAY, FIVE_MINUTES, Cell, Cells
+from openalgo_bridge.market.path import PARTS
 from openalgo_bridge.model.black76 import DAYS_A_YEAR, premium
 
 UNITS = 10_000
@@ -62,10 +63,10 @@ class Records(NamedTuple):
     last_lows: list[Extreme]
 
     @classmethod
-    def of(cls, cells: Sequence[Cell]) -> Records:
-        """Of at least one cell."""
-        highs = [Extreme(cell.start, cell.high) for cell in cells]
-        lows = [Extreme(cell.start, cell.low) for cell in cells]
+    def of(cls, cells: Cells) -> Records:
+        """Those of ``cells``."""
+        highs = list(map(Extreme, cells.starts, cells.highs))
+        lows = list(map(Extreme, cells.starts, cells.lows))
         return cls(_rising(highs), _falling(lows), _rising(highs[::-1]), _falling(lows[::-1]))
 
 
@@ -112,14 +113,14 @@ class Straight:
         """The price at ``value``, whenever."""
         return (value * self.factor + self.offset) // self.divisor
 
-    def of(self, cells: Sequence[Cell]) -> Prices:
-        """The prices of cells that follow each other."""
+    def of(self, cells: Cells) -> Prices:
+        """The prices of cells."""
         factor, offset, divisor = self.factor, self.offset, self.divisor
-        opens = [(cell.open * factor + offset) // divisor for cell in cells]
-        highs = [(cell.high * factor + offset) // divisor for cell in cells]
-        lows = [(cell.low * factor + offset) // divisor for cell in cells]
-        # A cell closes where the next one opens.
-        return Prices(opens, highs, lows, [*opens[1:], self.ticks(cells[-1].close, 0)])
+        ends, highs, lows = (
+            [(value * factor + offset) // divisor for value in column]
+            for column in (cells.ends, cells.highs, cells.lows)
+        )
+        return Prices(ends[:-1], highs, lows, ends[1:])
 
     def reach(self, records: Records) -> tuple[int, int]:
         """Low and high."""
@@ -148,16 +149,21 @@ class Premium:
         """The price when the path is at ``value``."""
         return self._ticks(value, self._deviation(second))
 
-    def of(self, cells: Sequence[Cell]) -> Prices:
+    def of(self, cells: Cells) -> Prices:
         """The prices of cells, none of them longer than five minutes but the one of the night."""
-        prices = Prices([], [], [], [])
-        for start, first, high, low, last in cells:
-            deviation = self._deviation(start)
-            prices.opens.append(self._ticks(first, deviation))
-            prices.highs.append(self._ticks(high if self.is_call else low, deviation))
-            prices.lows.append(self._ticks(low if self.is_call else high, deviation))
-            prices.closes.append(self._ticks(last, deviation))
-        return prices
+        deviations = [self._deviation(start) for start in cells.starts]
+        opens, at_highs, at_lows, closes = (
+            list(map(self._ticks, column, deviations))
+            for column in (cells.ends, cells.highs, cells.lows, cells.ends[1:])
+        )
+        highs, lows = (at_highs, at_lows) if self.is_call else (at_lows, at_highs)
+        return Prices(opens, highs, lows, closes)
+
+    def extremes(self, cell: Cell) -> tuple[int, int]:
+        """Low and high, of one cell as for :meth:`of`."""
+        deviation = self._deviation(cell.start)
+        at_low, at_high = self._ticks(cell.low, deviation), self._ticks(cell.high, deviation)
+        return (at_low, at_high) if self.is_call else (at_high, at_low)
 
     def reach(self, records: Records) -> tuple[int, int]:
         """Low and high, of cells as for :meth:`of`.

@@ -7,15 +7,16 @@ day begins when the exchange opens and lasts until the next one does. How bars t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from openalgo_bridge.market.activity import Activity
 from openalgo_bridge.market.bars import IST_EPOCH, BarSeries
 from openalgo_bridge.market.listing import Listing
-from openalgo_bridge.market.pricing import Premium, Straight
+from openalgo_bridge.market.pricing import Premium, Records, Straight
 from openalgo_bridge.market.tape import Moment, Tape, remember
 from openalgo_bridge.model.books import Bar, Depth, Level, Quote
 from openalgo_bridge.model.instrument import Instrument
@@ -46,6 +47,15 @@ class _Today:
     activity: Activity
 
 
+class _Over(NamedTuple):
+    """The lowest and the highest price of a day before the second ``until``, in ticks."""
+
+    today: _Today
+    until: int
+    low: int
+    high: int
+
+
 class SimulatedMarket:
     """Prices for every instrument whose ``reference_price`` is above 0; of others ValueError. Thread-safe."""
 
@@ -54,6 +64,7 @@ class SimulatedMarket:
         self._tape = Tape()
         self._listings: dict[_Name, Listing] = {}
         self._days: dict[_Name, _Today] = {}
+        self._days_over: dict[_Name, _Over] = {}
         self._latest: dict[_Name, tuple[int, Instrument, Quote]] = {}
 
     def price(self, instrument: Instrument, at: datetime) -> Decimal:
@@ -93,10 +104,11 @@ class SimulatedMarket:
             total_ask_quantity=book.total(_FOR_ASK_TOTAL, asks),
         )
 
-    def bars(self, instrument: Instrument, interval: Interval, first: date, last: date, at: datetime) -> Sequence[Bar]:
+    def bars(self, instrument: Instrument, interval: Interval, first: date, last: date, at: datetime) -> Iterator[Bar]:
         """The bars of the trading days ``first`` to ``last`` (India's, both included) up to the second of ``at``.
 
-        Ascending; the last one may be unfinished. Of weeks and longer, all that any of these days is in, and whole.
+        Ascending, and made as they are read; the last one may be unfinished. Of weeks and longer, all that any of these
+        days is in, and whole.
         """
         return BarSeries.of(self._listing(instrument), _ist_second(at)).bars(interval, first, last)
 
@@ -112,10 +124,7 @@ class SimulatedMarket:
     def _quote(self, listing: Listing, second: int) -> Quote:
         now = self._tape.at(listing, second)
         today, tick = self._today(listing, now), listing.instrument.tick
-        if isinstance(today.prices, Premium):
-            low, high = today.prices.reach(self._tape.records(listing, now.day, second))
-        else:
-            low, high = today.prices.ticks(now.low, second), today.prices.ticks(now.high, second)
+        low, high = self._range(today, now)
         last, book = today.prices.ticks(now.value, second), _Book(listing=listing, second=second)
         below, above = book.spread(last, is_option=listing.is_option)
         return Quote(
@@ -131,6 +140,29 @@ class SimulatedMarket:
             bid_quantity=book.quantity(_FOR_BIDS),
             ask_quantity=book.quantity(_FOR_ASKS),
         )
+
+    def _range(self, today: _Today, now: Moment) -> tuple[int, int]:
+        """The lowest and the highest price of the day so far, in ticks."""
+        prices = today.prices
+        if isinstance(prices, Straight):
+            return prices.ticks(now.low, now.second), prices.ticks(now.high, now.second)
+        running = self._tape.running(today.listing, now.day, prices.closes, now.second)
+        low, high = prices.extremes(running.cell)
+        if running.before is None:
+            return low, high
+        over = self._over(today, prices, running.before, running.cell.start)
+        return min(low, over.low), max(high, over.high)
+
+    def _over(self, today: _Today, prices: Premium, records: Records, until: int) -> _Over:
+        """The extremes of the day before ``until``, of which these are the records. What is over stays as it is, and
+        to price all of it took most of the time of a chain that is asked for every second.
+        """
+        name = (today.listing.instrument.exchange, today.listing.instrument.symbol)
+        known = self._days_over.get(name)
+        if known is None or known.until != until or known.today is not today:
+            known = _Over(today, until, *prices.reach(records))
+            remember(self._days_over, name, known)
+        return known
 
     def _today(self, listing: Listing, now: Moment) -> _Today:
         """What does not change before the next day opens."""

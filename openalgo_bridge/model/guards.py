@@ -102,7 +102,8 @@ class Asked:
     """What is to be judged. ``signal_at`` is when the signal arose, where its sender says so.
 
     ``arrived_at`` is set where that was before ``now``, because it waited. ``is_change`` is a change of an order that
-    is at the broker already: it is no further order.
+    is at the broker already: it is no further order. ``beside`` are the positions of the other orders that it goes
+    with or not at all: a limit must have room for all of them.
     """
 
     order: OrderRequest
@@ -113,6 +114,7 @@ class Asked:
     arrived_at: datetime | None = None
     signal_at: datetime | None = None
     is_change: bool = False
+    beside: tuple[PositionKey, ...] = ()
 
 
 class Facts(Protocol):
@@ -167,6 +169,12 @@ def drift(then: Decimal, now: Decimal, settings: GuardSettings) -> Refusal | Non
         return None
     sentence = f"The price moved from {then} to {now} while it waited, by more than {limit} %."
     return Refusal(guard=Guard.PRICE_DRIFT, sentence=sentence)
+
+
+def repeat(window: int) -> Refusal:
+    """Of a signal that came a second time within ``window`` seconds."""
+    sentence = f"The same source asked for exactly the same less than {window} s ago."
+    return Refusal(guard=Guard.DUPLICATE_SIGNAL, sentence=sentence)
 
 
 def widens(before: GuardSettings, after: GuardSettings) -> bool:
@@ -289,9 +297,12 @@ def _stale_signal(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusa
 
 
 def _orders_per_day(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
-    if asked.is_change or not facts.has_orders_of_day(settings.orders_per_day):
+    limit, others = settings.orders_per_day, len(asked.beside)
+    if asked.is_change or not facts.has_orders_of_day(limit - others):
         return None
-    sentence = f"The {settings.orders_per_day} orders you allow for one day are used up."
+    sentence = f"The {limit} orders you allow for one day are used up."
+    if others:
+        sentence = f"It goes in {1 + others} orders or not at all; of the {limit} you allow for one day fewer are left."
     return Refusal(guard=Guard.ORDERS_PER_DAY, sentence=sentence)
 
 
@@ -302,8 +313,7 @@ def _duplicate_signal(asked: Asked, settings: GuardSettings, facts: Facts) -> Re
         return None
     if not facts.has_equal_signal((asked.arrived_at or asked.now) - timedelta(seconds=window)):
         return None
-    sentence = f"The same source asked for exactly the same less than {window} s ago."
-    return Refusal(guard=Guard.DUPLICATE_SIGNAL, sentence=sentence)
+    return repeat(window)
 
 
 def _order_value(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal | None:
@@ -332,10 +342,12 @@ def _open_positions(asked: Asked, settings: GuardSettings, facts: Facts) -> Refu
     if limit is None:
         return None
     wanted = (asked.order.exchange, asked.order.symbol, asked.order.product)
-    others = sum(1 for key in facts.exposures() if key != wanted)
+    others = len({*facts.exposures(), *asked.beside} - {wanted})
     if others < limit:
         return None
-    return Refusal(guard=Guard.OPEN_POSITIONS, sentence=f"You allow {limit} open positions; {others} others are open.")
+    are_open = "would be open with all of its orders" if asked.beside else "are open"
+    sentence = f"You allow {limit} open positions; {others} others {are_open}."
+    return Refusal(guard=Guard.OPEN_POSITIONS, sentence=sentence)
 
 
 _FOR_EXITS_TOO: tuple[_Rule, ...] = (_sane_quantity, _duplicate_signal, _price_band)

@@ -172,7 +172,7 @@ class Ticket:
         """SHA-256 of what an approval page shows of this ticket; an approval must carry it (design 3). A page without
         the question that was put since is not what is approved.
         """
-        unknown = (self.is_unread, self.price_then is None)
+        unknown = (self.is_unread, self.price_then is None, [each.price is None for each in self.arrivals])
         significant = (self.id, self.ref, self.operation, self.trading_mode, to_json(self.request), *unknown)
         return hashlib.sha256("|".join(map(str, significant)).encode()).hexdigest()
 

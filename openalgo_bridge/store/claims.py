@@ -98,6 +98,14 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalMark:
+    """A place in the journal: the newest ticket and the newest order of a moment. No time: a clock may be set back."""
+
+    ticket_id: int
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PositionMark:
     """The place in the journal at which a position was read, for what is worked out from it.
 

@@ -20,6 +20,7 @@ from openalgo_bridge.store import audit
 from openalgo_bridge.store.claims import (
     DOUBT_IN_SYMBOL,
     OPEN_ORDERS,
+    JournalMark,
     PositionMark,
     Reservation,
     check_reservation,
@@ -28,6 +29,7 @@ from openalgo_bridge.store.claims import (
 )
 from openalgo_bridge.store.database import Database, Parameters, Row
 from openalgo_bridge.store.standing import Standing
+from openalgo_bridge.store.stops import check_not_stopped
 
 _UNREADABLE, _DEFAULTS = "not readable", "as after a fresh start"
 
@@ -166,7 +168,8 @@ class Premises:
 
     ``known`` positions were open or on their way when the newest order was ``last_order_id``; they are read where
     there is a limit of them. ``left`` is what an order that waited as an exit may close at most; it proves no exit.
-    ``mark`` is where the position was read, of an order that was worked out from it.
+    ``mark`` is where the position was read, of an order that was worked out from it; ``after`` is where the journal
+    stood when it arrived: what was stopped since is not sent.
 
     The loss of the day is not here: it is the broker's figure, and no order in flight has a loss yet. Of two orders
     that meet just above that limit both go.
@@ -178,20 +181,30 @@ class Premises:
     last_order_id: int = 0
     left: Reservation | None = None
     mark: PositionMark | None = None
+    after: JournalMark | None = None
+
+
+def left_of(premises: Premises | None) -> Reservation | None:
+    """See :class:`Premises`: a doubt keeps entries waiting, and nothing that has one."""
+    return None if premises is None else premises.left
 
 
 def check_premises(
     db: sqlite3.Connection,
     standing: Standing,
     ticket: TicketDraft | Ticket,
+    order: TicketRequest,
     premises: Premises | None,
     reserve: Reservation | None,
     now: datetime,
 ) -> None:
-    """Inside the claiming transaction. Raises Conflict: it is then to be decided again. Exits use nothing up."""
+    """Inside the claiming transaction, of the first ``order`` of a ticket. Raises Conflict: it is then to be decided
+    again. Exits use nothing up.
+    """
     if premises is None:
         return
-    check_order(db, standing, ticket, ticket.request, premises, reserve)
+    check_not_stopped(db, ticket, premises.after, reserve)
+    check_order(db, standing, ticket, order, premises, reserve)
     check_signal(db, ticket, premises.limits, now)
 
 
@@ -203,7 +216,7 @@ def check_order(
     premises: Premises | None,
     reserve: Reservation | None,
 ) -> None:
-    """The same of one ``order`` of a ticket, whose signal was looked at when the ticket came."""
+    """The same of a further ``order``: the signal of its ticket was looked at when that came."""
     if premises is None:
         return
     if standing.limits != premises.limits:

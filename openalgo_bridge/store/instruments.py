@@ -18,6 +18,7 @@ COLUMNS = (
     "broker_symbol, broker_exchange"
 )
 _MOST_REMEMBERED = 4096
+_MOST_CHAINS = 32
 _FIND = f"SELECT {COLUMNS} FROM instrument WHERE exchange = ? AND symbol = ?"
 _FIND_FORMER = f"SELECT {COLUMNS}, left_on FROM former_instrument WHERE exchange = ? AND symbol = ?"
 # By the index of contracts, which has nothing without an expiry.
@@ -38,13 +39,14 @@ class Instruments:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        # A look-up is on the path of every order. A new list brings a new dict, so that a thread which still reads the
-        # former one cannot put it back.
+        # A look-up is on the path of every order, and a chain is asked for every second. A new list brings new dicts,
+        # so that a thread which still reads the former one cannot put it back.
         self._found: dict[tuple[Exchange, str], Instrument] = {}
+        self._chains: dict[tuple[Exchange, str, date], tuple[ChainRow, ...]] = {}
 
     def forget(self) -> None:
         """To be called when the list has changed."""
-        self._found = {}
+        self._found, self._chains = {}, {}
 
     def find(self, exchange: Exchange, symbol: str) -> Instrument | None:
         """One instrument by its exact symbol, or None.
@@ -113,13 +115,17 @@ class Instruments:
         )
         return sorted(Decimal(row["strike"]) for row in rows)
 
-    def chain(self, exchange: Exchange, base: str, expiry: date) -> list[ChainRow]:
+    def chain(self, exchange: Exchange, base: str, expiry: date) -> tuple[ChainRow, ...]:
         """The options on ``base`` that expire on that day, by strike, ascending."""
-        listed = {(each.strike, each.kind): each for each in self._contracts(exchange, base, OPTIONS, expiry)}
-        return [
-            ChainRow(strike=strike, call=listed.get((strike, Kind.CE)), put=listed.get((strike, Kind.PE)))
-            for strike in sorted({strike for strike, _ in listed})
-        ]
+        remembered, name = self._chains, (exchange, base, expiry)
+        known = remembered.get(name)
+        if known is not None:
+            return known
+        found = _by_strike(self._contracts(exchange, base, OPTIONS, expiry))
+        if len(remembered) >= _MOST_CHAINS:
+            remembered.clear()
+        remembered[name] = found
+        return found
 
     def futures(self, exchange: Exchange, base: str, *, today: date) -> list[Instrument]:
         """The futures on ``base`` that expire on ``today``, as in :meth:`expiries`, or later; nearest first."""
@@ -134,6 +140,14 @@ class Instruments:
         marks = ", ".join("?" * len(kinds))
         rows = self._db.read(f"SELECT {COLUMNS} {_ON_BASE} {on_day} AND kind IN ({marks}) ORDER BY expiry", values)
         return [instrument_of(row) for row in rows]
+
+
+def _by_strike(options: Collection[Instrument]) -> tuple[ChainRow, ...]:
+    listed = {(each.strike, each.kind): each for each in options}
+    return tuple(
+        ChainRow(strike=strike, call=listed.get((strike, Kind.CE)), put=listed.get((strike, Kind.PE)))
+        for strike in sorted({strike for strike, _ in listed})
+    )
 
 
 def instrument_of(row: Row | Sequence[Any]) -> Instrument:

@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 
 from openalgo_bridge.clock import to_ms
 from openalgo_bridge.errors import Conflict, Invalid
@@ -22,17 +21,17 @@ from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import BrokerRequest
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Ticket, TicketDraft, operation_of, order_of
-from openalgo_bridge.store import carried_over, claims, guards
+from openalgo_bridge.model.ticket import Operation, Ticket, TicketDraft, operation_of, order_of
+from openalgo_bridge.store import carried_over, claims, guards, stops
 from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.carried_over import Doubt
-from openalgo_bridge.store.claims import Reservation
+from openalgo_bridge.store.claims import JournalMark, Reservation
 from openalgo_bridge.store.guards import Premises
+from openalgo_bridge.store.journal_plans import JournalPlans, plan_beside
 from openalgo_bridge.store.journal_reads import (
     REFUSED,
     REVISED,
     JournalOrder,
-    JournalReads,
     as_shown,
     order_by_id,
     ticket_of,
@@ -60,7 +59,7 @@ class Interrupted:
     unknown: int
 
 
-class Journal(JournalReads):
+class Journal(JournalPlans):
     """See the module. Every method may raise StorageError.
 
     ``by`` is who causes the move; where it is missing, the source of the ticket does.
@@ -69,24 +68,31 @@ class Journal(JournalReads):
     # -- what is asked for ---------------------------------------------------------------------------
 
     def release(
-        self, draft: TicketDraft, *, reserve: Reservation | None = None, premises: Premises | None = None
+        self,
+        draft: TicketDraft,
+        *,
+        reserve: Reservation | None = None,
+        premises: Premises | None = None,
+        legs: Sequence[BrokerRequest] = (),
     ) -> tuple[Ticket, SendPermit[BrokerRequest]]:
-        """Accept a ticket that may go at once: accepted, planned and sending in one commit.
+        """Accept a ticket that may go at once: accepted, planned and sending in one commit; ``legs`` as in
+        :meth:`approve`.
 
         ``reserve`` says that it is a proven exit. Raises Conflict, whose message says why it must be held, when a
         mode is not the draft's any more, when an order in its symbol is in doubt, when the reservation does not fit, or
         when one of the ``premises`` is not true any more; Denied while the kill switch is on.
         """
         now, by = self._clock.now(), draft.origin.source
+        sent = replace(draft, request=legs[0]) if legs else draft
         with self._db.transaction() as db:
             standing = read_standing(db)
-            claims.check_kill_switch(standing, draft.operation, reserve)
+            claims.check_kill_switch(standing, operation_of(sent.request), reserve)
             claims.check_modes(standing, draft)
-            claims.check_doubts(db, draft.request, draft.trading_mode, reserve, now)
-            claims.check_reservation(db, draft.order, draft.trading_mode, reserve)
-            guards.check_premises(db, standing, draft, premises, reserve, now)
+            claims.check_doubts(db, sent.request, draft.trading_mode, reserve, now)
+            claims.check_reservation(db, sent.order, draft.trading_mode, reserve)
+            guards.check_premises(db, standing, draft, sent.request, premises, reserve, now)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
-            permit = _send_first(db, ticket_id, draft, now, by)
+            permit = _send_first(db, ticket_id, sent, now, by, legs[1:])
         return rows.ticket_as_written(ticket_id, draft, TicketState.RELEASED, now), permit
 
     def hold(
@@ -108,24 +114,6 @@ class Journal(JournalReads):
         with self._db.transaction() as db:
             ticket_id = rows.accept(db, draft, TicketState.DENIED, now, f"guard {guard}", reason)
         return rows.ticket_as_written(ticket_id, draft, TicketState.DENIED, now, None, reason)
-
-    def plan(
-        self, draft: TicketDraft, legs: Sequence[BrokerRequest], *, limits: GuardSettings | None = None
-    ) -> tuple[Ticket, list[JournalOrder]]:
-        """Accept a ticket of many orders, all planned; each goes by :meth:`claim`.
-
-        Raises as :meth:`release`, Invalid where they are more than a ticket can name, and Conflict as :meth:`hold`.
-        """
-        now, by = self._clock.now(), draft.origin.source
-        with self._db.transaction() as db:
-            standing = read_standing(db)
-            claims.check_kill_switch(standing, draft.operation, None)
-            claims.check_modes(standing, draft)
-            guards.check_signal(db, draft, limits, now)
-            ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
-            ids = rows.plan(db, ticket_id, tickets.child_refs(draft.ref, legs), legs, now, by)
-            planned = [order_by_id(db, each) for each in ids]
-        return rows.ticket_as_written(ticket_id, draft, TicketState.RELEASED, now), planned
 
     # -- what the person decides ---------------------------------------------------------------------
 
@@ -149,11 +137,11 @@ class Journal(JournalReads):
         now = self._clock.now()
         with self._db.transaction() as db:
             standing = read_standing(db)
-            left = None if premises is None else premises.left
-            ticket = _approved(db, standing, ticket_id, shown, reserve, now, by, left, legs)
+            ticket = _approved(db, standing, ticket_id, shown, reserve, now, by, guards.left_of(premises), legs)
+            rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)
             sent = replace(ticket, request=legs[0]) if legs else ticket
             claims.check_reservation(db, sent.order, ticket.trading_mode, reserve)
-            guards.check_premises(db, standing, sent, premises, reserve, now)
+            guards.check_premises(db, standing, ticket, sent.request, premises, reserve, now)
             return ticket, _send_first(db, ticket_id, sent, now, by.name, legs[1:])
 
     def approve_plan(
@@ -164,15 +152,21 @@ class Journal(JournalReads):
         *,
         by: Actor,
         limits: GuardSettings | None = None,
+        after: JournalMark | None = None,
     ) -> tuple[Ticket, list[JournalOrder]]:
-        """As :meth:`approve`, for a ticket of many orders: all planned; each goes by :meth:`claim`. Raises Conflict as
-        :meth:`hold`, too.
+        """As :meth:`approve`, for a ticket of many orders, which are planned as :meth:`plan` does; the first that is
+        claimed releases it, but for a closing, which stops what it means from now on. Raises Conflict as
+        :meth:`hold`, too. ``after`` is where the journal stood when the person decided.
         """
         now = self._clock.now()
         with self._db.transaction() as db:
             ticket = _approved(db, read_standing(db), ticket_id, shown, None, now, by)
+            stops.check_not_stopped(db, ticket, after)
             guards.check_signal(db, ticket, limits, now)
-            ids = rows.plan(db, ticket_id, tickets.child_refs(ticket.ref, legs), legs, now, by.name)
+            stops.give_up_planned(db, ticket, now)
+            ids = plan_beside(db, ticket_id, legs, now, by)
+            if ticket.operation is Operation.CLOSE:
+                rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)
             return ticket, [order_by_id(db, each) for each in ids]
 
     def reject(self, ticket_id: int, shown: str, reason: str, *, by: Actor) -> Ticket:
@@ -193,15 +187,15 @@ class Journal(JournalReads):
             undecided(db, ticket_id, now)
             rows.record(db, ticket_id, now, f"guard {guard}", (TicketState.HELD, REFUSED, reason))
 
-    def ask(self, ticket_id: int, shown: str, question: str, *, price: Decimal | None, by: Actor) -> None:
+    def ask(self, read: Ticket, shown: str, question: str, *, by: Actor) -> None:
         """Put a question before the person about a held ticket that was unread. Its page is another one from then on,
-        with the question, and with the last ``price`` in rupees where none was known. Raises as :meth:`reject`.
+        with the question, and with the prices and the ``arrivals`` that were ``read`` now. Raises as :meth:`reject`.
         """
         now = self._clock.now()
         with self._db.transaction() as db:
-            as_shown(db, ticket_id, shown, now)
-            rows.ask(db, ticket_id, question, price)
-            rows.record(db, ticket_id, now, by.name, (TicketState.HELD, REFUSED, question))
+            as_shown(db, read.id, shown, now)
+            rows.ask(db, read, question)
+            rows.record(db, read.id, now, by.name, (TicketState.HELD, REFUSED, question))
 
     def revise(self, ticket_id: int, shown: str, request: BrokerRequest, *, by: Actor) -> Ticket:
         """Change what a held ticket asks for; it stays held and must be shown again. Raises as :meth:`reject`.
@@ -272,33 +266,13 @@ class Journal(JournalReads):
             if not is_approved:
                 claims.check_still_auto(db, standing, ticket, follows)
                 claims.check_account(standing, ticket)
-            claims.check_doubts(db, order.request, ticket.trading_mode, reserve, now)
+            may_close = reserve or guards.left_of(premises)
+            claims.check_doubts(db, order.request, ticket.trading_mode, may_close, now)
             claims.check_reservation(db, order_of(order.request), ticket.trading_mode, reserve)
             guards.check_order(db, standing, ticket, order.request, premises, reserve)
             sending = Settlement(state=OrderState.SENDING)
             rows.move_order(db, order_id, OrderState.PLANNED, sending, now, ticket.origin.source)
         return SendPermit(order_id=order_id, ref=order.ref, request=order.request)
-
-    def replace_planned(self, order_id: int, request: BrokerRequest, reason: str, *, by: Actor) -> JournalOrder:
-        """Drop a planned order, and plan another of its ticket. Raises Conflict when it is not planned any more."""
-        now, dropped = self._clock.now(), Settlement(state=OrderState.DROPPED, message=reason)
-        with self._db.transaction() as db:
-            ticket_id = order_by_id(db, order_id).ticket_id
-            rows.move_order(db, order_id, OrderState.PLANNED, dropped, now, by.name)
-            refs = [row["ref"] for row in db.execute("SELECT ref FROM orders WHERE ticket_id = ?", (ticket_id,))]
-            (new,) = rows.plan(db, ticket_id, [tickets.further_ref(refs)], [request], now, by.name)
-            return order_by_id(db, new)
-
-    def give_up(self, order_ids: Sequence[int], reason: str, *, by: Actor) -> list[JournalOrder]:
-        """Drop those of these orders that are still planned, which their tickets then say; returns which they were."""
-        now = self._clock.now()
-        with self._db.transaction() as db:
-            named = [order_by_id(db, each) for each in order_ids]
-            planned = [each for each in named if each.state is OrderState.PLANNED]
-            for ticket_id in {each.ticket_id for each in planned}:
-                ids = [each.id for each in planned if each.ticket_id == ticket_id]
-                rows.drop(db, ticket_id, ids, reason, now, by.name)
-        return planned
 
     def settle(
         self, order_id: int, outcome: Settlement, *, was: OrderState = OrderState.SENDING, by: Actor = BROKER
@@ -336,19 +310,22 @@ class Journal(JournalReads):
         now, by = self._clock.now(), RESTART.name
         unknown = Settlement(state=OrderState.UNKNOWN, message="The bridge stopped while it was being sent.")
         with self._db.transaction() as db:
+            approved = _ids(
+                db,
+                "SELECT id FROM ticket WHERE state = 'approved' AND NOT EXISTS"
+                " (SELECT 1 FROM orders WHERE ticket_id = ticket.id AND state NOT IN ('planned', 'dropped'))",
+            )
+            # Before its orders are dropped: an approved ticket of which none is left to go is released.
+            again = "The bridge stopped before it was sent. Decide again."
+            for ticket_id in approved:
+                rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.HELD, now, by, again)
             stopped = _ids(db, "SELECT DISTINCT ticket_id AS id FROM orders WHERE state = 'planned'")
             dropped = sum(_drop(db, each, "The bridge stopped before it was sent.", now, by) for each in stopped)
             sending = _ids(db, "SELECT id FROM orders WHERE state = 'sending'")
             for order_id in sending:
                 rows.move_order(db, order_id, OrderState.SENDING, unknown, now, by)
-            approved = _ids(
-                db,
-                "SELECT id FROM ticket WHERE state = 'approved' AND NOT EXISTS"
-                " (SELECT 1 FROM orders WHERE ticket_id = ticket.id)",
-            )
             for ticket_id in approved:
-                reason = "The bridge stopped before it was sent. Decide again."
-                rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.HELD, now, by, reason)
+                rows.tell(db, ticket_id, again)
         return Interrupted(held_again=len(approved), dropped=dropped, unknown=len(sending))
 
 
@@ -385,7 +362,6 @@ def _approved(
     claims.check_kill_switch(standing, operation_of(first), reserve)
     claims.check_doubts(db, first, ticket.trading_mode, reserve or left, now)
     rows.move_ticket(db, ticket_id, TicketState.HELD, TicketState.APPROVED, now, by.name)
-    rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)
     return ticket
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.errors import Conflict, NotFound
 from openalgo_bridge.model import ticket as tickets
+from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.legs import arrivals_from_json
 from openalgo_bridge.model.order import (
     Action,
@@ -25,7 +26,7 @@ from openalgo_bridge.model.order import (
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket
 from openalgo_bridge.store import claims
-from openalgo_bridge.store.claims import OPEN_ORDERS, Watermark
+from openalgo_bridge.store.claims import OPEN_ORDERS, JournalMark, Watermark
 from openalgo_bridge.store.database import Database, Row
 
 _LAST = 20_000
@@ -177,20 +178,30 @@ class JournalReads:
 
     def still_to_go(self, mode: TradingMode) -> list[JournalOrder]:
         """Planned orders of the tickets that may open a position, oldest first: what a stop of everything stops."""
-        entries = [each for each in Operation if each.places]
-        sql = (
-            f"{_ORDERS} WHERE {OPEN_ORDERS} AND orders.state = 'planned' AND ticket.trading_mode = ?"
-            f" AND ticket.operation IN ({_marks(entries)}) ORDER BY orders.id"
-        )
-        return [_order_of(row) for row in self._db.read(sql, (mode, *entries))]
+        with self._db.snapshot() as db:
+            return still_to_go(db, mode)
 
-    def given_up(self, reason: str) -> list[JournalOrder]:
-        """Which of the last orders were dropped for exactly this reason, oldest first."""
+    def given_up(self, by: Actor) -> list[JournalOrder]:
+        """Which of the last orders were dropped by this one, oldest first."""
         sql = (
             f"{_ORDERS} WHERE orders.id > (SELECT max(id) FROM orders) - ? AND orders.state = 'dropped'"
-            " AND orders.message = ? ORDER BY orders.id"
+            " AND EXISTS (SELECT 1 FROM order_event AS event WHERE event.ticket_id = orders.ticket_id"
+            " AND event.order_id = orders.id AND event.by_whom = ?) ORDER BY orders.id"
         )
-        return [_order_of(row) for row in self._db.read(sql, (_LAST, reason))]
+        return [_order_of(row) for row in self._db.read(sql, (_LAST, by.name))]
+
+    def mark(self) -> JournalMark:
+        """The place at which the journal stands."""
+        row = self._db.read_one("SELECT (SELECT max(id) FROM ticket) AS ticket, (SELECT max(id) FROM orders) AS last")
+        return JournalMark(ticket_id=(row and row["ticket"]) or 0, order_id=(row and row["last"]) or 0)
+
+    def placed_since(self, mark: JournalMark, mode: TradingMode) -> list[JournalOrder]:
+        """The orders to place that were written after ``mark``, oldest first."""
+        sql = (
+            f"{_ORDERS} WHERE orders.id > ? AND orders.operation = 'placeorder' AND ticket.trading_mode = ?"
+            " ORDER BY orders.id"
+        )
+        return [_order_of(row) for row in self._db.read(sql, (mark.order_id, mode))]
 
     def _in_doubt(self, which: str) -> list[JournalOrder]:
         rows = self._db.read(f"{_ORDERS} WHERE {OPEN_ORDERS} AND {which} ORDER BY orders.id")
@@ -334,6 +345,16 @@ def as_shown(db: sqlite3.Connection, ticket_id: int, shown: str, now: datetime) 
     if ticket.shown != shown:
         raise Conflict(f"Ticket {ticket_id} is not what was shown. Look at it again.")
     return ticket
+
+
+def still_to_go(db: sqlite3.Connection, mode: TradingMode) -> list[JournalOrder]:
+    """See :meth:`JournalReads.still_to_go`, inside the caller's transaction."""
+    entries = [each for each in Operation if each.places]
+    sql = (
+        f"{_ORDERS} WHERE {OPEN_ORDERS} AND orders.state = 'planned' AND ticket.trading_mode = ?"
+        f" AND ticket.operation IN ({_marks(entries)}) ORDER BY orders.id"
+    )
+    return [_order_of(row) for row in db.execute(sql, (mode, *entries))]
 
 
 def order_by_id(db: sqlite3.Connection, order_id: int) -> JournalOrder:

@@ -57,7 +57,7 @@ def accept(
             to_ms(now),
             None if expires_at is None else to_ms(expires_at),
             None if state is TicketState.HELD else to_ms(now),
-            "" if draft.price_then is None else str(draft.price_then),
+            _text(draft.price_then),
             draft.origin.asked,
             int(draft.is_exit),
             int(draft.is_unread),
@@ -154,12 +154,11 @@ def revise(db: sqlite3.Connection, ticket_id: int, request: BrokerRequest) -> No
     )
 
 
-def ask(db: sqlite3.Connection, ticket_id: int, question: str, price: Decimal | None) -> None:
-    """An unread ticket is read now: what it tells is the question, and the price where none was known."""
+def ask(db: sqlite3.Connection, read: Ticket, question: str) -> None:
+    """An unread ticket is ``read`` now, and tells the question."""
     db.execute(
-        "UPDATE ticket SET is_unread = 0, reason = ?, price_then = CASE WHEN price_then = '' THEN ? ELSE price_then END"
-        " WHERE id = ?",
-        (question, "" if price is None else str(price), ticket_id),
+        "UPDATE ticket SET is_unread = 0, reason = ?, price_then = ?, arrivals = ? WHERE id = ?",
+        (question, _text(read.price_then), arrivals_to_json(read.arrivals), read.id),
     )
 
 
@@ -202,7 +201,23 @@ def move_order(
     if len(moved) != 1:
         raise Conflict(f"Order {order_id} is not {was} any more.")
     record(db, moved[0]["ticket_id"], now, by, (was, outcome.state, outcome.message), order_id=order_id)
+    if was is OrderState.PLANNED:
+        _release_begun(db, moved[0]["ticket_id"], now, by)
     return Ref(moved[0]["ref"])
+
+
+def _release_begun(db: sqlite3.Connection, ticket_id: int, now: datetime, by: str) -> None:
+    """An approved ticket of several orders is released by the first that is sending, or when none is left to go. A
+    restart before that holds it again.
+    """
+    begun = db.execute(
+        "SELECT 1 FROM ticket WHERE id = :id AND state = 'approved' AND"
+        " (EXISTS (SELECT 1 FROM orders WHERE ticket_id = :id AND state NOT IN ('planned', 'dropped'))"
+        " OR NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = :id AND state = 'planned'))",
+        {"id": ticket_id},
+    ).fetchone()
+    if begun is not None:
+        move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by)
 
 
 def drop(db: sqlite3.Connection, ticket_id: int, planned: Sequence[int], reason: str, now: datetime, by: str) -> None:
@@ -239,3 +254,7 @@ def record(
 def _searched(order: OrderRequest | None) -> tuple[str, str, str, str]:
     """What lists and limits ask for."""
     return ("", "", "", "") if order is None else (order.symbol, order.exchange, order.action, order.product)
+
+
+def _text(price: Decimal | None) -> str:
+    return "" if price is None else str(price)

@@ -269,6 +269,16 @@ def m022_unread(db: sqlite_utils.Database) -> None:
     )
 
 
+def m023_arrivals_read_later(db: sqlite_utils.Database) -> None:
+    """What could not be read of a ticket of several when it came is noted when the person is asked about it."""
+    db.execute("DROP TRIGGER ticket_arrivals")
+    db.execute(
+        """CREATE TRIGGER ticket_arrivals BEFORE UPDATE OF arrivals ON ticket
+            WHEN old.state <> 'held' OR new.state <> 'held'
+            BEGIN SELECT RAISE(ABORT, 'what a ticket arrived as never changes once it is decided'); END"""
+    )
+
+
 def _read_out(db: sqlite_utils.Database, table: str, name: str, kind: str, otherwise: str) -> None:
     """A column with a field of the request: of the order itself, or of the order that a change shall lead to."""
     db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind} NOT NULL DEFAULT {otherwise}")

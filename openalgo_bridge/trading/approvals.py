@@ -113,7 +113,8 @@ def approve(
             if seen is None:
                 raise Conflict(f"Ticket {ticket_id} takes a position to a size. It is approved on its page.")
             with _noting_refusals(desk, held):
-                return smart.approve(desk, held, wanted, shown, seen, by=by)
+                read = unread.read_again(desk, held, shown, by=by)
+                return smart.approve(desk, read, wanted, shown, seen, by=by)
         case request:
             return _approve_message(desk, held, request, shown, by)
 
@@ -121,7 +122,7 @@ def approve(
 def _approve_message(desk: Desk, held: Ticket, request: BrokerRequest, shown: str, by: Actor) -> Sent | InDoubt:
     desk.doors.admit(held.operation)
     validation.check(desk, request, held.trading_mode)
-    broker = desk.broker(held.trading_mode)
+    broker, after = desk.broker(held.trading_mode), desk.store.journal.mark()
     if isinstance(request, ModifyRequest):
         with desk.budget.slot(is_exit=True):
             orders.check_target(broker, request)
@@ -129,7 +130,7 @@ def _approve_message(desk: Desk, held: Ticket, request: BrokerRequest, shown: st
     is_exit = partial(exits.is_proven, desk, broker, request, held.trading_mode)
     with clearance(desk, broker, held.operation, is_exit=is_exit):
         with _noting_refusals(desk, held):
-            passage = guards.check_approval(desk, broker, held)
+            passage = guards.check_approval(desk, broker, held, after)
             approved, permit = desk.store.journal.approve(
                 held.id, shown, by=by, reserve=passage.reserve, premises=passage.premises
             )

@@ -12,18 +12,21 @@ from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model import exits
+from openalgo_bridge.model.books import Position
 from openalgo_bridge.model.legs import Arrival, side_of, sides
 from openalgo_bridge.model.order import Exchange, OrderRequest
 
-_Name = tuple[Exchange, str]
+Prices = Mapping[tuple[Exchange, str], Decimal]
+"""The last prices in rupees, by exchange and symbol; those that are not known are missing."""
 
 
-def arrivals(desk: Desk, broker: Broker, orders: Sequence[OrderRequest]) -> tuple[Arrival, ...]:
+def arrivals(
+    desk: Desk, broker: Broker, orders: Sequence[OrderRequest], positions: Sequence[Position]
+) -> tuple[Arrival, ...]:
     """One for each of ``orders``. All of a side of a position are exits, or none is: together they would go past flat.
 
-    Prices are for comparison, and may be missing. Raises a BridgeError where the positions cannot be read.
+    Without ``positions`` none is known to be one. Prices are for comparison, and may be missing; raises nothing.
     """
-    positions = broker.positions()
     closing = {side_of(side) for side in sides(orders) if exits.effect(side, positions).is_exit}
     prices = known_prices(desk, broker, orders)
     return tuple(
@@ -31,8 +34,8 @@ def arrivals(desk: Desk, broker: Broker, orders: Sequence[OrderRequest]) -> tupl
     )
 
 
-def known_prices(desk: Desk, broker: Broker, orders: Sequence[OrderRequest]) -> Mapping[_Name, Decimal]:
-    """The last prices in rupees, by one question to the broker; those that are not known are missing."""
+def known_prices(desk: Desk, broker: Broker, orders: Sequence[OrderRequest]) -> Prices:
+    """By one question to the broker; raises nothing."""
     named = {(order.exchange, order.symbol) for order in orders}
     found = [each for name in sorted(named) if (each := desk.store.instruments.find(*name)) is not None]
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from decimal import Decimal
@@ -233,7 +233,7 @@ class WrappedBroker(ABC):
     def depth(self, instrument: Instrument) -> Depth:
         return self._asked(lambda: self._inner.depth(instrument))
 
-    def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Sequence[Bar]:
+    def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Iterable[Bar]:
         return self._asked(lambda: self._inner.history(instrument, interval, first, last))
 
     @abstractmethod

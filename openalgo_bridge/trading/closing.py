@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BrokerError, Conflict, Invalid, Rejected
+from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Invalid, Rejected
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder, Position
 from openalgo_bridge.model.exits import closing_action, is_on_same_side
@@ -31,15 +31,16 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.session import session_end
-from openalgo_bridge.model.states import TicketState
-from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft
+from openalgo_bridge.model.states import OrderState, TicketState
+from openalgo_bridge.model.stops import is_meant
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, order_of
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import routing
 from openalgo_bridge.trading.exits import is_provable
-from openalgo_bridge.trading.legs import Leg, PositionName, Report, attempt
+from openalgo_bridge.trading.legs import CLOSING, NOT_NEEDED, Leg, PositionName, Report, attempt
 from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, draft_of
 from openalgo_bridge.trading.routing import Route
-from openalgo_bridge.trading.stopping import is_meant, stop_entries
+from openalgo_bridge.trading.stopping import Before, has_moved, look, stopped_legs
 from openalgo_bridge.trading.unwinding import Unwinding, WayOut, messages_of
 
 __all__ = [
@@ -60,6 +61,10 @@ __all__ = [
 ]
 
 NOT_WITHDRAWN = "Not withdrawn: nobody knows yet whether it is there."
+_UNREADABLE = "Nothing was withdrawn, because the broker cannot say what is working: {}"
+_NOT_LOOKED_FOR = "What was just being sent may work, and could not be looked for: {}"
+_PLANNED_ANEW = f"{NOT_NEEDED} planned anew, with what was just being sent."
+_NOT_COUNTED = "What was just being sent may have changed the position: look at it again."
 _MAY_OPEN = "Order {} may still open a position: nobody knows yet whether it is there."
 
 
@@ -74,18 +79,57 @@ def cancel_all(desk: Desk, wanted: CancelAllRequest, origin: Origin, mode: Tradi
     mode = mode or desk.store.preferences.trading_mode()
     broker = desk.broker(mode)
     draft = draft_of(desk, wanted, origin, mode, routing.rules(desk).order_mode)
-    stopped = stop_entries(desk, wanted, mode, draft.ref)
+    journal, before = desk.store.journal, look(desk, wanted, mode)
     with desk.budget.slot(is_cancel=True):
-        # The journal first: what arrives between the two readings shows in the second.
-        on_their_way = desk.store.journal.doubts()
-        book = broker.order_book()
-        working = [each for each in book if each.status.is_working and is_meant(wanted, each.request, each.tag)]
-        ticket, planned = desk.store.journal.plan(
-            draft, [CancelRequest(broker_order_id=each.id) for each in reversed(working)]
-        )
+        try:
+            found = _working(desk, broker, wanted, mode)
+        except BrokerError as fault:
+            # What is planned is in our own hands. Nothing at the broker is withdrawn, and the caller hears it.
+            journal.plan(draft, (), reason=_UNREADABLE.format(fault.message))
+            raise
+        ticket, planned = journal.plan(draft, found.withdrawals())
+        unseen = [_unseen_leg(wanted, each) for each in found.missing]
+        if has_moved(desk, ticket, wanted, before):
+            further, unseen = _looked_again(desk, broker, ticket, wanted, found)
+            planned += further
         legs = [attempt(desk, broker, ticket, order) for order in planned]
-    missing = _missing(on_their_way, book, wanted, mode)
-    return Report(ticket=ticket, legs=(*stopped, *legs, *(_unseen_leg(wanted, each) for each in missing)))
+    return Report(ticket=ticket, legs=(*stopped_legs(desk, ticket), *legs, *unseen))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What works and is meant, as the book has it, newest first, and what is ``missing`` there and may be there."""
+
+    working: Sequence[BrokerOrder]
+    missing: Sequence[JournalOrder]
+
+    def withdrawals(self, but: _Found | None = None) -> list[CancelRequest]:
+        """Oldest first; none for what another look found, too."""
+        known = set() if but is None else {each.id for each in but.working}
+        return [CancelRequest(broker_order_id=each.id) for each in reversed(self.working) if each.id not in known]
+
+
+def _working(desk: Desk, broker: Broker, wanted: CancelAllRequest, mode: TradingMode) -> _Found:
+    # The journal first: what arrives between the two readings shows in the second.
+    on_their_way = desk.store.journal.doubts()
+    book = broker.order_book()
+    working = [each for each in book if each.status.is_working and is_meant(wanted, each.request, each.tag)]
+    return _Found(working=working, missing=_missing(on_their_way, book, wanted, mode))
+
+
+def _looked_again(
+    desk: Desk, broker: Broker, ticket: Ticket, wanted: CancelAllRequest, found: _Found
+) -> tuple[list[JournalOrder], list[Leg]]:
+    """The withdrawals of what works by now and was not ``found`` before, planned, and what is not seen. Where nobody
+    can tell, what was found is withdrawn all the same, and it is not called done.
+    """
+    try:
+        again = _working(desk, broker, wanted, ticket.trading_mode)
+        further = desk.store.journal.plan_further(ticket.id, again.withdrawals(but=found), by=CLOSING)
+    except BridgeError as fault:
+        untold = CancelRequest(broker_order_id=BrokerOrderId(ticket.ref))
+        return [], [Leg(request=untold, refusal=_NOT_LOOKED_FOR.format(fault.message))]
+    return further, [_unseen_leg(wanted, each) for each in again.missing]
 
 
 def cancel_ticket(desk: Desk, of: Ticket, origin: Origin) -> Report:
@@ -152,14 +196,13 @@ def close(
     check_grant(mode, origin)
     broker = desk.broker(mode)
     reason = ""
-    stopped: tuple[Leg, ...] = ()
     for _ in range(DECISIONS):
         decision = routing.decide_closing(desk, mode)
         reason = decision.reason or reason
         if decision.route is Route.HOLD and not origin.is_by_hand:
             break
         draft = draft_of(desk, wanted, origin, mode, decision.order_mode)
-        stopped += stop_entries(desk, wanted, mode, draft.ref)
+        before = look(desk, wanted, mode)
         with desk.budget.slot(is_exit=True):
             plan = _plan(desk, broker, wanted, mode, seen)
             try:
@@ -167,9 +210,9 @@ def close(
             except Conflict as refusal:
                 reason = refusal.message
                 continue
-            unwinding = Unwinding(desk, broker, ticket, plan.ways, planned)
-            unwinding.begin()
-        return Report(ticket=ticket, legs=(*stopped, *unwinding.finish(), *plan.in_doubt))
+            closing = _Closing(desk=desk, broker=broker, ticket=ticket, wanted=wanted, seen=seen)
+            unwinding, in_doubt = closing.begun(before, plan, planned)
+        return Report(ticket=ticket, legs=(*stopped_legs(desk, ticket), *unwinding.finish(), *in_doubt))
     return _hold(desk, draft_of(desk, wanted, origin, mode, OrderMode.SEMI_AUTO), wanted, reason)
 
 
@@ -190,14 +233,14 @@ def approve(desk: Desk, ticket: Ticket, shown: str, seen: Mapping[PositionName, 
     desk.doors.admit(Operation.CLOSE)
     if ticket.state is not TicketState.HELD or ticket.shown != shown:
         raise Conflict(f"Ticket {ticket.id} is not what was shown. Look at it again.")
-    broker = desk.broker(ticket.trading_mode)
-    stopped = stop_entries(desk, ticket.request, ticket.trading_mode, ticket.ref)
+    broker, wanted = desk.broker(ticket.trading_mode), ticket.request
+    before = look(desk, wanted, ticket.trading_mode)
     with desk.budget.slot(is_exit=True):
-        plan = _plan(desk, broker, ticket.request, ticket.trading_mode, seen)
+        plan = _plan(desk, broker, wanted, ticket.trading_mode, seen)
         approved, planned = desk.store.journal.approve_plan(ticket.id, shown, messages_of(plan.ways), by=by)
-        unwinding = Unwinding(desk, broker, approved, plan.ways, planned)
-        unwinding.begin()
-    return Report(ticket=approved, legs=(*stopped, *unwinding.finish(), *plan.in_doubt))
+        closing = _Closing(desk=desk, broker=broker, ticket=approved, wanted=wanted, seen=seen)
+        unwinding, in_doubt = closing.begun(before, plan, planned)
+    return Report(ticket=approved, legs=(*stopped_legs(desk, approved), *unwinding.finish(), *in_doubt))
 
 
 def _hold(desk: Desk, draft: TicketDraft, wanted: CloseRequest, reason: str) -> Held:
@@ -213,6 +256,38 @@ class _Plan:
 
     ways: tuple[WayOut, ...]
     in_doubt: tuple[Leg, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Closing:
+    """A closing that is written down: whatever it means and was planned is given up."""
+
+    desk: Desk
+    broker: Broker
+    ticket: Ticket
+    wanted: CloseRequest
+    seen: Mapping[PositionName, int] | None
+
+    def begun(self, before: Before, plan: _Plan, planned: Sequence[JournalOrder]) -> tuple[Unwinding, tuple[Leg, ...]]:
+        """Under way, with what is in doubt. Planned anew where something went while the broker was read."""
+        if has_moved(self.desk, self.ticket, self.wanted, before):
+            plan, planned = self._planned_anew(plan, planned)
+        unwinding = Unwinding(self.desk, self.broker, self.ticket, plan.ways, planned)
+        unwinding.begin()
+        return unwinding, plan.in_doubt
+
+    def _planned_anew(self, plan: _Plan, planned: Sequence[JournalOrder]) -> tuple[_Plan, Sequence[JournalOrder]]:
+        """Where that cannot be done the first plan goes on, each order of it proven anew, and is not called done."""
+        try:
+            again = _plan(self.desk, self.broker, self.wanted, self.ticket.trading_mode, self.seen)
+            if messages_of(again.ways) != [each.request for each in planned]:
+                planned = self.desk.store.journal.plan_anew(
+                    self.ticket.id, messages_of(again.ways), _PLANNED_ANEW, by=CLOSING
+                )
+        except BridgeError:
+            uncounted = (Leg(request=way.orders[0], refusal=_NOT_COUNTED) for way in plan.ways)
+            return replace(plan, in_doubt=(*plan.in_doubt, *uncounted)), planned
+        return again, planned
 
 
 def _plan(
@@ -238,8 +313,17 @@ def _plan(
             if refusal or not is_provable(desk, broker, order, mode, book=book, positions=positions, without=gone):
                 beside = ()
         ways.append(WayOut(beside=beside, orders=parts, refusal=refusal))
-    in_doubt = tuple(_unseen_leg(wanted, each) for each in _missing(doubts, book, wanted, mode))
+    missing = (each for each in _missing(doubts, book, wanted, mode) if not _is_waited_for(each, ways))
+    in_doubt = tuple(_unseen_leg(wanted, each) for each in missing)
     return _Plan(ways=tuple(ways), in_doubt=in_doubt)
+
+
+def _is_waited_for(order: JournalOrder, ways: Iterable[WayOut]) -> bool:
+    """Whether a closing goes only once it is known what became of this one, and of no more than that leaves."""
+    sent = order_of(order.request)
+    if sent is None or order.state is not OrderState.SENDING:
+        return False
+    return any(is_on_same_side(sent, way.orders[0]) for way in ways)
 
 
 def _known_refusal(broker: Broker, parts: Iterable[OrderRequest]) -> str:

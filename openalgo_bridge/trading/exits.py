@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
+from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict
 from openalgo_bridge.model import exits
@@ -23,23 +25,32 @@ from openalgo_bridge.model.order import (
     PriceType,
     TradingMode,
 )
+from openalgo_bridge.model.session import session_end
+from openalgo_bridge.model.states import OrderState
+from openalgo_bridge.model.ticket import order_of
 from openalgo_bridge.store.claims import OpenChange, PositionMark, Reservation, Watermark
 from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.trading.read_once import Books
 
 _STOPS = {PriceType.SL, PriceType.SL_M}
+_DOUBTS = {OrderState.UNKNOWN, OrderState.PARKED}
 
 _LATE_S = 60.0
 """How late the order book of a broker that cannot prove an order absent is taken to be, at most."""
 
 
-def prove(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode: TradingMode) -> Reservation | None:
+def prove(
+    desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode: TradingMode, books: Books | None = None
+) -> Reservation | None:
     """The room in which ``request`` may be claimed as an exit, or None when it is none. Raises as :func:`measure`."""
-    reserve = measure(desk, broker, request, mode)
+    reserve = measure(desk, broker, request, mode, books)
     return reserve if _order(request).quantity <= reserve.room else None
 
 
-def measure(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode: TradingMode) -> Reservation:
-    """How much ``request`` could close.
+def measure(
+    desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode: TradingMode, books: Books | None = None
+) -> Reservation:
+    """How much ``request`` could close, by the broker's books of this moment, or by ``books``, which only judge.
 
     The order of the three readings is the proof: the journal, what works at the broker, the positions. Whatever moves
     from one to the next meanwhile is counted twice, never not at all. The claim then takes off what the journal sent
@@ -50,7 +61,7 @@ def measure(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, m
     that disagree for longer than the broker's :attr:`~openalgo_bridge.brokers.base.Capabilities.positions_lag`.
     """
     order = _order(request)
-    seen = _read(desk, broker, order, mode)
+    seen = _read(desk, broker, order, mode, books or broker)
     room = partial(
         exits.room,
         order,
@@ -65,14 +76,16 @@ def measure(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, m
     return Reservation(room=max(0, units - seen.hidden), since=seen.since)
 
 
-def left(desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode: TradingMode) -> Reservation:
+def left(
+    desk: Desk, broker: Broker, request: OrderRequest | ModifyRequest, mode: TradingMode, books: Books | None = None
+) -> Reservation:
     """How much what waited as an exit may still close, whatever rests beside it. Raises as :func:`measure`.
 
     A target beside a stop may go, if the trader says so; that proves no exit, and lets nothing past what stops entries.
     What does not provably wait for its price is taken off: it may be filling now.
     """
     order, replaced = _order(request), _replaced(request)
-    seen = _read(desk, broker, order, mode)
+    seen = _read(desk, broker, order, mode, books or broker)
     beside = [each for each in seen.working if each.status.is_working and exits.is_on_same_side(each.request, order)]
     last_price = _last_price(desk, broker, order) if beside else None
     about_to_fill = [each for each in beside if each.id == replaced or not _waits(each, last_price)]
@@ -110,7 +123,8 @@ def is_provable(
 class Outlook:
     """A position: its signed ``net``, and what may still change it on either side.
 
-    ``in_flight`` is what the broker does not show: in doubt, being sent, and what other tickets have planned.
+    ``in_flight`` is what the broker does not show and may have: in doubt since this trading day, being sent, and what
+    other tickets have planned.
     """
 
     net: int
@@ -122,26 +136,29 @@ class Outlook:
 def outlook(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) -> Outlook:
     """The position of ``order``, for whoever computes from it what to send. Read in the order of a proof.
 
-    Raises Conflict where it cannot be told now, because a change is in doubt or the positions do not show the last
-    fills yet; a BridgeError where something cannot be read.
+    Raises Conflict where it cannot be told now, because what a change may make of an order is not known or the
+    positions do not show the last fills yet; a BridgeError where something cannot be read.
     """
     sides = [_watermark(desk, broker, replace(order, action=side), mode) for side in Action]
-    if any(side.changes for side in sides):
-        raise Conflict(f"A change of an order in {order.symbol} is in doubt. See the Orders page. Nothing was sent.")
-    in_flight = [each for each in desk.store.journal.on_their_way() if each.trading_mode is mode]
+    open_orders = [each for each in desk.store.journal.on_their_way() if each.trading_mode is mode]
     book = broker.order_book()
-    positions = broker.positions()
-    net = exits.net(positions, order)
+    working = _as_sent(book, [each for side in sides for each in side.recent])
+    # In either form: a stop whose change to a market order is on its way does not wait beside an exit.
+    by_id = {each.id: each for each in working}
+    if any(_changing(change, by_id, broker) for side in sides for change in side.changes):
+        raise Conflict(f"What a change makes of an order in {order.symbol} is not known yet. See the Orders page.")
+    net = exits.net(broker.positions(), order)
     now, lag = desk.clock.monotonic(), broker.capabilities.positions_lag
     if desk.readings.expected(order, mode, book, net, now=now, lag=lag) != net:
-        raise Conflict(f"The position in {order.symbol} does not show the last fills yet. Nothing was sent: ask again.")
-    shown = {each.tag for each in book}
+        raise Conflict(f"The position in {order.symbol} does not show the last fills yet.")
     # Sent between the two looks at the journal: neither in flight nor, at a broker whose book is late, shown.
-    uncounted = {each for side in sides for each in side.open_ids} - {each.id for each in in_flight}
+    uncounted = {each for side in sides for each in side.open_ids} - {each.id for each in open_orders}
+    shown = {each.tag for each in book}
+    lapsed = {each.id for each in _lapsed(desk, open_orders)}
     return Outlook(
         net=net,
-        working=_as_sent(book, [each for side in sides for each in side.recent]),
-        in_flight=[each for each in in_flight if each.ref not in shown],
+        working=working,
+        in_flight=[each for each in open_orders if each.ref not in shown and each.id not in lapsed],
         mark=PositionMark(last_order_id=sides[0].last_order_id, uncounted=tuple(sorted(uncounted))),
     )
 
@@ -169,12 +186,12 @@ class _Seen:
     hidden: int
 
 
-def _read(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) -> _Seen:
+def _read(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode, books: Books) -> _Seen:
     since = _watermark(desk, broker, order, mode)
-    book = broker.order_book()
+    book = books.order_book()
     working = _as_sent(book, since.recent)
     growth = _growth(broker, since.changes, working)
-    positions = broker.positions()
+    positions = books.positions()
     hidden = growth + _not_shown(desk, broker, order, mode, book, exits.net(positions, order))
     return _Seen(since=since, working=working, positions=positions, hidden=hidden)
 
@@ -185,21 +202,58 @@ def _growth(broker: Broker, changes: Iterable[OpenChange], book: Iterable[Broker
     None by a change of what works no more: the broker has refused it, or will.
     """
     shown = {each.id: each for each in book}
-    return sum(_added(change, shown.get(change.target), broker) for change in changes)
+    return sum(_added(change, shown, broker) for change in changes)
 
 
-def _added(change: OpenChange, shown: BrokerOrder | None, broker: Broker) -> int:
-    there = shown or broker.order(change.target)
-    if there is None or not there.status.is_working:
+def _added(change: OpenChange, shown: Mapping[BrokerOrderId, BrokerOrder], broker: Broker) -> int:
+    there = _changing(change, shown, broker)
+    if there is None:
         return 0
-    counted = there.filled_quantity if shown is None else there.request.quantity
+    counted = there.request.quantity if there.id in shown else there.filled_quantity
     return max(change.quantity, there.request.quantity) - counted
+
+
+def _changing(change: OpenChange, shown: Mapping[BrokerOrderId, BrokerOrder], broker: Broker) -> BrokerOrder | None:
+    """What ``change`` names, while it works: after that the change counts for nothing."""
+    there = shown.get(change.target) or broker.order(change.target)
+    return there if there is not None and there.status.is_working else None
+
+
+def _without_lapsed(desk: Desk, since: Watermark) -> Watermark:
+    """Less what was in doubt and is over. Where the broker's book shows it all the same, it counts as the book says."""
+    if not since.open_ids:
+        return since
+    lapsed = _lapsed(desk, (each for each in desk.store.journal.doubts() if each.id in since.open_ids))
+    ids = {each.id for each in lapsed}
+    return replace(
+        since,
+        open_ids=tuple(each for each in since.open_ids if each not in ids),
+        refs=since.refs - {each.ref for each in lapsed},
+        units=since.units - sum(each.request.quantity for each in lapsed if isinstance(each.request, OrderRequest)),
+    )
+
+
+def _lapsed(desk: Desk, orders: Iterable[JournalOrder]) -> list[JournalOrder]:
+    """Those in doubt whose trading day is over: an order is good for its day, so none of it can fill any more. What it
+    filled then is in the position.
+    """
+    in_doubt = [each for each in orders if each.state in _DOUBTS]
+    if not in_doubt:
+        return []
+    calendar, today = desk.store.calendar.load(), day_in_india(desk.clock.now())
+
+    def last_day(each: JournalOrder) -> date:
+        order = order_of(each.request)
+        exchange = None if order is None else order.exchange
+        return day_in_india(session_end(calendar, exchange, each.created_at, timedelta()))
+
+    return [each for each in in_doubt if last_day(each) < today]
 
 
 def _watermark(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) -> Watermark:
     late = broker.capabilities.reread_after
     recent = desk.lately.sent(within=_LATE_S if late is None else late, now=desk.clock.monotonic())
-    return desk.store.journal.watermark(order, mode, recent=recent)
+    return _without_lapsed(desk, desk.store.journal.watermark(order, mode, recent=recent))
 
 
 def _as_sent(book: Sequence[BrokerOrder], recent: Sequence[BrokerOrder]) -> list[BrokerOrder]:

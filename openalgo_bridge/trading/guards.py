@@ -24,11 +24,12 @@ from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.legs import Arrival
 from openalgo_bridge.model.order import Action, ModifyRequest, OrderRequest, SmartOrderRequest, TradingMode
 from openalgo_bridge.model.ticket import Origin, Ticket, signal_of
-from openalgo_bridge.store.claims import PositionMark, Reservation
+from openalgo_bridge.store.claims import JournalMark, PositionMark, Reservation
 from openalgo_bridge.store.guards import Premises, Signal
 from openalgo_bridge.store.kill_switch import SwitchState
 from openalgo_bridge.store.standing import Standing
 from openalgo_bridge.trading import exits
+from openalgo_bridge.trading.read_once import Books
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,11 @@ class Case:
 
     A fact is read when a rule first asks for it; to judge again takes a new case. ``ticket`` is the order's own, once
     it waited; ``is_leg``: it is one of several of its ticket, whose signal was compared when it came. ``wish`` is what
-    it was worked out from, for a position that was read at ``mark``. Of one thread, and without ``cached_property``:
-    that of Python 3.11 has one lock for all cases, and one broker that hangs would keep every other order waiting.
+    it was worked out from, for a position that was read at ``mark``. ``beside`` are the positions of the orders that
+    it goes with or not at all, and ``books`` what many are judged by that are claimed by none.
+
+    Of one thread, and without ``cached_property``: that of Python 3.11 has one lock for all cases, and one broker that
+    hangs would keep every other order waiting.
     """
 
     desk: Desk
@@ -80,6 +84,9 @@ class Case:
     is_leg: bool = False
     wish: SmartOrderRequest | None = None
     mark: PositionMark | None = None
+    after: JournalMark | None = None
+    beside: tuple[PositionKey, ...] = ()
+    books: Books | None = None
     _price: Decimal | None = field(default=None, init=False)
     _seen: tuple[frozenset[PositionKey], int] | None = field(default=None, init=False)
 
@@ -95,6 +102,7 @@ class Case:
             arrived_at=None if self.ticket is None else self.ticket.created_at,
             signal_at=self.origin.signal_at,
             is_change=isinstance(self.request, ModifyRequest),
+            beside=self.beside,
         )
 
     def last_price(self) -> Decimal:
@@ -116,6 +124,8 @@ class Case:
 
     def has_orders_of_day(self, number: int) -> bool:
         """Since midnight in IST."""
+        if number <= 0:
+            return True
         approved = None if self.ticket is None else self.ticket.id
         return self.desk.store.guards.has_orders_since(self._midnight(), self.mode, number, approved=approved)
 
@@ -130,7 +140,12 @@ class Case:
         """What the claim must find true still. Positions are known only where a rule of entries asked for them."""
         known, last_order_id = self._seen or (frozenset(), 0)
         return Premises(
-            limits=settings, day_begin=self._midnight(), known=known, last_order_id=last_order_id, mark=self.mark
+            limits=settings,
+            day_begin=self._midnight(),
+            known=known,
+            last_order_id=last_order_id,
+            mark=self.mark,
+            after=self.after,
         )
 
     def messages(self) -> tuple[OrderRequest, ...]:
@@ -144,7 +159,7 @@ class Case:
         """
         may_be = self.desk.store.journal.has_other_side(self.order, self.mode)
         with self.desk.budget.slot(is_exit=may_be):
-            return exits.prove(self.desk, self.broker, self.request, self.mode)
+            return exits.prove(self.desk, self.broker, self.request, self.mode, self.books)
 
     def _signal(self) -> Signal:
         digest = signal_of(self.wish or self.request) if self.ticket is None else self.ticket.signal
@@ -164,14 +179,16 @@ class Case:
         """The place in the journal, its orders in flight, what works at the broker, the positions: in this order, so
         that what moves from one to the next meanwhile is seen twice, never not at all.
         """
+        books = self.books or self.broker
         last_order_id = self.desk.store.guards.newest_order()
         in_flight = self.desk.store.guards.exposures(self.mode)
-        working = {_key(order.request) for order in self.broker.order_book() if order.status.is_working}
-        held = {_key(position) for position in self.broker.positions() if position.quantity}
+        working = {key_of(order.request) for order in books.order_book() if order.status.is_working}
+        held = {key_of(position) for position in books.positions() if position.quantity}
         return frozenset(in_flight | working | held), last_order_id
 
 
-def _key(of: OrderRequest | Position) -> PositionKey:
+def key_of(of: OrderRequest | Position) -> PositionKey:
+    """The position that it is, or would change."""
     return (of.exchange, of.symbol, of.product)
 
 
@@ -236,8 +253,8 @@ def passage(case: Case, settings: GuardSettings, in_the_way: Iterator[Obstacle])
     return Passage(reserve=reserve, premises=case.premises(settings)) if firm is None else Passage(stopped_by=firm)
 
 
-def check_approval(desk: Desk, broker: Broker, ticket: Ticket) -> Passage:
-    """How what the trader approves may still go.
+def check_approval(desk: Desk, broker: Broker, ticket: Ticket, after: JournalMark | None = None) -> Passage:
+    """How what the trader approves may still go; ``after`` is where the journal stood when he decided.
 
     Raises Denied, naming the guard, Conflict, or Invalid where its symbol is gone: the ticket stays held, for the
     trader to change it, to reject it, or to move his limit. Raises a BridgeError where the price or the limits cannot
@@ -246,28 +263,31 @@ def check_approval(desk: Desk, broker: Broker, ticket: Ticket) -> Passage:
     request = ticket.request
     if not isinstance(request, OrderRequest | ModifyRequest):
         return Passage()
-    case = replace(case_of(desk, broker, request, ticket.origin, ticket.trading_mode), ticket=ticket)
+    case = replace(case_of(desk, broker, request, ticket.origin, ticket.trading_mode), ticket=ticket, after=after)
     then = Arrival(price=ticket.price_then, is_exit=ticket.is_exit)
     return check_approved(case, then, desk.store.standing.read())
 
 
 def check_approved(case: Case, then: Arrival, standing: Standing, further: Iterable[Obstacle] = ()) -> Passage:
     """The same of one order that waited since ``then``; ``further`` is what else stands in its way."""
+    judged = check_rules(case, then, standing, further)
+    if not then.is_exit or judged.reserve is not None or judged.premises is None:
+        return judged
+    return Passage(premises=replace(judged.premises, left=left(case)))
+
+
+def check_rules(case: Case, then: Arrival, standing: Standing, further: Iterable[Obstacle] = ()) -> Passage:
+    """As :func:`check_approved`, but for how much is left of what came to close."""
     settings = standing.limits
     if settings is None:
         raise StorageError("The guards cannot be read, so nothing is sent.")
     in_the_way = chain(
         obstacles(case, settings, standing.kill_switch), _drift(case, then.price, settings), iter(further)
     )
-    judged = passage(case, settings, in_the_way)
-    stopped_by = judged.stopped_by
-    if then.is_exit and stopped_by is not None and stopped_by.is_doubt:
-        # A doubt keeps entries waiting. What came as an exit is none beside a stop, but it closes no more than is left.
-        stopped_by = next(in_the_way, None)
-    if stopped_by is not None:
-        raise refused(stopped_by)
-    if then.is_exit and judged.reserve is None:
-        return Passage(premises=replace(case.premises(settings), left=left(case)))
+    # A doubt keeps entries waiting. What came as an exit is none beside a stop, but it closes no more than is left.
+    judged = passage(case, settings, (each for each in in_the_way if not (then.is_exit and each.is_doubt)))
+    if judged.stopped_by is not None:
+        raise refused(judged.stopped_by)
     return judged
 
 
@@ -275,17 +295,24 @@ def left(case: Case) -> Reservation:
     """What came as an exit closes no more than there is, although nothing stands in its way: others may have closed
     since. Raises Conflict, and a BridgeError where nobody can tell.
     """
-    reserve = exits.left(case.desk, case.broker, case.request, case.mode)
-    wanted, still = case.order.quantity, reserve.room
-    if wanted <= still:
-        return reserve
+    reserve = exits.left(case.desk, case.broker, case.request, case.mode, case.books)
+    if case.order.quantity > reserve.room:
+        raise Conflict(_too_much(case, reserve.room))
+    return reserve
+
+
+def _too_much(case: Case, still: int) -> str:
+    """For the person; of one order of several the others may go without it."""
     opened = "short" if case.order.action is Action.SELL else "long"
-    can_be_changed = still > 0 and case.ticket is not None and case.ticket.order is not None
-    way_out = f"Reject it, or change its quantity to {still}." if can_be_changed else "Reject it."
-    raise Conflict(
+    wanted = f"{case.order.quantity} {case.order.symbol}" if case.is_leg else str(case.order.quantity)
+    told = (
         f"It arrived as an exit of {wanted}, but only {still} are left to close:"
-        f" approving it would open a {opened} position. {way_out}"
+        f" approving it would open a {opened} position."
     )
+    if case.is_leg:
+        return told
+    can_be_changed = still > 0 and case.ticket is not None and case.ticket.order is not None
+    return f"{told} Reject it, or change its quantity to {still}." if can_be_changed else f"{told} Reject it."
 
 
 def _judged(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -63,7 +63,7 @@ def depth(desk: Desk, exchange: Exchange, symbol: str) -> Depth:
     return connected(desk).broker.depth(listed(desk, exchange, symbol))
 
 
-def history(desk: Desk, exchange: Exchange, symbol: str, interval: Interval, first: date, last: date) -> Sequence[Bar]:
+def history(desk: Desk, exchange: Exchange, symbol: str, interval: Interval, first: date, last: date) -> Iterable[Bar]:
     """The bars of one instrument for the trading days ``first`` to ``last``, India's and both included.
 
     Also of what left the list lately, as a test of last week's options needs it. Raises Invalid for a name that

@@ -23,6 +23,9 @@ from openalgo_bridge.trading.options import Underlying
 _SECONDS_A_YEAR = DAYS_A_YEAR * 86_400
 _PERCENT = 100.0
 
+# By symbol, because all are of one exchange.
+_Quotes = Mapping[str, Quote | None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainOption:
@@ -68,7 +71,7 @@ def chain(desk: Desk, of: Underlying, *, around: int | None = None, rate: Decima
     """
     now = desk.clock.now()
     expiry, today = of.expiry_of(), next_expiry_day(of.exchange, now)
-    listed = desk.store.instruments.chain(of.exchange, of.name, expiry) if expiry >= today else []
+    listed = desk.store.instruments.chain(of.exchange, of.name, expiry) if expiry >= today else ()
     if not listed:
         raise options.no_strikes(desk, of.name, of.exchange, expiry)
     strikes = [row.strike for row in listed]
@@ -100,7 +103,7 @@ def chain(desk: Desk, of: Underlying, *, around: int | None = None, rate: Decima
 class _Reader:
     """What all options of a chain share. Without a ``forward`` nothing is valued; ``rate`` is a fraction."""
 
-    quotes: Mapping[Instrument, Quote | None]
+    quotes: _Quotes
     forward: Decimal | None
     years: float
     rate: float
@@ -116,7 +119,7 @@ class _Reader:
     def _option(self, instrument: Instrument | None, offset: Offset) -> ChainOption | None:
         if instrument is None:
             return None
-        quote = self.quotes[instrument]
+        quote = self.quotes[instrument.symbol]
         return ChainOption(
             instrument=instrument,
             offset=offset,
@@ -140,17 +143,17 @@ class _Reader:
             return None
 
 
-def _forward(middle: ChainRow, of: Underlying, quotes: Mapping[Instrument, Quote | None]) -> Decimal:
+def _forward(middle: ChainRow, of: Underlying, quotes: _Quotes) -> Decimal:
     """The synthetic future at the money, or the price of the underlying where there is none."""
     if middle.call is None or middle.put is None:
         return of.ltp
     try:
-        return options.parity(middle.strike, middle.call, middle.put, quotes.get).price
+        return options.parity(middle.strike, middle.call, middle.put, lambda each: quotes.get(each.symbol)).price
     except NotFound:
         return of.ltp
 
 
-def _quotes(desk: Desk, rows: Sequence[ChainRow]) -> dict[Instrument, Quote | None]:
+def _quotes(desk: Desk, rows: Sequence[ChainRow]) -> _Quotes:
     """All in one question."""
     wanted = [each for row in rows for each in (row.call, row.put) if each is not None]
-    return dict(zip(wanted, connected(desk).broker.quotes(wanted), strict=True))
+    return dict(zip((each.symbol for each in wanted), connected(desk).broker.quotes(wanted), strict=True))

@@ -9,7 +9,7 @@ from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAsked, NotFound
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAsked, NotFound, Stopped
 from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import (
@@ -50,9 +50,12 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overtaken:
-    """What the decision was based on changed before the claim. Nothing was written: it is to be decided again."""
+    """What the decision was based on changed before the claim. Nothing was written: it is to be decided again, or held
+    where it ``is_stopped``: somebody cancelled or closed everything meanwhile.
+    """
 
     reason: str
+    is_stopped: bool = False
 
 
 Submitted = Held | Sent | InDoubt
@@ -119,15 +122,17 @@ def submit(
         # It names an order that is there, so it may take a place that is kept back for exits.
         with desk.budget.slot(is_exit=True):
             check_target(broker, request)
-    changed = ""
+    changed, after = "", desk.store.journal.mark()
     for attempt in range(DECISIONS):
         if attempt:
             rules = routing.rules(desk)
-        case = guards.case_of(desk, broker, request, origin, trading_mode)
+        case = replace(guards.case_of(desk, broker, request, origin, trading_mode), after=after)
         outcome = decide(case, rules)
         if not isinstance(outcome, Overtaken):
             return outcome
         changed = outcome.reason
+        if outcome.is_stopped:
+            break
     return hold_overtaken(case, rules, changed)
 
 
@@ -155,6 +160,14 @@ def hold_overtaken(case: Case, rules: Rules, reason: str) -> Held:
     return _hold(case, waiting(case, rules.order_mode), reason)
 
 
+def hold_untold(case: Case, rules: Rules, fault: BridgeError) -> Held:
+    """A wish whose order nobody can tell now waits as what may be an exit does. Raises StorageError, or a refusal of
+    what the broker would never take.
+    """
+    reason = fault.message if isinstance(fault, Conflict) else guards.ALARM.format(fault.message)
+    return _wait(case, replace(waiting(case, rules.order_mode), is_unread=True), reason)
+
+
 def _send(case: Case, decision: Decision, rules: Rules) -> Submitted | Overtaken:
     desk, broker = case.desk, case.broker
     draft = draft_of(desk, case.request, case.origin, case.mode, decision.order_mode)
@@ -168,7 +181,7 @@ def _send(case: Case, decision: Decision, rules: Rules) -> Submitted | Overtaken
         except Denied as refusal:
             return Overtaken(reason=refusal.reason)
         except Conflict as refusal:
-            return Overtaken(reason=refusal.message)
+            return Overtaken(reason=refusal.message, is_stopped=isinstance(refusal, Stopped))
         return carry_out(desk, broker, ticket, permit)
 
 
@@ -200,6 +213,16 @@ def denied(desk: Desk, draft: TicketDraft, guard: Guard, reason: str) -> Denied:
 
 
 def _hold(case: Case, draft: TicketDraft, reason: str, limits: GuardSettings | None = None) -> Held:
+    """Raises as :func:`_wait`."""
+    try:
+        draft = replace(draft, is_exit=exits.effect(case.broker, case.request).is_exit)
+    except BridgeError as fault:
+        draft = replace(draft, is_unread=True)
+        reason = f"{reason} {guards.ALARM.format(fault.message)}".strip()
+    return _wait(case, draft, reason, limits)
+
+
+def _wait(case: Case, draft: TicketDraft, reason: str, limits: GuardSettings | None = None) -> Held:
     """Only what the broker would take, as far as that can be known, is worth the person's time. Raises Conflict where
     the same signal was held a moment ago.
     """
@@ -208,16 +231,12 @@ def _hold(case: Case, draft: TicketDraft, reason: str, limits: GuardSettings | N
         case.broker.check(case.messages()[0])
     now = desk.clock.now()
     held_for = desk.store.guards.held_for(draft.origin.source)
-    # An exit waits as long as it can still be made: to let it lapse unseen would leave the position open.
-    try:
-        is_exit = may_be_exit = exits.effect(case.broker, case.request).is_exit
-    except BridgeError as fault:
-        is_exit, may_be_exit = False, True
-        reason = f"{reason} {guards.ALARM.format(fault.message)}".strip()
     expires_at = now + held_for
-    if may_be_exit:
+    # What is or may be an exit waits as long as it can still be made: to let it lapse unseen would leave the position
+    # open.
+    if draft.is_exit or draft.is_unread:
         expires_at = session_end(desk.store.calendar.load(), case.order.exchange, now, held_for)
-    draft = replace(draft, price_then=_known_price(case), is_exit=is_exit, is_unread=may_be_exit and not is_exit)
+    draft = replace(draft, price_then=_known_price(case))
     ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason, limits=limits)
     return Held(ticket=ticket, reason=reason)
 

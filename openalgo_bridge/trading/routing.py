@@ -130,11 +130,16 @@ def decide_closing(desk: Desk, mode: TradingMode) -> Decision:
     return Decision(route=route, order_mode=standing.order_mode, reason=reason)
 
 
-def _in_the_way(case: Case, rules: Rules) -> Iterator[Obstacle]:
+def obstacles(case: Case, rules: Rules) -> Iterator[Obstacle]:
+    """What stands in the way of an order whatever the order mode. Raises StorageError."""
     yield from guards.obstacles(case, rules.limits, rules.kill_switch)
     for reason in (rules.unreadable, case.desk.doors.reason_for(case.mode)):
         if reason:
             yield Obstacle(reason=reason, exits_pass=False)
+
+
+def _in_the_way(case: Case, rules: Rules) -> Iterator[Obstacle]:
+    yield from obstacles(case, rules)
     if ROUTES[operation_of(case.request), rules.order_mode] is Route.HOLD:
         yield Obstacle(reason="", exits_pass=rules.limits.let_exits_through)
 

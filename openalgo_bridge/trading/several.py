@@ -6,33 +6,32 @@ true word. The whole is held while the person decides, and is the same ticket ag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotAsked
+from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotAsked, Stopped
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.legs import UNKNOWN, Arrival
-from openalgo_bridge.model.order import Action, BrokerRequest, LegsRequest, OrderRequest, Ref, TradingMode
-from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.model.legs import UNKNOWN, Arrival, Side
+from openalgo_bridge.model.order import Action, LegsRequest, OrderRequest, Ref, TradingMode
 from openalgo_bridge.model.session import session_end
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, child_refs
+from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import exits, guards, hedges, routing, validation, whole
+from openalgo_bridge.trading import guards, hedges, routing, validation, whole
 from openalgo_bridge.trading.arrival import arrivals
-from openalgo_bridge.trading.guards import Case, Obstacle, Passage
+from openalgo_bridge.trading.guards import Obstacle
 from openalgo_bridge.trading.hedges import Cover
 from openalgo_bridge.trading.legs import Leg, Report, drop
 from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, denied, draft_of
+from openalgo_bridge.trading.release import Release, entry
 from openalgo_bridge.trading.routing import ROUTES, Route, Rules
-from openalgo_bridge.trading.sending import by_itself, carry_out, clearance
+from openalgo_bridge.trading.sending import by_itself, clearance
 
-_NO_EXIT = "Not sent: it passed Semi-Auto as an exit, and is none any more."
 _UNCOVERED = "Not sent, because a leg that buys is not at the broker: what is sold would stand alone."
 
 
@@ -49,18 +48,23 @@ def place(desk: Desk, request: LegsRequest, origin: Origin, chosen_in: TradingMo
     desk.doors.admit(Operation(request.kind))
     check(desk, request)
     broker, rules, changed = desk.broker(mode), routing.rules_of(standing), ""
+    after = desk.store.journal.mark()
     for attempt in range(DECISIONS):
         if attempt:
             rules = routing.rules(desk)
         draft = draft_of(desk, request, origin, mode, rules.order_mode)
         try:
-            return _decided(desk, broker, draft, request, rules)
+            return _decided(desk, broker, draft, request, rules, after)
         except Conflict as refusal:
             changed = refusal.message
+            if isinstance(refusal, Stopped):
+                break
     return _hold(desk, broker, draft, request, changed)
 
 
-def _decided(desk: Desk, broker: Broker, draft: TicketDraft, request: LegsRequest, rules: Rules) -> Report | Held:
+def _decided(
+    desk: Desk, broker: Broker, draft: TicketDraft, request: LegsRequest, rules: Rules, after: JournalMark
+) -> Report | Held:
     """Raises Conflict, before anything was written, where what it was decided on has changed meanwhile."""
     unsafe = rules.unreadable or desk.doors.reason_for(draft.trading_mode)
     is_asked_to_wait = ROUTES[draft.operation, rules.order_mode] is Route.HOLD
@@ -74,7 +78,7 @@ def _decided(desk: Desk, broker: Broker, draft: TicketDraft, request: LegsReques
     # What passes Semi-Auto passes as an exit: each order of it goes as one or not at all.
     draft = replace(draft, is_exit=is_asked_to_wait)
     with clearance(desk, broker, draft.operation, is_exit=by_itself if draft.is_exit else is_exit, limits=rules.limits):
-        ticket, planned = desk.store.journal.plan(draft, request.orders, limits=rules.limits)
+        ticket, planned = desk.store.journal.plan(draft, request.orders, limits=rules.limits, after=after)
         return Report(ticket=ticket, legs=_Release(desk=desk, broker=broker, ticket=ticket).legs(planned))
 
 
@@ -86,13 +90,14 @@ def approve(desk: Desk, held: Ticket, request: LegsRequest, shown: str, *, by: A
     check(desk, request, held.trading_mode)
     broker = desk.broker(held.trading_mode)
     is_exit = partial(whole.is_proven_exit, desk, broker, request, held.origin, held.trading_mode)
+    after = desk.store.journal.mark()
     with clearance(desk, broker, held.operation, is_exit=is_exit):
         standing = desk.store.standing.read()
-        whole.check_approval(desk, broker, held, request, standing)
+        stopped = whole.check_approval(desk, broker, held, request, standing)
         approved, planned = desk.store.journal.approve_plan(
-            held.id, shown, request.orders, by=by, limits=standing.limits
+            held.id, shown, request.orders, by=by, limits=standing.limits, after=after
         )
-        release = _Release(desk=desk, broker=broker, ticket=approved, is_approved=True)
+        release = _Release(desk=desk, broker=broker, ticket=approved, is_approved=True, stopped=stopped)
         return Report(ticket=approved, legs=release.legs(planned))
 
 
@@ -118,13 +123,10 @@ def check_order(desk: Desk, order: OrderRequest, mode: TradingMode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Release:
-    """A ticket let go, by itself or by the trader (``is_approved``), under the clearance of its first order."""
+class _Release(Release):
+    """Under the clearance of its first order. ``stopped`` are sides of which nothing may go, though the rest may."""
 
-    desk: Desk
-    broker: Broker
-    ticket: Ticket
-    is_approved: bool = False
+    stopped: Mapping[Side, Obstacle] = field(default_factory=dict)
 
     def legs(self, planned: Sequence[JournalOrder]) -> tuple[Leg, ...]:
         """Each in its turn, whatever became of the others.
@@ -135,61 +137,20 @@ class _Release:
         legs: tuple[Leg, ...] = ()
         cover: Cover | None = None
         for order, then in zip(planned, arrivals, strict=True):
-            if self.ticket.operation is Operation.MULTI_LEG and cover is None and _entry(order).action is Action.SELL:
+            if self.ticket.operation is Operation.MULTI_LEG and cover is None and entry(order).action is Action.SELL:
                 cover = hedges.cover(self.desk, self.broker, legs)
                 legs = cover.legs
             in_the_way = [] if cover is None or cover.is_whole else [Obstacle(reason=_UNCOVERED)]
+            in_the_way += whole.among(self.stopped, entry(order), then)
             legs += (self._leg(order, then, in_the_way, is_first=not legs),)
         return legs
 
     def _leg(self, order: JournalOrder, then: Arrival, in_the_way: Sequence[Obstacle], *, is_first: bool) -> Leg:
         try:
-            way = self._way(_entry(order), then, in_the_way)
-            with nullcontext() if is_first else self._turn(_entry(order), way):
-                permit = self.desk.store.journal.claim(
-                    order.id, reserve=way.reserve, premises=way.premises, is_approved=self.is_approved
-                )
-                return self._carried_out(permit)
+            case = whole.case(self.desk, self.broker, self.ticket, entry(order))
+            return self.send(order, self.way(case, then, in_the_way), is_cleared=is_first)
         except BridgeError as refusal:
             return drop(self.desk, order, refusal.message)
-
-    def _way(self, order: OrderRequest, then: Arrival, in_the_way: Sequence[Obstacle]) -> Passage:
-        """By the switches and limits of this moment. Raises Denied by a guard, or Conflict with the reason."""
-        case = whole.case(self.desk, self.broker, self.ticket, order)
-        if self.is_approved:
-            return guards.check_approved(case, then, self.desk.store.standing.read(), in_the_way)
-        rules = routing.rules(self.desk)
-        judged = guards.passage(case, rules.limits, chain(_in_the_way(case, rules), in_the_way))
-        if judged.stopped_by is not None:
-            raise guards.refused(judged.stopped_by)
-        return judged
-
-    def _turn(self, order: OrderRequest, way: Passage) -> AbstractContextManager[None]:
-        proven = partial(exits.is_proven, self.desk, self.broker, order, self.ticket.trading_mode)
-        is_exit = proven if way.reserve is None else by_itself
-        return clearance(self.desk, self.broker, Operation.PLACE, is_exit=is_exit, has_begun=True)
-
-    def _carried_out(self, permit: SendPermit[BrokerRequest]) -> Leg:
-        try:
-            result = carry_out(self.desk, self.broker, self.ticket, permit)
-        except BridgeError as refusal:
-            return Leg(request=permit.request, refusal=refusal.message, ref=permit.ref)
-        return Leg(request=permit.request, result=result, ref=permit.ref)
-
-
-def _entry(order: JournalOrder) -> OrderRequest:
-    if not isinstance(order.request, OrderRequest):
-        raise RuntimeError(f"order {order.ref} is no entry")
-    return order.request
-
-
-def _in_the_way(case: Case, rules: Rules) -> Iterator[Obstacle]:
-    yield from guards.obstacles(case, rules.limits, rules.kill_switch)
-    for reason in (rules.unreadable, case.desk.doors.reason_for(case.mode)):
-        if reason:
-            yield Obstacle(reason=reason, exits_pass=False)
-    if case.ticket is not None and case.ticket.is_exit:
-        yield Obstacle(reason=_NO_EXIT)
 
 
 def _hold(
@@ -210,16 +171,21 @@ def _hold(
             broker.check(order)
     now, held_for = desk.clock.now(), desk.store.guards.held_for(draft.origin.source)
     expires_at = now + held_for
-    try:
-        draft = replace(draft, arrivals=arrivals(desk, broker, request.orders))
-    except BridgeError as fault:
-        reason, may_close = f"{reason} {guards.ALARM.format(fault.message)}".strip(), True
-        draft = replace(draft, is_unread=True)
-    else:
-        may_close = all(each.is_exit for each in draft.arrivals)
-        draft = replace(draft, is_exit=may_close)
-    if may_close:
+    draft, alarm = _arrived(desk, broker, draft, request)
+    reason = f"{reason} {alarm}".strip()
+    if draft.is_exit or draft.is_unread:
         calendar = desk.store.calendar.load()
         expires_at = max(session_end(calendar, order.exchange, now, held_for) for order in request.orders)
     ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason, limits=limits)
     return Held(ticket=ticket, reason=reason)
+
+
+def _arrived(desk: Desk, broker: Broker, draft: TicketDraft, request: LegsRequest) -> tuple[TicketDraft, str]:
+    """The ticket with what each order is as it comes, and an alarm where nobody can tell what it closes."""
+    try:
+        positions = broker.positions()
+    except BridgeError as fault:
+        came = arrivals(desk, broker, request.orders, positions=[])
+        return replace(draft, arrivals=came, is_unread=True), guards.ALARM.format(fault.message)
+    came = arrivals(desk, broker, request.orders, positions)
+    return replace(draft, arrivals=came, is_exit=all(each.is_exit for each in came)), ""

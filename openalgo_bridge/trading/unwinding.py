@@ -14,11 +14,12 @@ from itertools import islice
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, Busy, StorageError
+from openalgo_bridge.errors import BridgeError, BrokerError, Busy, Conflict, StorageError
 from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder, Position
 from openalgo_bridge.model.order import BrokerRequest, CancelRequest, OrderRequest
-from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.model.states import OrderState
+from openalgo_bridge.model.ticket import Ticket, order_of
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.legs import CLOSING, NOT_NEEDED, Leg, drop, send
 from openalgo_bridge.trading.sending import Sent
@@ -67,7 +68,8 @@ class _Course:
 
     ``left`` are its messages that were not claimed yet, and ``why`` is what kept the first of them when it was last
     tried. As last looked at: ``open_units`` are still to be closed, it ``has_turned`` to the other side, and it
-    ``is_free`` of what was beside it: nothing of that works any more.
+    ``is_free`` of what was beside it: nothing of that works any more. It ``is_overtaken`` where another order for the
+    position was just being sent when it was tried.
     """
 
     way: WayOut
@@ -78,6 +80,7 @@ class _Course:
     open_units: int
     has_turned: bool = False
     is_free: bool = False
+    is_overtaken: bool = False
 
     @property
     def is_begun(self) -> bool:
@@ -93,6 +96,11 @@ class _Course:
     def units_left(self) -> int:
         """What its closing orders that are left were planned for."""
         return sum(each.request.quantity for each in self.left if isinstance(each.request, OrderRequest))
+
+    def is_closed_by(self, other: JournalOrder) -> bool:
+        """Whether an order is on the closing side of its position."""
+        order = order_of(other.request)
+        return order is not None and exits.is_on_same_side(order, self.way.orders[0])
 
     def look(self, book: Sequence[BrokerOrder], positions: Sequence[Position]) -> None:
         """Take over what two books say. The positions may be behind: what filled beside it is taken off as well."""
@@ -136,11 +144,13 @@ class Unwinding:
         """``planned`` are the messages of ``ways`` as the journal has them, in the order of :func:`messages_of`."""
         self._desk, self._broker, self._ticket = desk, broker, ticket
         self._refusal = ""
+        self._being_sent: list[JournalOrder] = []
         rows = iter(planned)
         self._courses = [_course(way, list(islice(rows, len(way.messages())))) for way in ways]
 
     def begin(self) -> None:
         """Every position has its turn, and is closed where that can be done at once. Whoever calls has a place."""
+        self._being_sent = self._sending()
         for course in self._courses:
             if course.way.refusal:
                 course.why = _REFUSED.format(course.way.refusal)
@@ -168,8 +178,27 @@ class Unwinding:
         """
         return bool(self._refusal and course.way.beside and not course.is_begun)
 
+    def _sending(self) -> list[JournalOrder]:
+        """What others are just sending. Read before a claim is tried: what it finds in its way may be there then."""
+        try:
+            doubts = self._desk.store.journal.doubts()
+        except StorageError:
+            return []
+        mode = self._ticket.trading_mode
+        return [each for each in doubts if each.state is OrderState.SENDING and each.trading_mode is mode]
+
+    def _is_passing(self, course: _Course, fault: BridgeError) -> bool:
+        """Whether it may be over in a moment. What others were just sending for the position ends: a smaller closing
+        is left to be sent then, or none.
+        """
+        if isinstance(fault, Conflict):
+            course.is_overtaken = course.is_overtaken or any(map(course.is_closed_by, self._being_sent))
+            return course.is_overtaken
+        return isinstance(fault, _PASSING)
+
     def _look(self) -> None:
-        begun = [course for course in self._unfinished() if course.is_begun]
+        self._being_sent = self._sending()
+        begun = [course for course in self._unfinished() if course.is_begun or course.is_overtaken]
         try:
             if begun:
                 # The positions after the orders: what fills in between is counted twice, never not at all.
@@ -219,7 +248,7 @@ class Unwinding:
                 )
             except BridgeError as fault:
                 course.why = fault.message
-                if not course.is_begun and not isinstance(fault, _PASSING):
+                if not course.is_begun and not self._is_passing(course, fault):
                     self._give_up(course)
                 return
             course.left.pop(0)

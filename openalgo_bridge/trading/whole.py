@@ -5,31 +5,33 @@ After that each order is judged once more at its own claim (``trading/several.py
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, StorageError
-from openalgo_bridge.model.guards import Guard, GuardSettings
-from openalgo_bridge.model.legs import UNKNOWN, Arrival, sides, wholes
+from openalgo_bridge.errors import BridgeError, Conflict, StorageError
+from openalgo_bridge.model.guards import GuardSettings, PositionKey, repeat
+from openalgo_bridge.model.legs import UNKNOWN, Arrival, Side, side_of, sides, wholes
 from openalgo_bridge.model.order import LegsKind, LegsRequest, OrderRequest, TradingMode
 from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft
 from openalgo_bridge.store.guards import Signal
 from openalgo_bridge.store.standing import Standing
 from openalgo_bridge.trading import guards
 from openalgo_bridge.trading.guards import Case, Obstacle, Passage
+from openalgo_bridge.trading.read_once import ReadOnce
 from openalgo_bridge.trading.routing import Rules
 
 
 def is_proven_exit(desk: Desk, broker: Broker, request: LegsRequest, origin: Origin, mode: TradingMode) -> bool:
     """Whether all of it is provably an exit, each order beside the others. False where nobody can tell."""
+    books = ReadOnce(broker)
     try:
-        found = [guards.case_of(desk, broker, side, origin, mode).as_exit() for side in sides(request.orders)]
+        cases = (guards.case_of(desk, broker, side, origin, mode) for side in sides(request.orders))
+        return all(replace(each, books=books).as_exit() is not None for each in cases)
     except BridgeError:
         return False
-    return None not in found
 
 
 def obstacle(
@@ -40,41 +42,63 @@ def obstacle(
     Whether any of its orders may go is asked where it ``waits`` for the person, and of an option strategy, which goes
     whole or, but for its exits, not at all. Of others each has its own word when its turn comes.
     """
-    stops = next(_of_all(desk, broker, draft, request, rules.limits), None)
+    judged = _Judgement(desk=desk, broker=broker, ticket=draft, request=request, books=ReadOnce(broker))
+    stops = next(_of_all(judged, rules.limits), None)
     if stops is not None or not (waits or request.kind is LegsKind.MULTI_LEG):
         return stops
-    judged = [_arriving(desk, broker, draft, order, rules) for order in dict.fromkeys(request.orders)]
-    stopped = [each.stopped_by for each in judged if each.stopped_by is not None]
-    return stopped[0] if stopped and not _may_go_alone(request, judged) else None
+    going = [_arriving(judged.case(order), rules) for order in dict.fromkeys(request.orders)]
+    stopped = [each.stopped_by for each in going if each.stopped_by is not None]
+    return stopped[0] if stopped and not _may_go_alone(request, going) else None
 
 
-def _arriving(desk: Desk, broker: Broker, draft: TicketDraft, order: OrderRequest, rules: Rules) -> Passage:
-    found = case(desk, broker, draft, order)
+def _arriving(found: Case, rules: Rules) -> Passage:
     return guards.passage(found, rules.limits, guards.obstacles(found, rules.limits, rules.kill_switch))
 
 
-def check_approval(desk: Desk, broker: Broker, held: Ticket, request: LegsRequest, standing: Standing) -> None:
-    """Raises what stops it where nothing of it could go, or not all of an option strategy; Conflict where less is left
-    to close than came to be closed. The ticket then is still held.
+def check_approval(
+    desk: Desk, broker: Broker, held: Ticket, request: LegsRequest, standing: Standing
+) -> Mapping[Side, Obstacle]:
+    """The sides of positions of which less is left to close than came to be closed: nothing of these may go, for
+    :func:`among`; the rest may.
+
+    Raises what stops it where nothing of it could go, or not all of an option strategy, and a BridgeError where nobody
+    can tell. The ticket then is still held.
     """
     limits = standing.limits
     if limits is None:
         raise StorageError("The guards cannot be read, so nothing is sent.")
-    for stops in _of_all(desk, broker, held, request, limits):
+    judged = _Judgement(desk=desk, broker=broker, ticket=held, request=request, books=ReadOnce(broker))
+    for stops in _of_all(judged, limits):
         raise guards.refused(stops)
-    arrivals = arrivals_of(held, request)
-    came_to_close = [order for order, then in zip(request.orders, arrivals, strict=True) if then.is_exit]
-    for side in sides(came_to_close):
-        guards.left(case(desk, broker, held, side))
+    stopped = _closing_too_much(judged, held)
     going: list[Passage] = []
     refusals: list[BridgeError] = []
-    for order, then in dict.fromkeys(zip(request.orders, arrivals, strict=True)):
+    for order, then in dict.fromkeys(zip(request.orders, arrivals_of(held, request), strict=True)):
         try:
-            going.append(guards.check_approved(case(desk, broker, held, order), then, standing))
+            going.append(guards.check_rules(judged.case(order), then, standing, among(stopped, order, then)))
         except BridgeError as refusal:
             refusals.append(refusal)
     if refusals and not _may_go_alone(request, going):
         raise refusals[0]
+    return stopped
+
+
+def _closing_too_much(judged: _Judgement, held: Ticket) -> Mapping[Side, Obstacle]:
+    """Raises a BridgeError where nobody can tell."""
+    arrivals = zip(judged.request.orders, arrivals_of(held, judged.request), strict=True)
+    found: dict[Side, Obstacle] = {}
+    for side in sides(order for order, then in arrivals if then.is_exit):
+        try:
+            guards.left(judged.case(side))
+        except Conflict as refusal:
+            found[side_of(side)] = Obstacle(reason=refusal.message, exits_pass=False)
+    return found
+
+
+def among(stopped: Mapping[Side, Obstacle], order: OrderRequest, then: Arrival) -> list[Obstacle]:
+    """What stops one order of a ticket with its whole side; only what came to close is counted there."""
+    found = stopped.get(side_of(order)) if then.is_exit else None
+    return [] if found is None else [found]
 
 
 def arrivals_of(held: Ticket, request: LegsRequest) -> Sequence[Arrival]:
@@ -88,17 +112,39 @@ def case(desk: Desk, broker: Broker, ticket: TicketDraft | Ticket, order: OrderR
     return replace(found, ticket=ticket if isinstance(ticket, Ticket) else None, is_leg=True)
 
 
-def _of_all(
-    desk: Desk, broker: Broker, ticket: TicketDraft | Ticket, request: LegsRequest, limits: GuardSettings
-) -> Iterator[Obstacle]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judgement:
+    """All orders of a ticket, judged at one moment and by one look at the broker's books. Nothing is claimed by it."""
+
+    desk: Desk
+    broker: Broker
+    ticket: TicketDraft | Ticket
+    request: LegsRequest
+    books: ReadOnce
+
+    def case(self, order: OrderRequest) -> Case:
+        found = case(self.desk, self.broker, self.ticket, order)
+        return replace(found, books=self.books, beside=self._beside(order))
+
+    def _beside(self, order: OrderRequest) -> tuple[PositionKey, ...]:
+        """An option strategy goes whole or not at all: limits that count need room for all of it."""
+        if self.request.kind is not LegsKind.MULTI_LEG:
+            return ()
+        others = list(self.request.orders)
+        if order in others:
+            others.remove(order)
+        return tuple(guards.key_of(each) for each in others)
+
+
+def _of_all(judged: _Judgement, limits: GuardSettings) -> Iterator[Obstacle]:
     """What no order shows alone: that the same was asked for a moment ago, and the size of what is sliced."""
-    yield from _repeat(desk, ticket, limits)
-    for order in wholes(request):
-        if order not in request.orders:
-            found = case(desk, broker, ticket, order)
-            judged = guards.passage(found, limits, guards.whole_obstacles(found, limits))
-            if judged.stopped_by is not None:
-                yield judged.stopped_by
+    yield from _repeat(judged.desk, judged.ticket, limits)
+    for order in wholes(judged.request):
+        if order not in judged.request.orders:
+            found = judged.case(order)
+            stopped_by = guards.passage(found, limits, guards.whole_obstacles(found, limits)).stopped_by
+            if stopped_by is not None:
+                yield stopped_by
 
 
 def _repeat(desk: Desk, ticket: TicketDraft | Ticket, limits: GuardSettings) -> Iterator[Obstacle]:
@@ -107,8 +153,8 @@ def _repeat(desk: Desk, ticket: TicketDraft | Ticket, limits: GuardSettings) -> 
         return
     signal = Signal.of(ticket, desk.clock.now())
     if desk.store.guards.has_equal_signal(signal, timedelta(seconds=window)):
-        reason = f"The same source asked for exactly the same less than {window} s ago."
-        yield Obstacle(reason=reason, guard=Guard.DUPLICATE_SIGNAL, exits_pass=False)
+        stopped = repeat(window)
+        yield Obstacle(reason=stopped.sentence, guard=stopped.guard, exits_pass=False)
 
 
 def _may_go_alone(request: LegsRequest, judged: Iterable[Passage]) -> bool:

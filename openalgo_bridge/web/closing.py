@@ -146,7 +146,9 @@ def report(ticket_id: int) -> ResponseReturnValue:
         heading=heading(ticket, legs),
         stopped=stopping.stopped_by(desk, ticket),
         unseen=unseen,
-        is_done=not unseen and all(leg.is_done or (closes and leg.is_withdrawal and leg.is_over) for leg in legs),
+        is_done=not unseen
+        and bool(legs or not ticket.reason)
+        and all(leg.is_done or (closes and leg.is_withdrawal and leg.is_over) for leg in legs),
         fault=said.faults.get(ticket.trading_mode, ""),
     )
 
@@ -155,6 +157,8 @@ def heading(ticket: Ticket, legs: Sequence[Leg]) -> str:
     """How much was done, in numbers: it never says "all"."""
     if legs:
         return progress(ticket.operation, legs)
+    if ticket.reason:
+        return ticket.reason
     return "No position was open" if ticket.operation is Operation.CLOSE else "No order was working"
 
 

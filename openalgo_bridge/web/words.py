@@ -84,6 +84,8 @@ _DOERS = {
     "closing": "the bridge",
 }
 
+_STOPS = {"cancelallorder": "the cancelling", "closeposition": "the closing"}
+
 _OUTCOMES = {
     Outcome.WAITING: ("Waiting for you", "warning"),
     Outcome.DENIED: ("Denied by a guard", "danger"),
@@ -175,6 +177,9 @@ def doer(name: str) -> str:
         return f"the guard {name.removeprefix('guard ').replace('_', ' ')}"
     if name.startswith("webhook:"):
         return name.replace(":", " ")
+    operation, _, ref = name.partition(" ")
+    if operation in _STOPS:
+        return f"{_STOPS[operation]} of {ref}"
     return _DOERS.get(name, f"you ({name})")
 
 

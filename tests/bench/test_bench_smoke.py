@@ -77,7 +77,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The bench's own modules, by their short names as ``run.py`` imports them."""
     monkeypatch.syspath_prepend(str(BENCH))
     yield importlib.import_module("report")
-    for name in ("load", "rows", "report", "servers", "attack", "key_check"):
+    for name in ("load", "rows", "report", "servers", "attack", "key_check", "market_data"):
         sys.modules.pop(name, None)
 
 
@@ -224,6 +224,24 @@ def test_the_market_is_measured(bench: ModuleType) -> None:
     seen = json.loads(done.stdout)
     assert seen.pop("bars") > 364 * 376
     assert all(figure > 0 for figure in seen.values())
+
+
+def test_bars_searches_and_the_whole_list_are_measured_over_http(bench: ModuleType, tmp_path: Path) -> None:
+    market_data = importlib.import_module("market_data")
+    seen = market_data.measure(tmp_path / "bridge", calls=2, rows=18_000, days=2)
+    assert list(seen) == ["history, 2 days of 1m", "search in 18,000", "list of 18,000"]
+    assert all(each.budget for each in seen.values() if "not measured" not in each.figure)
+    assert not any(" 0.0 MB" in each.figure for each in seen.values())
+
+
+def test_what_is_no_success_is_no_time_of_it(bench: ModuleType, tiny: TinyServer) -> None:
+    market_data, servers = (importlib.import_module(name) for name in ("market_data", "servers"))
+    running = servers.Running(port=tiny.port, pid=os.getpid(), first_answer_s=0.0)
+    with closing(market_data.Caller(running, "key")) as caller:
+        assert caller.ask("POST", "/api/v1/history", "{}") == GOOD
+        tiny.status = 503
+        with pytest.raises(SystemExit, match="503"):
+            caller.ask("POST", "/api/v1/history", "{}")
 
 
 def test_the_instrument_list_is_measured(bench: ModuleType, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ class BrokerPromises:
             with pytest.raises(Unsupported):
                 broker.history(instrument, interval, TODAY, TODAY)
             return
-        bars = broker.history(instrument, interval, TODAY - timedelta(days=3), TODAY)
+        bars = list(broker.history(instrument, interval, TODAY - timedelta(days=3), TODAY))
         assert [bar.start for bar in bars] == sorted({bar.start for bar in bars})
         assert bars[-1].close == broker.quote(instrument).ltp
 

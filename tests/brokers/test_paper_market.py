@@ -63,7 +63,7 @@ def test_a_quote_of_many_costs_one_look_at_the_book(exchange: PaperExchange) -> 
 
 
 def test_bars_are_given_up_to_now_and_no_further(exchange: PaperExchange, clock: FixedClock) -> None:
-    bars = exchange.history(SBIN, Interval.M1, TODAY, TODAY + timedelta(days=400))
+    bars = list(exchange.history(SBIN, Interval.M1, TODAY, TODAY + timedelta(days=400)))
     assert len(bars) == 76
     assert bars[-1].start == clock.now()
     assert bars[-1].close == exchange.quote(SBIN).ltp
@@ -71,19 +71,19 @@ def test_bars_are_given_up_to_now_and_no_further(exchange: PaperExchange, clock:
 
 def test_a_year_of_minutes_is_there(exchange: PaperExchange) -> None:
     bars = exchange.history(SBIN, Interval.M1, TODAY - timedelta(days=364), TODAY)
-    assert len(bars) == 364 * 376 + 76
+    assert sum(1 for _ in bars) == 364 * 376 + 76
 
 
 @pytest.mark.parametrize(("interval", "days"), [(Interval.S1, 10), (Interval.S45, 10), (Interval.H1, 1_100)])
 def test_more_than_it_gives_at_once_is_refused_in_words(exchange: PaperExchange, interval: Interval, days: int) -> None:
     with pytest.raises(Rejected, match=f"Bars of {interval} are given for at most {days} days at once"):
         exchange.history(SBIN, interval, TODAY - timedelta(days=days), TODAY)
-    assert exchange.history(SBIN, interval, TODAY - timedelta(days=days - 1), TODAY - timedelta(days=days - 1))
+    assert any(exchange.history(SBIN, interval, TODAY - timedelta(days=days - 1), TODAY - timedelta(days=days - 1)))
 
 
 def test_days_may_go_back_as_far_as_anybody_asks(exchange: PaperExchange) -> None:
     bars = exchange.history(SBIN, Interval.DAY, date.min, date.max)
-    assert len(bars) == (TODAY - date(1990, 1, 1)).days + 1
+    assert sum(1 for _ in bars) == (TODAY - date(1990, 1, 1)).days + 1
 
 
 def test_an_instrument_without_a_price_has_no_market(exchange: PaperExchange) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -43,8 +44,11 @@ def joined(bars: Sequence[Bar]) -> tuple[object, ...]:
     )
 
 
-def bars_of(instrument: Instrument, interval: Interval, day: date, at: datetime) -> Sequence[Bar]:
-    return MARKET.bars(instrument, interval, day, day, at)
+def bars_of(
+    instrument: Instrument, interval: Interval, first: date, at: datetime, last: date | None = None
+) -> list[Bar]:
+    """Of the day ``first``, or of all days from there to ``last``."""
+    return list(MARKET.bars(instrument, interval, first, last or first, at))
 
 
 @every_kind
@@ -57,7 +61,7 @@ def test_a_day_is_the_same_in_bars_of_every_interval(instrument: Instrument, int
     else:
         (period,) = bars_of(instrument, interval, SATURDAY, at)
         first, last = interval.period(SATURDAY), interval.period_end(SATURDAY)
-        assert period[1:] == joined(MARKET.bars(instrument, Interval.DAY, first, last, at))
+        assert period[1:] == joined(bars_of(instrument, Interval.DAY, first, at, last))
 
 
 @settings(max_examples=40, deadline=None)
@@ -65,7 +69,7 @@ def test_a_day_is_the_same_in_bars_of_every_interval(instrument: Instrument, int
 def test_the_running_day_is_what_the_quote_says(instrument: Instrument, interval: Interval, at: datetime) -> None:
     """At any second, in the night, on a Sunday, before the opening too."""
     quote, today = MARKET.quote(instrument, at), day_in_india(at)
-    bars = MARKET.bars(instrument, interval, today - timedelta(days=1), today, at)
+    bars = bars_of(instrument, interval, today - timedelta(days=1), at, today)
     running = [bar for bar in bars if day_in_india(bar.start) == day_in_india(bars[-1].start)]
     assert bars[-1].start <= at
     assert joined(running) == (quote.open, quote.high, quote.low, quote.ltp, quote.volume, quote.oi)
@@ -75,7 +79,7 @@ def test_the_running_day_is_what_the_quote_says(instrument: Instrument, interval
 @given(instrument=st.sampled_from([SBIN, CALL]), interval=st.sampled_from(list(Interval)), at=moments)
 def test_the_last_bar_closes_at_the_last_price(instrument: Instrument, interval: Interval, at: datetime) -> None:
     today = day_in_india(at)
-    bars = MARKET.bars(instrument, interval, today - timedelta(days=1), today, at)
+    bars = bars_of(instrument, interval, today - timedelta(days=1), at, today)
     assert bars[-1].close == MARKET.price(instrument, at)
 
 
@@ -97,8 +101,8 @@ def test_a_bar_never_changes_once_it_is_over(
     instrument: Instrument, interval: Interval, at: datetime, later: timedelta
 ) -> None:
     first = day_in_india(at) - timedelta(days=1)
-    before = MARKET.bars(instrument, interval, first, day_in_india(at), at)
-    after = MARKET.bars(instrument, interval, first, day_in_india(at + later), at + later)
+    before = bars_of(instrument, interval, first, at, day_in_india(at))
+    after = bars_of(instrument, interval, first, at + later, day_in_india(at + later))
     assert after[: len(before) - 1] == before[:-1]
     assert after[len(before) - 1].start == before[-1].start
 
@@ -106,7 +110,7 @@ def test_a_bar_never_changes_once_it_is_over(
 @every_kind
 @pytest.mark.parametrize("interval", INTRADAY)
 def test_bars_ascend_and_their_prices_are_in_order(instrument: Instrument, interval: Interval) -> None:
-    bars = MARKET.bars(instrument, interval, SATURDAY, SUNDAY, ist(MONDAY, 3))
+    bars = bars_of(instrument, interval, SATURDAY, ist(MONDAY, 3), SUNDAY)
     assert all(before.start < after.start for before, after in pairwise(bars))
     assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
     assert all(price > 0 == price % instrument.tick for bar in bars for price in bar[1:5])
@@ -164,6 +168,16 @@ def test_a_first_second_is_a_whole_bar() -> None:
     assert bar.open == bar.high == bar.low == bar.close == MARKET.price(SBIN, ist(SUNDAY, 9, 15))
 
 
+def test_bars_are_made_as_they_are_read() -> None:
+    """Of the 25,000 of two months only those of a day are there at any time."""
+    tracemalloc.start()
+    bars = MARKET.bars(SBIN, Interval.M1, SATURDAY - timedelta(days=66), SATURDAY, ist(MONDAY, 3))
+    assert sum(1 for _ in bars) == 67 * 376
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
 def test_all_times_are_in_utc() -> None:
     bars = bars_of(SBIN, Interval.M15, SATURDAY, ist(MONDAY, 3))
     assert {bar.start.tzinfo for bar in bars} == {UTC}
@@ -175,14 +189,14 @@ def test_many_days_are_each_days_bars() -> None:
     at = ist(SUNDAY, 12)
     days = [SATURDAY - timedelta(days=back) for back in (2, 1, 0)] + [SUNDAY]
     apart = [bar for day in days for bar in bars_of(SBIN, Interval.M10, day, at)]
-    assert MARKET.bars(SBIN, Interval.M10, days[0], days[-1], at) == apart
+    assert bars_of(SBIN, Interval.M10, days[0], at, days[-1]) == apart
 
 
 def test_nothing_is_in_the_future_and_nothing_before_the_market_began() -> None:
     at = ist(SUNDAY, 12)
     assert bars_of(SBIN, Interval.DAY, MONDAY, at) == []
-    assert MARKET.bars(SBIN, Interval.M1, SUNDAY, SATURDAY, at) == []
-    everything = MARKET.bars(SBIN, Interval.YEAR, date.min, date.max, at)
+    assert bars_of(SBIN, Interval.M1, SUNDAY, at, SATURDAY) == []
+    everything = bars_of(SBIN, Interval.YEAR, date.min, at, date.max)
     assert len(everything) == 2026 - 1990 + 1
     assert everything[0].start.astimezone(IST).date() == MARKET_BEGINS
 
@@ -190,7 +204,7 @@ def test_nothing_is_in_the_future_and_nothing_before_the_market_began() -> None:
 def test_weeks_begin_on_monday_and_years_in_january() -> None:
     starts = {
         interval: [
-            bar.start.astimezone(IST).date() for bar in MARKET.bars(SBIN, interval, SATURDAY, MONDAY, ist(MONDAY, 12))
+            bar.start.astimezone(IST).date() for bar in bars_of(SBIN, interval, SATURDAY, ist(MONDAY, 12), MONDAY)
         ]
         for interval in (Interval.WEEK, Interval.MONTH, Interval.QUARTER, Interval.YEAR)
     }
@@ -220,7 +234,7 @@ def test_the_open_interest_moves_while_the_session_lasts_and_not_at_night() -> N
 def test_every_exchange_has_a_market(exchange: Exchange) -> None:
     thing, at = replace(SBIN, exchange=exchange), ist(SUNDAY, 23, 59, 59)
     quote = MARKET.quote(thing, at)
-    day = MARKET.bars(thing, Interval.H1, SUNDAY, SUNDAY, at)
+    day = bars_of(thing, Interval.H1, SUNDAY, at)
     assert joined(day) == (quote.open, quote.high, quote.low, quote.ltp, quote.volume, quote.oi)
 
 

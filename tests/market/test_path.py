@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openalgo_bridge.market.path import DAY, FIVE_MINUTES, MINUTE, PARTS, QUARTER, Cell, Path
+from openalgo_bridge.market.cells import DAY, FIVE_MINUTES, MINUTE, QUARTER, STEPS, Cell
+from openalgo_bridge.market.path import PARTS, Path
 
 OPENS = 9 * 3_600 + 15 * 60
 SESSION = 375 * MINUTE
@@ -18,7 +19,7 @@ paths = st.builds(
     Path.of, st.integers(0, 2**32), st.sampled_from(["SBIN", "NIFTY", "M&M"]), st.just("NSE"), st.just(OPENS)
 )
 days = st.integers(-20_000, 40_000)
-steps = st.sampled_from([DAY, 21_600, 5_400, QUARTER, FIVE_MINUTES, MINUTE])
+steps = st.sampled_from(STEPS)
 
 PINNED_DAY = Cell(start=1795252500, open=-29227230, high=-24573836, low=-37405619, close=-36393742)
 PINNED_MINUTE = Cell(start=1795264800, open=-29592272, high=-29249217, low=-29732494, close=-29433891)
@@ -49,7 +50,7 @@ def every_second(path: Path, day: Cell, first: int, last: int) -> list[int]:
 @given(path=paths, number=days, step=steps)
 def test_a_day_in_cells_of_any_size_is_the_same_day(path: Path, number: int, step: int) -> None:
     day = path.day(number)
-    cells = path.cells(day, step, day.start, day.start + DAY - 1)
+    cells = list(path.cells(day, step, day.start + DAY - 1))
     assert [cell.start for cell in cells] == list(range(day.start, day.start + DAY, step))
     assert reach(cells) == day
     assert all(before.close == after.open for before, after in pairwise(cells))
@@ -79,16 +80,10 @@ def test_any_stretch_is_exactly_its_seconds(path: Path, number: int, first: int,
 @given(path=paths, number=days, step=steps, last=st.integers(0, DAY - 1))
 def test_a_day_that_is_not_over_ends_where_it_is(path: Path, number: int, step: int, last: int) -> None:
     day = path.day(number)
-    cells = path.cells(day, step, day.start, day.start + last)
+    cells = list(path.cells(day, step, day.start + last))
     assert reach(cells) == path.stretch(day, DAY, day.start + last)
-    whole = path.cells(day, step, day.start, day.start + DAY - 1)
+    whole = list(path.cells(day, step, day.start + DAY - 1))
     assert cells[:-1] == whole[: len(cells) - 1]
-
-
-def test_nothing_is_asked_of_a_session_that_has_not_begun() -> None:
-    path = Path.of(1, "SBIN", "NSE", OPENS)
-    day = path.day(20_000)
-    assert path.cells(day, MINUTE, day.start, day.start - 1) == []
 
 
 @given(path=paths, number=days)
@@ -120,8 +115,8 @@ def test_two_exchanges_share_a_path_down_to_five_minutes() -> None:
     day = nse.day(20_000)
     assert bse.day(20_000) == day
     last = day.start + SESSION - 1
-    assert nse.cells(day, FIVE_MINUTES, day.start, last) == bse.cells(day, FIVE_MINUTES, day.start, last)
-    minutes = zip(nse.cells(day, MINUTE, day.start, last), bse.cells(day, MINUTE, day.start, last), strict=True)
+    assert nse.cells(day, FIVE_MINUTES, last) == bse.cells(day, FIVE_MINUTES, last)
+    minutes = zip(nse.cells(day, MINUTE, last), bse.cells(day, MINUTE, last), strict=True)
     assert sum(one != other for one, other in minutes) > 300
 
 
@@ -132,7 +127,7 @@ def test_a_session_moves_as_a_random_walk_does(seconds: int, share: float) -> No
     moves = []
     for number in range(20_000, 20_120):
         day = path.day(number)
-        minutes = path.cells(day, MINUTE, day.start, day.start + 360 * MINUTE - 1)
+        minutes = list(path.cells(day, MINUTE, day.start + 360 * MINUTE - 1))
         size = seconds // MINUTE
         moves += [minutes[at + size - 1].close - minutes[at].open for at in range(0, 360, size)]
     usual = 15_000_000 * share**0.5

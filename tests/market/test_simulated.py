@@ -124,11 +124,13 @@ def test_what_is_remembered_equals_what_is_computed_anew(seconds: list[int], ins
         assert remembering.quote(instrument, at) == SimulatedMarket(6).quote(instrument, at)
 
 
-def test_another_reference_price_is_another_instrument() -> None:
-    market = SimulatedMarket(6)
-    first, second = (replace(SBIN, reference_price=Decimal(level)) for level in (968, 500))
-    assert market.quote(first, OPENING) != market.quote(second, OPENING)
-    assert market.quote(first, OPENING) == SimulatedMarket(6).quote(first, OPENING)
+@pytest.mark.parametrize("instrument", [SBIN, NEAR_THE_MONEY], ids=lambda each: each.symbol)
+def test_another_reference_price_is_another_instrument(instrument: Instrument) -> None:
+    market, at = SimulatedMarket(6), OPENING + timedelta(hours=1)
+    first, second = (replace(instrument, reference_price=instrument.reference_price * part) for part in (1, 2))
+    assert market.quote(first, at) != market.quote(second, at)
+    for each in (first, second, first):
+        assert market.quote(each, at) == SimulatedMarket(6).quote(each, at)
 
 
 def test_many_threads_see_the_one_market() -> None:
@@ -154,7 +156,9 @@ def test_memory_is_bounded() -> None:
     market = SimulatedMarket(8)
     for number in range(MOST_REMEMBERED + 100):
         market.quote(replace(SBIN, symbol=f"S{number}"), OPENING)
-    assert all(len(remembered) <= MOST_REMEMBERED for remembered in (market._listings, market._days, market._latest))
+        market.quote(replace(CALL, symbol=f"C{number}"), OPENING + timedelta(hours=1))
+    for remembered in (market._listings, market._days, market._days_over, market._latest):
+        assert 0 < len(remembered) <= MOST_REMEMBERED
     assert market.quote(SBIN, OPENING) == SimulatedMarket(8).quote(SBIN, OPENING)
 
 

@@ -321,7 +321,8 @@ def send_several(journal: Journal, number: int, *, dropped: int = 0) -> None:
     _, planned = journal.plan(a_draft(split), split.orders)
     for order in planned[: number - dropped]:
         journal.settle(journal.claim(order.id).order_id, Settlement(state=OrderState.SENT))
-    journal.give_up([order.id for order in planned], "no", by=TRADER)
+    for order in planned[number - dropped :]:
+        journal.settle(order.id, Settlement(state=OrderState.DROPPED), was=OrderState.PLANNED, by=TRADER)
 
 
 def test_each_order_of_a_ticket_of_several_is_one_of_the_day(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,24 @@ def test_a_chain_pairs_calls_and_puts_by_strike_as_numbers_go(listing: Listing) 
     assert found[1].call is None
     assert found[1].put == rows[-1]
     assert found[2].call == rows[0]
+
+
+def test_a_chain_is_remembered_until_the_list_changes(listing: Listing) -> None:
+    listing.take(*chain("VEDL", DECEMBER, [1000]))
+    ask = partial(listing.instruments.chain, Exchange.NFO, "VEDL", DECEMBER)
+    assert ask() is ask()
+    listing.take(*chain("VEDL", DECEMBER, [1000, 990]))
+    assert [str(row.strike) for row in ask()] == ["990", "1000"]
+    listing.take(share("SBIN"), accept_fewer=True)
+    assert ask() == ()
+
+
+def test_only_so_many_chains_are_remembered(listing: Listing) -> None:
+    days = [DECEMBER + timedelta(days=each) for each in range(40)]
+    listing.take(*(option for day in days for option in chain("VEDL", day, [1000])))
+    for day in days:
+        assert len(listing.instruments.chain(Exchange.NFO, "VEDL", day)) == 1
+    assert 0 < len(listing.instruments._chains) <= 32
 
 
 def test_futures_come_nearest_first(listing: Listing) -> None:

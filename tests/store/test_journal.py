@@ -69,7 +69,7 @@ def an_order(journal: Journal, state: OrderState) -> int:
     if state in {OrderState.PLANNED, OrderState.DROPPED}:
         _, (order,) = journal.plan(a_draft(CloseRequest()), [BUY_TEN])
         if state is OrderState.DROPPED:
-            journal.give_up([order.id], "because", by=TRADER)
+            journal.settle(order.id, Settlement(state=state), was=OrderState.PLANNED, by=TRADER)
         return order.id
     # Another symbol each: an order in doubt holds back the entries of its symbol.
     order_id = journal.release(a_draft(replace(BUY_TEN, symbol=f"S{next(NUMBERS)}")))[1].order_id
@@ -215,7 +215,7 @@ def test_a_restart_drops_what_was_planned_and_doubts_what_was_sending(journal: J
 
 def test_a_restart_holds_again_what_was_approved_and_never_sending(journal: Journal, db: Database) -> None:
     ticket = journal.hold(a_draft(), expires_at=None, reason="")
-    # No code of ours stops between approved and released: this is what an older or a foreign program left.
+    # A single order is released in the commit of its approval: this is what an older or a foreign program left.
     db.write("UPDATE ticket SET state = 'approved' WHERE id = ?", (ticket.id,))
     assert journal.interrupt().held_again == 1
     assert journal.ticket(ticket.id).state is TicketState.HELD

@@ -13,6 +13,8 @@ from openalgo_bridge.model.order import (
     BrokerOrderId,
     CancelAllRequest,
     CloseRequest,
+    LegsKind,
+    LegsRequest,
     ModifyRequest,
     OrderRequest,
     TradingMode,
@@ -25,6 +27,7 @@ from openalgo_bridge.model.states import (
     OrderState,
     TicketState,
 )
+from openalgo_bridge.model.stops import actor_of
 from openalgo_bridge.store.claims import OPEN_ORDERS, Reservation
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.guards import _NEWEST_FIRST
@@ -265,13 +268,13 @@ def test_what_was_in_doubt_before_the_reading_counts_until_it_is_proven_absent(j
 
 def test_a_ticket_of_many_orders_says_what_was_not_sent(journal: Journal) -> None:
     legs = [replace(BUY_TEN, symbol=name) for name in ("A", "B", "C")]
-    ticket, (first, second, third) = journal.plan(a_draft(CloseRequest()), legs)
-    room = Reservation(room=10, since=journal.watermark(legs[0], TradingMode.ANALYZE))
-    assert journal.claim(first.id, reserve=room).ref == ticket.ref
+    basket = LegsRequest(kind=LegsKind.BASKET, orders=tuple(legs))
+    ticket, (first, second, third) = journal.plan(a_draft(basket), legs)
+    assert journal.claim(first.id).ref == ticket.ref
     with pytest.raises(Conflict):
-        journal.claim(first.id, reserve=room)
-    gone = journal.give_up([first.id, second.id, third.id], "The bridge stopped.", by=TRADER)
-    assert [each.id for each in gone] == [second.id, third.id]
+        journal.claim(first.id)
+    stop, _ = journal.plan(a_draft(CloseRequest()), [])
+    assert [each.id for each in journal.given_up(actor_of(stop))] == [second.id, third.id]
     assert journal.order(second.id).state is OrderState.DROPPED
     assert "2 of its orders were not sent" in journal.ticket(ticket.id).reason
 

@@ -20,9 +20,11 @@ from openalgo_bridge.model.order import (
     OrderMode,
     OrderRequest,
     PriceType,
+    Product,
 )
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin, Ticket
+from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.trading import approvals, orders, several
 from openalgo_bridge.trading.budget import Budget
 from openalgo_bridge.trading.legs import Report
@@ -132,9 +134,80 @@ def test_the_exit_of_a_mixed_basket_opens_nothing_later(scripted: Desk, broker: 
     ticket = held(scripted, replace(BASKET, orders=(BUY, replace(OUT, symbol="TCS"))))
     assert not ticket.is_exit
     broker.held.clear()
-    with pytest.raises(Conflict, match="only 0 are left"):
+    report = approved(scripted, ticket)
+    assert [each.is_done for each in report.legs] == [True, False]
+    assert "an exit of 5 TCS, but only 0 are left" in report.legs[1].refusal
+    assert [each.request.symbol for each in broker.book.values()] == ["RELIANCE"]
+
+
+def test_one_position_that_is_flat_by_now_keeps_the_other_exits_of_its_basket_from_nothing(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    for symbol in ("RELIANCE", "TCS", "INFY"):
+        broker.hold(symbol, 5)
+    ticket = held(scripted, replace(BASKET_EXIT, orders=(OUT, replace(OUT, symbol="TCS"), replace(OUT, symbol="INFY"))))
+    broker.held = [each for each in broker.held if each.symbol != "TCS"]
+    report = approved(scripted, ticket)
+    assert [each.is_done for each in report.legs] == [True, False, True]
+    assert [each.request.symbol for each in broker.book.values()] == ["RELIANCE", "INFY"]
+
+
+def test_of_a_position_that_became_smaller_no_exit_of_a_basket_goes_but_those_of_others_do(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    """Targets that rest are not counted against each other: each alone would fit."""
+    target = replace(OUT, price_type=PriceType.LIMIT, price=Decimal(1100))
+    broker.hold("RELIANCE", 10)
+    broker.hold("TCS", 5)
+    ticket = held(scripted, replace(BASKET_EXIT, orders=(target, target, replace(OUT, symbol="TCS"))))
+    broker.held[0] = replace(broker.held[0], quantity=5)
+    report = approved(scripted, ticket)
+    assert [each.is_done for each in report.legs] == [False, False, True]
+
+
+@pytest.mark.parametrize("kind", [LegsKind.BASKET, LegsKind.SPLIT])
+def test_an_exit_beside_a_stop_goes_in_several_orders_while_another_order_of_its_symbol_is_in_doubt(
+    scripted: Desk, broker: ScriptedBroker, kind: LegsKind
+) -> None:
+    broker.hold("RELIANCE", 10)
+    ticket = held(scripted, replace(BASKET_EXIT, kind=kind))
+    scripted.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+    stop = replace(OUT, quantity=10, price_type=PriceType.SL_M, trigger_price=Decimal(900))
+    orders.place(scripted, stop, ORIGIN)
+    broker.fault = TimeoutError
+    orders.place(scripted, replace(BUY, product=Product.CNC), ORIGIN)
+    broker.fault = None
+    assert approved(scripted, ticket).is_done
+
+
+def test_a_ticket_is_judged_as_a_whole_by_one_look_at_the_books(scripted: Desk, broker: ScriptedBroker) -> None:
+    symbols = ("RELIANCE", "TCS", "INFY", "SBIN")
+    for symbol in symbols:
+        broker.hold(symbol, 5)
+    basket = replace(BASKET_EXIT, orders=tuple(replace(OUT, symbol=each) for each in symbols))
+    ticket = held(scripted, basket)
+    broker.reads.clear()
+    assert approved(scripted, ticket).is_done
+    assert broker.reads.count("order_book") == len(symbols) + 1, "each order is proven again at its claim"
+    assert broker.reads.count("positions") == len(symbols) + 1
+
+
+def test_what_is_no_exit_is_seen_at_its_first_order(scripted: Desk, broker: ScriptedBroker) -> None:
+    scripted.store.guards.save(GuardSettings(let_exits_through=True), by=TRADER)
+    held(scripted)
+    assert broker.reads.count("order_book") == 1
+
+
+def test_a_broker_that_cannot_be_read_is_asked_once_about_a_ticket(scripted: Desk, broker: ScriptedBroker) -> None:
+    broker.hold("RELIANCE", 5)
+    broker.hold("TCS", 5)
+    ticket = held(scripted, replace(BASKET_EXIT, orders=(OUT, replace(OUT, symbol="TCS"))))
+    scripted.store.kill_switch.engage("test", by=TRADER)
+    broker.reads.clear()
+    broker.unreadable = NotSent("no session")
+    with pytest.raises(BridgeError):
         approved(scripted, ticket)
-    assert broker.calls == []
+    assert broker.reads.count("order_book") == 1
 
 
 def test_an_approved_exit_goes_order_by_order(scripted: Desk, broker: ScriptedBroker) -> None:
@@ -174,6 +247,43 @@ def test_what_passed_as_an_exit_stops_where_it_is_none_any_more(scripted: Desk, 
     assert isinstance(report, Report)
     assert [leg.is_done for leg in report.legs] == [True, False]
     assert "is none any more" in report.legs[1].refusal
+
+
+# -- a crash after the approval ------------------------------------------------------------------
+
+
+def test_what_was_approved_and_not_begun_when_the_bridge_stopped_waits_again_and_goes_once(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    ticket = held(scripted)
+    scripted.store.journal.approve_plan(ticket.id, ticket.shown, BASKET.orders, by=TRADER)
+    assert state(scripted, ticket) is TicketState.APPROVED
+    found = scripted.store.journal.interrupt()
+    again = scripted.store.journal.ticket(ticket.id)
+    assert (found.held_again, found.dropped, again.state) == (1, 2, TicketState.HELD)
+    assert again.reason == "The bridge stopped before it was sent. Decide again."
+    assert approved(scripted, again).is_done
+    assert len(broker.calls) == 2
+
+
+def test_what_was_approved_and_begun_when_the_bridge_stopped_is_not_sent_again(
+    scripted: Desk, broker: ScriptedBroker
+) -> None:
+    ticket = held(scripted)
+    _, (first, _) = scripted.store.journal.approve_plan(ticket.id, ticket.shown, BASKET.orders, by=TRADER)
+    scripted.store.journal.claim(first.id, is_approved=True)
+    assert scripted.store.journal.interrupt().held_again == 0
+    assert state(scripted, ticket) is TicketState.RELEASED
+
+
+def test_what_was_approved_and_all_given_up_is_not_held_again(scripted: Desk) -> None:
+    ticket = held(scripted)
+    _, planned = scripted.store.journal.approve_plan(ticket.id, ticket.shown, BASKET.orders, by=TRADER)
+    for order in planned:
+        dropped = Settlement(state=OrderState.DROPPED, message="because")
+        scripted.store.journal.settle(order.id, dropped, was=OrderState.PLANNED)
+    assert state(scripted, ticket) is TicketState.RELEASED
+    assert scripted.store.journal.interrupt().held_again == 0
 
 
 # -- what stops an approval leaves the ticket ----------------------------------------------------

@@ -166,12 +166,13 @@ def test_under_the_kill_switch_the_way_out_stays_open(scripted: Desk, broker: Sc
     assert len(broker.calls) == 1
 
 
-def test_a_fill_that_the_positions_do_not_show_yet_sends_nothing(scripted: Desk, broker: ScriptedBroker) -> None:
+def test_a_fill_that_the_positions_do_not_show_yet_lets_the_wish_wait(scripted: Desk, broker: ScriptedBroker) -> None:
     smart.place(scripted, to(10), ORIGIN)
     (tag,) = broker.book
     broker.book[tag] = replace(broker.book[tag], status=OrderStatus.COMPLETE, filled_quantity=10)
-    with pytest.raises(Conflict, match="does not show the last fills"):
-        smart.place(scripted, to(10), ORIGIN)
+    held, _ = smart.place(scripted, to(10), ORIGIN)
+    assert isinstance(held, Held)
+    assert held.reason == "The position in RELIANCE does not show the last fills yet."
     assert len(broker.calls) == 1
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from openalgo_bridge.api import several_answers
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Busy, Conflict, Denied
 from openalgo_bridge.model.books import OrderStatus, Position
@@ -239,29 +240,75 @@ def test_a_large_exit_waits_and_goes_in_slices_when_it_is_let_go(scripted: Desk,
     assert broker.net() == 0
 
 
-@pytest.mark.parametrize("closes", [by_the_page, by_another_program])
-def test_what_closes_between_two_slices_stops_the_rest(
-    scripted: Desk, broker: Filling, freeze: int, closes: Callable[[Desk], None]
+def test_a_large_exit_that_is_overtaken_before_it_begins_is_worked_out_anew(
+    scripted: Desk, broker: Filling, freeze: int
 ) -> None:
-    began: list[Ref] = []
+    broker.late = lambda: by_another_program(scripted)
+    report, _ = smart.place(scripted, FLAT, PROGRAM)
+    assert isinstance(report, Report)
+    assert report.is_done
+    assert quantities(broker) == [10, freeze, freeze - 9]
+    assert broker.net() == 0
 
-    def after_the_first() -> None:
-        if not began and len(broker.calls) == 1:
-            began.append(broker.calls[0])
-            closes(scripted)
 
-    report, _ = smart.place(before_each_order(scripted, after_the_first), FLAT, PROGRAM)
+def for_another_position(desk: Desk) -> None:
+    orders.place(desk, replace(SELL, symbol="TCS"), OTHER)
+
+
+@pytest.mark.parametrize("kill_switch", [False, True])
+@pytest.mark.parametrize(("closes", "sent"), [(by_the_page, 1), (by_another_program, 2), (for_another_position, 3)])
+def test_what_closes_between_two_slices_leaves_the_rest_of_it_to_go(
+    scripted: Desk, broker: Filling, freeze: int, closes: Callable[[Desk], None], sent: int, kill_switch: bool
+) -> None:
+    if kill_switch:
+        broker.hold("TCS", 10)
+        scripted.store.kill_switch.engage("test", by=TRADER)
+    report, _ = smart.place(after_the_first_order(scripted, broker, closes), FLAT, PROGRAM)
+    assert isinstance(report, Report)
+    assert report.is_done, [leg.why_not for leg in report.legs]
+    assert [isinstance(leg.result, Sent) for leg in report.legs] == [each < sent for each in range(3)]
+    assert broker.net() == 0
+    told = several_answers.reached(report)
+    assert told["status"] == "success"
+    assert str(told["message"]).startswith(f"Sent as {sent} orders: ")
+    assert "not taken" not in str(told["message"]), "nothing is to be asked for again"
+
+
+def test_what_is_added_between_two_slices_is_left_for_the_next_request(
+    scripted: Desk, broker: Filling, freeze: int
+) -> None:
+    def adds(desk: Desk) -> None:
+        orders.place(desk, replace(BUY, quantity=4), OTHER)
+
+    report, _ = smart.place(after_the_first_order(scripted, broker, adds), FLAT, PROGRAM)
+    assert isinstance(report, Report)
+    assert report.is_done
+    assert broker.net() == 4, "no more goes than was let go"
+
+
+def test_semi_auto_between_two_slices_keeps_the_rest_back_and_leaves_nothing_planned(
+    scripted: Desk, broker: Filling, freeze: int
+) -> None:
+    def asks_first(desk: Desk) -> None:
+        by_another_program(desk)
+        desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+
+    report, _ = smart.place(after_the_first_order(scripted, broker, asks_first), FLAT, PROGRAM)
     assert isinstance(report, Report)
     assert [leg.is_done for leg in report.legs] == [True, False, False]
-    assert broker.net() in {0, freeze + 1 - 10}
+    assert broker.net() == freeze + 1 - 10
+    assert scripted.store.journal.on_their_way() == []
 
 
-def before_each_order(desk: Desk, act: Callable[[], None]) -> Desk:
-    """The same desk, where ``act`` is done before a further order asks whether it may go."""
+def after_the_first_order(desk: Desk, broker: Filling, act: Callable[[Desk], None]) -> Desk:
+    """The same desk, where ``act`` is done once, when the order after the first asks whether it may go."""
+    began: list[Ref] = []
 
     class Watching(Throttle):
         def take_now(self) -> bool:
-            act()
+            if not began and len(broker.calls) == 1:
+                began.append(broker.calls[0])
+                act(desk)
             return True
 
     throttle = Watching(8, monotonic=desk.clock.monotonic, wait=lambda _: None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 
 from openalgo_bridge.api import answers
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Conflict
-from openalgo_bridge.model.books import OrderStatus
+from openalgo_bridge.errors import Conflict, NotSent
+from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import (
     Action,
@@ -29,9 +29,9 @@ from openalgo_bridge.model.order import (
     SmartOrderRequest,
 )
 from openalgo_bridge.model.permit import SendPermit
-from openalgo_bridge.model.states import OrderState
+from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import PAGE, Origin
-from openalgo_bridge.trading import approvals, closing, kill_switch, several, smart, stopping
+from openalgo_bridge.trading import approvals, closing, kill_switch, orders, several, smart, stopping
 from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.orders import Held
 from tests.conftest import TRADER
@@ -50,9 +50,18 @@ def split(order: OrderRequest, slices: int = 10) -> LegsRequest:
 
 @dataclass
 class Filling(ScriptedBroker):
-    """Fills MARKET orders at once. ``while_placing`` is called inside the broker's call."""
+    """Fills MARKET orders at once. ``while_placing`` is called inside the broker's call. ``is_dumb``: it does
+    not tell its orders; ``looks`` says so for each of the next looks.
+    """
 
     while_placing: Callable[[], None] = lambda: None
+    is_dumb: bool = False
+    looks: Iterator[bool] = field(default_factory=lambda: iter(()))
+
+    def order_book(self) -> list[BrokerOrder]:
+        if next(self.looks, self.is_dumb):
+            raise NotSent("timeout")
+        return super().order_book()
 
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         order_id, order = super().place(permit), permit.request
@@ -162,7 +171,7 @@ def test_a_slice_that_is_just_being_sent_is_waited_for_and_closed_too(scripted: 
             go_on.wait()
 
     broker.while_placing = hang
-    running = threading.Thread(target=several.place, args=(scripted, split(BUY), ORIGIN))
+    running = threading.Thread(target=several.place, args=(scripted, split(BUY), ORIGIN), daemon=True)
     running.start()
     inside.wait()
 
@@ -183,7 +192,7 @@ def test_a_broker_that_hangs_keeps_nobody_from_cancelling_what_works(scripted: D
             go_on.wait()
 
     broker.while_placing = hang
-    running = threading.Thread(target=several.place, args=(scripted, split(RESTING), ORIGIN))
+    running = threading.Thread(target=several.place, args=(scripted, split(RESTING), ORIGIN), daemon=True)
     running.start()
     inside.wait()
     hidden = broker.book.popitem()
@@ -260,3 +269,198 @@ def test_a_smart_order_beside_a_split_counts_what_that_will_still_send(scripted:
     to_100 = SmartOrderRequest(order=replace(BUY, quantity=100), position_size=100)
     interrupted(scripted, broker, split(BUY), lambda: smart.place(scripted, to_100, ORIGIN))
     assert broker.net == 100
+
+
+def test_a_closing_that_cannot_be_made_leaves_the_exit_under_way_alone(scripted: Desk, broker: Filling) -> None:
+    broker.stand_at(100)
+
+    def fail() -> None:
+        broker.is_dumb = True
+        with pytest.raises(NotSent):
+            close_all(scripted)
+        broker.is_dumb = False
+
+    sent, _ = interrupted(scripted, broker, split(SELL), fail)
+    assert (broker.net, sent.is_done) == (0, True)
+
+
+def test_a_closing_of_less_than_is_open_stops_nothing(scripted: Desk, broker: Filling) -> None:
+    broker.stand_at(-20)
+
+    def refused() -> None:
+        with pytest.raises(Conflict, match="was -20 when you looked"):
+            closing.close(scripted, CloseRequest(), BY_HAND, seen={("NSE", "RELIANCE", "MIS"): -20})
+
+    sent, _ = interrupted(scripted, broker, split(SELL), refused)
+    assert (broker.net, sent.is_done) == (-120, True)
+
+
+def test_a_closing_waits_for_a_slice_that_is_longer_under_way_and_closes_the_rest(
+    scripted: Desk, broker: Filling
+) -> None:
+    broker.stand_at(100)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        if len(broker.calls) == 3:
+            inside.set()
+            go_on.wait()
+
+    broker.while_placing = hang
+    running = threading.Thread(target=several.place, args=(scripted, split(SELL), ORIGIN), daemon=True)
+    running.start()
+    inside.wait()
+    waited: list[float] = []
+
+    def pass_time(pause: float) -> None:
+        waited.append(pause)
+        if len(waited) == len(stopping.LANDING_S) + 2:
+            go_on.set()
+            running.join()
+
+    stop = close_all(replace(scripted, wait=pass_time))
+    assert (broker.net, stop.is_done) == (0, True)
+    assert [each.request.quantity for each in broker.book.values()] == [10, 10, 10, 70]
+
+
+def test_a_broker_that_hangs_on_a_slice_keeps_its_position_open_and_the_report_says_so(
+    scripted: Desk, broker: Filling
+) -> None:
+    broker.stand_at(100)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        inside.set()
+        go_on.wait()
+
+    broker.while_placing = hang
+    running = threading.Thread(target=several.place, args=(scripted, split(SELL), ORIGIN), daemon=True)
+    running.start()
+    inside.wait()
+    stop = close_all(scripted)
+    assert [leg.request.quantity for leg in stop.legs if isinstance(leg.request, OrderRequest) and leg.why_not] == [100]
+    go_on.set()
+    running.join()
+    assert broker.net == 90
+
+
+def test_cancel_all_stops_what_is_planned_even_where_the_broker_cannot_be_read(scripted: Desk, broker: Filling) -> None:
+    def fail() -> None:
+        broker.is_dumb = True
+        with pytest.raises(NotSent):
+            closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+        broker.is_dumb = False
+
+    sent, _ = interrupted(scripted, broker, split(RESTING), fail)
+    stop = scripted.store.journal.tickets()[0]
+    assert stop.reason == "Nothing was withdrawn, because the broker cannot say what is working: timeout"
+    assert [leg.is_done for leg in sent.legs] == [True] * 3 + [False] * 7
+    assert len(stopping.stopped_by(scripted, stop)) == 7
+
+
+def test_what_lands_while_the_broker_cannot_be_read_again_keeps_cancel_all_from_being_done(
+    scripted: Desk, broker: Filling
+) -> None:
+    def fail_later() -> Report:
+        broker.looks = iter([False, True])
+        return closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+
+    _, stop = interrupted(scripted, broker, split(RESTING), fail_later)
+    assert [leg.why_not for leg in stop.legs if not leg.is_done] == [
+        "What was just being sent may work, and could not be looked for: timeout"
+    ]
+    assert broker.working == 0
+
+
+def test_a_closing_that_cannot_be_planned_anew_closes_what_it_had_read_and_is_not_called_done(
+    scripted: Desk, broker: Filling
+) -> None:
+    def fail_later() -> Report:
+        broker.looks = iter([False, True])
+        return close_all(scripted)
+
+    _, stop = interrupted(scripted, broker, split(BUY), fail_later)
+    assert (broker.net, stop.is_done) == (0, False)
+
+
+# -- what arrived before the stop and waited for its turn ------------------------------------------------------------
+
+
+def meanwhile(desk: Desk, broker: Filling, act: Callable[[], Any], request: Callable[[], Any]) -> Any:
+    """What becomes of ``request`` when ``act`` is done between its arrival and its claim."""
+
+    def between() -> None:
+        broker.while_reading = lambda: None
+        act()
+
+    broker.while_reading = between
+    return request()
+
+
+@pytest.mark.parametrize("stop", [close_all, lambda desk: closing.cancel_all(desk, CancelAllRequest(), ORIGIN)])
+def test_an_entry_that_waited_while_everything_was_stopped_is_held(
+    scripted: Desk, broker: Filling, stop: Callable[[Desk], Report]
+) -> None:
+    to_10 = SmartOrderRequest(order=BUY, position_size=10)
+    for place in (
+        lambda: orders.place(scripted, BUY, ORIGIN),
+        lambda: several.place(scripted, split(BUY), ORIGIN),
+        lambda: smart.place(scripted, to_10, ORIGIN)[0],
+    ):
+        waiting = meanwhile(scripted, broker, lambda: stop(scripted), place)
+        assert isinstance(waiting, Held)
+        assert "came first" in waiting.reason
+    assert broker.net == 0
+
+
+def test_an_entry_of_another_symbol_goes_on(scripted: Desk, broker: Filling) -> None:
+    of_tcs = CancelAllRequest(symbol="TCS", exchange=Exchange.NSE)
+    meanwhile(
+        scripted,
+        broker,
+        lambda: closing.cancel_all(scripted, of_tcs, ORIGIN),
+        lambda: orders.place(scripted, BUY, ORIGIN),
+    )
+    assert broker.net == 10
+
+
+def test_an_entry_that_came_after_the_stop_goes(scripted: Desk, broker: Filling) -> None:
+    close_all(scripted)
+    orders.place(scripted, BUY, ORIGIN)
+    assert broker.net == 10
+
+
+@pytest.mark.parametrize("request_", [BUY, split(BUY)])
+def test_what_was_approved_before_the_stop_and_waited_stays_held(
+    scripted: Desk, broker: Filling, request_: OrderRequest | LegsRequest
+) -> None:
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    place = several.place if isinstance(request_, LegsRequest) else orders.place
+    held = place(scripted, request_, ORIGIN)
+    assert isinstance(held, Held)
+
+    def approve() -> object:
+        return approvals.approve(scripted, held.ticket.id, held.ticket.shown, by=TRADER)
+
+    with pytest.raises(Conflict, match="came first"):
+        meanwhile(scripted, broker, lambda: close_all(scripted), approve)
+    assert scripted.store.journal.ticket(held.ticket.id).state is TicketState.HELD
+    approve()
+    assert broker.net == (100 if isinstance(request_, LegsRequest) else 10)
+
+
+def test_a_held_closing_that_is_approved_stops_what_came_before_its_approval(scripted: Desk, broker: Filling) -> None:
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    held = closing.close(scripted, CloseRequest(), ORIGIN)
+    assert isinstance(held, Held)
+    scripted.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+    broker.stand_at(5)
+    seen = {("NSE", "RELIANCE", "MIS"): 5}
+    waiting = meanwhile(
+        scripted,
+        broker,
+        lambda: approvals.approve(scripted, held.ticket.id, held.ticket.shown, by=TRADER, seen=seen),
+        lambda: orders.place(scripted, BUY, ORIGIN),
+    )
+    assert isinstance(waiting, Held)
+    assert broker.net == 0

@@ -39,18 +39,23 @@ SPREAD = LegsRequest(kind=LegsKind.MULTI_LEG, orders=(BUY, SELL))
 
 @dataclass
 class SecondThoughts(ScriptedBroker):
-    """Takes every order, and shows what buys as ``becomes`` when it was asked about ``looks`` times."""
+    """Takes every order, shows it only when it was asked ``unseen`` times, and what buys as ``becomes`` when it was
+    asked ``looks`` times.
+    """
 
     becomes: OrderStatus = OrderStatus.REJECTED
     looks: int = 1
     filled: int = 0
     cannot_tell: bool = False
+    unseen: int = 0
     looked_at: list[BrokerOrderId] = field(default_factory=list)
 
     def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
         self.looked_at.append(order_id)
         if self.cannot_tell:
             raise NotSent("The order book cannot be read.")
+        if len(self.looked_at) <= self.unseen:
+            return None
         there = super().order(order_id)
         if there is None or there.request.action is Action.SELL or len(self.looked_at) < self.looks:
             return there
@@ -95,6 +100,27 @@ def test_nothing_is_sold_while_the_broker_cannot_tell_of_the_hedge(scripted: Des
     report = placed(scripted)
     assert sent_to(broker) == ["RELIANCE"]
     assert [leg.is_done for leg in report.legs] == [True, False], "that the hedge was sent is told all the same"
+
+
+@pytest.mark.parametrize("reread_after", [2.0, None], ids=["late", "unproven"])
+def test_a_hedge_that_the_book_shows_a_moment_late_is_waited_for(
+    scripted: Desk, broker: SecondThoughts, reread_after: float | None
+) -> None:
+    broker.becomes, broker.reread_after, broker.unseen = OrderStatus.COMPLETE, reread_after, 6
+    assert placed(scripted).is_done
+    assert sent_to(broker) == ["RELIANCE", "TCS"]
+
+
+@pytest.mark.parametrize("reread_after", [0.0, 2.0, None])
+def test_a_hedge_that_the_book_never_shows_is_told_as_sent_and_covers_nothing(
+    scripted: Desk, broker: SecondThoughts, reread_after: float | None
+) -> None:
+    """Who hears that it was refused buys it a second time."""
+    broker.reread_after, broker.unseen = reread_after, 1000
+    report = placed(scripted)
+    assert [leg.is_done for leg in report.legs] == [True, False]
+    assert "stand alone" in report.legs[1].refusal
+    assert sent_to(broker) == ["RELIANCE"]
 
 
 def test_a_hedge_that_was_cancelled_half_filled_is_told_and_covers_nothing(
@@ -150,6 +176,40 @@ def test_of_a_strategy_that_waited_none_goes_while_a_guard_stops_a_leg(scripted:
     scripted.store.guards.save(GuardSettings(), by=TRADER)
     approvals.approve(scripted, held.ticket.id, held.ticket.shown, by=TRADER)
     assert sent_to(broker) == ["RELIANCE", "TCS"]
+
+
+@pytest.mark.parametrize(
+    "limits", [GuardSettings(orders_per_day=3), GuardSettings(open_positions=3)], ids=["orders", "positions"]
+)
+@pytest.mark.parametrize("waits", [False, True], ids=["arrives", "waited"])
+def test_a_limit_that_counts_has_room_for_the_whole_strategy_or_stops_all_of_it(
+    scripted: Desk, broker: SecondThoughts, limits: GuardSettings, waits: bool
+) -> None:
+    broker.becomes = OrderStatus.COMPLETE
+    legs = [replace(BUY, symbol=each) for each in ("RELIANCE", "INFY")]
+    condor = replace(SPREAD, orders=(*legs, SELL, replace(SELL, symbol="SBIN")))
+    if waits:
+        scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+        held = several.place(scripted, condor, ORIGIN)
+        assert isinstance(held, Held)
+    scripted.store.guards.save(limits, by=TRADER)
+    with pytest.raises(Denied, match=r"not at all; of the 3 you allow|You allow 3 open positions; 3 others would be"):
+        if waits:
+            approvals.approve(scripted, held.ticket.id, held.ticket.shown, by=TRADER)
+        else:
+            several.place(scripted, condor, ORIGIN)
+    assert broker.calls == []
+
+
+@pytest.mark.parametrize("limits", [GuardSettings(orders_per_day=2), GuardSettings(open_positions=2)])
+def test_a_strategy_for_which_there_is_just_room_goes_whole(
+    scripted: Desk, broker: SecondThoughts, limits: GuardSettings
+) -> None:
+    broker.becomes = OrderStatus.COMPLETE
+    scripted.store.guards.save(limits, by=TRADER)
+    assert placed(scripted).is_done
+    with pytest.raises(Denied):
+        several.place(scripted, replace(SPREAD, orders=(replace(BUY, symbol="INFY"), SELL)), ORIGIN)
 
 
 @dataclass

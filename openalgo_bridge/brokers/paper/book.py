@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
@@ -89,7 +89,7 @@ class Market(Protocol):
     def depth(self, instrument: Instrument, at: datetime) -> Depth:
         """The best prices of both sides."""
 
-    def bars(self, instrument: Instrument, interval: Interval, first: date, last: date, at: datetime) -> Sequence[Bar]:
+    def bars(self, instrument: Instrument, interval: Interval, first: date, last: date, at: datetime) -> Iterator[Bar]:
         """The bars of the trading days ``first`` to ``last`` up to ``at``, ascending."""
 
 

@@ -6,7 +6,7 @@ their instrument is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -193,7 +193,7 @@ class PaperExchange:
         self._match(self._book.resting_in(instrument.symbol, instrument.exchange), now)
         return self._market.depth(instrument, now)
 
-    def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Sequence[Bar]:
+    def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Iterator[Bar]:
         """Bars of the market up to now. Raises Rejected for too many days, and as :meth:`quote`."""
         now = self._clock.now()
         if self._quote(instrument, now) is None:

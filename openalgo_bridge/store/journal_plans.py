@@ -1,0 +1,96 @@
+"""The orders of a ticket that wait for their claim: planned, given up, planned anew."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from openalgo_bridge.model import ticket as tickets
+from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.order import BrokerRequest, Ref
+from openalgo_bridge.model.states import OrderState, TicketState
+from openalgo_bridge.model.ticket import Ticket, TicketDraft
+from openalgo_bridge.store import claims, guards, stops
+from openalgo_bridge.store import journal_rows as rows
+from openalgo_bridge.store.claims import JournalMark
+from openalgo_bridge.store.journal_reads import JournalOrder, JournalReads, order_by_id
+from openalgo_bridge.store.journal_rows import Settlement
+from openalgo_bridge.store.standing import read as read_standing
+
+
+class JournalPlans(JournalReads):
+    """What :class:`~openalgo_bridge.store.journal.Journal` writes of tickets of many orders before these go. Every
+    method may raise StorageError.
+    """
+
+    def plan(
+        self,
+        draft: TicketDraft,
+        legs: Sequence[BrokerRequest],
+        *,
+        limits: GuardSettings | None = None,
+        after: JournalMark | None = None,
+        reason: str = "",
+    ) -> tuple[Ticket, list[JournalOrder]]:
+        """Accept a ticket of many orders, all planned; each goes by :meth:`~Journal.claim`. One that cancels or closes
+        many gives up, in the same commit, what is planned and meant by it.
+
+        ``after`` is where the journal stood when it arrived; ``reason`` is what the ticket is to say. Raises as
+        :meth:`~Journal.release`, Invalid where they are more than a ticket can name, Conflict as
+        :meth:`~Journal.hold`, and Stopped where somebody stopped what it asks for after that.
+        """
+        now, by = self._clock.now(), draft.origin.source
+        with self._db.transaction() as db:
+            standing = read_standing(db)
+            claims.check_kill_switch(standing, draft.operation, None)
+            claims.check_modes(standing, draft)
+            stops.check_not_stopped(db, draft, after)
+            guards.check_signal(db, draft, limits, now)
+            stops.give_up_planned(db, draft, now)
+            ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by, reason)
+            ids = rows.plan(db, ticket_id, tickets.child_refs(draft.ref, legs), legs, now, by)
+            planned = [order_by_id(db, each) for each in ids]
+        return rows.ticket_as_written(ticket_id, draft, TicketState.RELEASED, now, reason=reason), planned
+
+    def plan_anew(self, ticket_id: int, legs: Sequence[BrokerRequest], reason: str, *, by: Actor) -> list[JournalOrder]:
+        """Drop what is planned of a ticket, and plan ``legs`` in its place. Raises Invalid where a ticket cannot name
+        so many: then all is as it was.
+        """
+        now, dropped = self._clock.now(), Settlement(state=OrderState.DROPPED, message=reason)
+        with self._db.transaction() as db:
+            sql = "SELECT id FROM orders WHERE state = 'planned' AND ticket_id = ? ORDER BY id"
+            for row in db.execute(sql, (ticket_id,)).fetchall():
+                rows.move_order(db, row["id"], OrderState.PLANNED, dropped, now, by.name)
+            return [order_by_id(db, each) for each in plan_beside(db, ticket_id, legs, now, by)]
+
+    def plan_further(self, ticket_id: int, legs: Sequence[BrokerRequest], *, by: Actor) -> list[JournalOrder]:
+        """Plan ``legs`` beside what is planned of a ticket. Raises as :meth:`plan_anew`."""
+        with self._db.transaction() as db:
+            ids = plan_beside(db, ticket_id, legs, self._clock.now(), by)
+            return [order_by_id(db, each) for each in ids]
+
+    def replace_planned(self, order_id: int, request: BrokerRequest, reason: str, *, by: Actor) -> JournalOrder:
+        """Drop a planned order, and plan another of its ticket. Raises Conflict when it is not planned any more."""
+        now, dropped = self._clock.now(), Settlement(state=OrderState.DROPPED, message=reason)
+        with self._db.transaction() as db:
+            ticket_id = order_by_id(db, order_id).ticket_id
+            rows.move_order(db, order_id, OrderState.PLANNED, dropped, now, by.name)
+            (new,) = plan_beside(db, ticket_id, [request], now, by)
+            return order_by_id(db, new)
+
+
+def plan_beside(
+    db: sqlite3.Connection, ticket_id: int, legs: Sequence[BrokerRequest], now: datetime, by: Actor
+) -> list[int]:
+    """Orders of a ticket under references that none of its orders has: one that is held again may have dropped some."""
+    taken = {Ref(row["ref"]) for row in db.execute("SELECT ref FROM orders WHERE ticket_id = ?", (ticket_id,))}
+    if not taken:
+        (ticket,) = db.execute("SELECT ref FROM ticket WHERE id = ?", (ticket_id,)).fetchall()
+        return rows.plan(db, ticket_id, tickets.child_refs(Ref(ticket["ref"]), legs), legs, now, by.name)
+    refs: list[Ref] = []
+    for _ in legs:
+        refs.append(tickets.further_ref(taken))
+        taken.add(refs[-1])
+    return rows.plan(db, ticket_id, refs, legs, now, by.name)

@@ -1,0 +1,69 @@
+"""What a ticket that cancels or closes many stops: what is planned, and what arrived before it and is not written yet.
+
+Each of these runs inside the caller's transaction: from the commit of the stop on, nothing goes that it means.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+
+from openalgo_bridge.errors import Stopped
+from openalgo_bridge.model.order import CancelAllRequest, CloseRequest, LegsRequest, OrderRequest
+from openalgo_bridge.model.stops import actor_of, came_first, is_meant
+from openalgo_bridge.model.ticket import Ticket, TicketDraft, named_order
+from openalgo_bridge.store import journal_rows as rows
+from openalgo_bridge.store.claims import JournalMark, Reservation
+from openalgo_bridge.store.journal_reads import JournalOrder, still_to_go, ticket_of
+
+_STOPS_SINCE = (
+    "SELECT * FROM ticket WHERE id > :ticket AND {which}"
+    " UNION SELECT * FROM ticket WHERE id IN (SELECT ticket_id FROM orders WHERE id > :order) AND {which}"
+).format(which="operation IN ('cancelallorder', 'closeposition') AND state = 'released' AND trading_mode = :mode")
+"""Those that arrived after a mark, or were approved after it: these may have waited for long."""
+
+
+def give_up_planned(db: sqlite3.Connection, stop: TicketDraft | Ticket, now: datetime) -> None:
+    """Where ``stop`` cancels or closes many, drop what is planned and meant by it, which the tickets of it say."""
+    wanted = stop.request
+    if not isinstance(wanted, CancelAllRequest | CloseRequest):
+        return
+    meant = [each for each in still_to_go(db, stop.trading_mode) if _is_meant(wanted, each)]
+    reason, by = f"Not sent any more: {came_first(stop)}.", actor_of(stop)
+    for ticket_id in {each.ticket_id for each in meant}:
+        ids = [each.id for each in meant if each.ticket_id == ticket_id]
+        rows.drop(db, ticket_id, ids, reason, now, by.name)
+
+
+def check_not_stopped(
+    db: sqlite3.Connection, draft: TicketDraft | Ticket, after: JournalMark | None, reserve: Reservation | None = None
+) -> None:
+    """What waited for its turn while somebody stopped everything goes no more by itself. Raises Stopped.
+
+    A proven exit goes on beside a closing: it opens nothing. "Cancel all" is meant for it, too.
+    """
+    placed = _placed_by(draft)
+    if after is None or not placed:
+        return
+    since = {"ticket": after.ticket_id, "order": after.order_id, "mode": draft.trading_mode}
+    for stop in map(ticket_of, db.execute(_STOPS_SINCE, since)):
+        wanted = stop.request
+        if not isinstance(wanted, CancelAllRequest | CloseRequest):
+            continue
+        if isinstance(wanted, CloseRequest) and reserve is not None:
+            continue
+        if any(is_meant(wanted, order, draft.ref) for order in placed):
+            raise Stopped(f"Held because {came_first(stop)}.")
+
+
+def _is_meant(wanted: CancelAllRequest | CloseRequest, order: JournalOrder) -> bool:
+    return isinstance(order.request, OrderRequest) and is_meant(wanted, order.request, order.ref)
+
+
+def _placed_by(draft: TicketDraft | Ticket) -> Iterable[OrderRequest]:
+    """The orders that it would place, as far as a stop asks about them."""
+    if isinstance(draft.request, LegsRequest):
+        return draft.request.orders
+    order = named_order(draft.request)
+    return () if order is None or not draft.operation.places else (order,)
