@@ -7,6 +7,9 @@ of minutes stays small, and a script still finds the opening bar first.
 
 A bar is over when the next one begins, and never changes after. Bars of days begin when the day opens, those of
 weeks, months, quarters and years with the first day of theirs, and are made of days.
+
+A contract has bars for as long as exchanges list one. Its last one ends with the second at which it settles, and so
+closes where its quote stands from then on.
 """
 
 from __future__ import annotations
@@ -32,6 +35,11 @@ IST_EPOCH = datetime(1970, 1, 1, tzinfo=UTC) - timedelta(hours=5, minutes=30)
 
 MARKET_BEGINS = date(1990, 1, 1)
 """There are no bars of earlier days."""
+
+MOST_DAYS_LISTED = 5 * 366
+"""A contract has no bars of days longer before its expiry: nothing is listed earlier than NSE's index options, five
+years ahead, and a day of an option takes ten times as long to make as one of a share.
+"""
 
 _SECOND = timedelta(seconds=1)
 
@@ -67,9 +75,10 @@ class BarSeries:
 
     @classmethod
     def of(cls, listing: Listing, now: int) -> BarSeries:
-        """Up to the second ``now``, or until the instrument expired."""
-        until = now if listing.expires is None else min(now, listing.expires - 1)
-        return cls(listing=listing, until=until, rupees=_Rupees(listing.instrument.tick), lengths=_Lengths())
+        """Up to the second ``now``, or until the instrument settled."""
+        return cls(
+            listing=listing, until=listing.until(now), rupees=_Rupees(listing.instrument.tick), lengths=_Lengths()
+        )
 
     def bars(self, interval: Interval, first: date, last: date) -> Iterator[Bar]:
         """Those of the trading days ``first`` to ``last``, both included, made day by day as they are read.
@@ -85,9 +94,10 @@ class BarSeries:
         return chain.from_iterable(day.parts(interval.seconds) for day in days)
 
     def _numbers(self, first: date, last: date) -> range:
-        begin, end = max(first, MARKET_BEGINS).toordinal(), last.toordinal()
-        newest = self.listing.path.day_of(self.until)
-        return range(begin - EPOCH_ORDINAL, 1 + min(end - EPOCH_ORDINAL, newest))
+        begin, end = (day.toordinal() - EPOCH_ORDINAL for day in (max(first, MARKET_BEGINS), last))
+        if self.listing.expires is not None:
+            begin = max(begin, self.listing.expires // DAY - MOST_DAYS_LISTED)
+        return range(begin, 1 + min(end, self.listing.path.day_of(self.until)))
 
     def _day(self, number: int) -> _Day:
         listing, cell = self.listing, self.listing.path.day(number)
@@ -124,21 +134,27 @@ class _Day:
     def has_night(self) -> bool:
         return self.last >= self.closes
 
+    @property
+    def opening(self) -> datetime:
+        return IST_EPOCH + self.cell.start * _SECOND
+
     def whole(self) -> Bar:
         """The bar of the day."""
-        if isinstance(self.prices, Premium):
-            cells = session_cells(self.listing, self.cell, FIVE_MINUTES, self.last)
-        elif self.last == self.cell.start + DAY - 1:
-            cells = Cells.of(self.cell)
+        cell, prices, rupees, activity = self.cell, self.prices, self.rupees, self.activity
+        so_far = cell if self.last == cell.start + DAY - 1 else self.listing.path.stretch(cell, DAY, self.last)
+        if isinstance(prices, Premium):
+            low, high = prices.reach(Records.of(session_cells(self.listing, cell, FIVE_MINUTES, self.last)))
         else:
-            cells = Cells.of(self.listing.path.stretch(self.cell, DAY, self.last))
-        low, high = self.prices.reach(Records.of(cells))
-        opened, closed = (
-            self.prices.ticks(self.cell.open, self.cell.start),
-            self.prices.ticks(cells.ends[-1], self.last),
+            low, high = prices.extremes(so_far)
+        return Bar(
+            start=self.opening,
+            open=rupees[prices.ticks(cell.open, cell.start)],
+            high=rupees[high],
+            low=rupees[low],
+            close=rupees[prices.ticks(so_far.close, self.last)],
+            volume=activity.volume(self.last + 1),
+            oi=activity.open_interest(self.last + 1),
         )
-        prices = Prices([opened], [high], [low], [closed])
-        return self._bars((0,), prices, [0])[0]
 
     def parts(self, seconds: int) -> list[Bar]:
         """The bars of the session, each so many seconds long, and that of the night."""
@@ -188,7 +204,7 @@ class _Day:
 
     def _bars(self, starts: tuple[int, ...], prices: Prices, totals: list[int]) -> list[Bar]:
         """A bar for each start, counted in seconds after the opening; ``totals`` are the units traded before it."""
-        opening = IST_EPOCH + self.cell.start * _SECOND
+        opening = self.opening
         moments = [opening + length for length in self.lengths[starts]]
         columns = (map(self.rupees.__getitem__, column) for column in prices)
         ended = self.last + 1

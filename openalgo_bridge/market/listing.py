@@ -107,6 +107,10 @@ class Listing:
         """From the second on at which it settles."""
         return self.expires is not None and second >= self.expires
 
+    def until(self, second: int) -> int:
+        """``second``, or the one at which it settled: after that nothing moves."""
+        return second if self.expires is None else min(second, self.expires)
+
     def closes(self, number: int) -> int:
         """The second at which the session of a day ends."""
         hours = hours_on(self.instrument.exchange, date.fromordinal(EPOCH_ORDINAL + number))

@@ -122,9 +122,9 @@ class Straight:
         )
         return Prices(ends[:-1], highs, lows, ends[1:])
 
-    def reach(self, records: Records) -> tuple[int, int]:
+    def extremes(self, cell: Cell) -> tuple[int, int]:
         """Low and high."""
-        return self.ticks(records.lows[-1].value, 0), self.ticks(records.highs[-1].value, 0)
+        return self.ticks(cell.low, cell.start), self.ticks(cell.high, cell.start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ day begins when the exchange opens and lasts until the next one does. How bars t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -79,7 +79,7 @@ class SimulatedMarket:
         if known is not None and known[:2] == (second, instrument):
             return known[2]
         listing = self._listing(instrument)
-        quote = _settled(listing) if listing.has_expired(second) else self._quote(listing, second)
+        quote = self._settled(listing, second) if listing.has_expired(second) else self._quote(listing, second)
         # Within a second nothing moves, so whoever asks again gets the same object.
         remember(self._latest, name, (second, instrument, quote))
         return quote
@@ -140,6 +140,14 @@ class SimulatedMarket:
             bid_quantity=book.quantity(_FOR_BIDS),
             ask_quantity=book.quantity(_FOR_ASKS),
         )
+
+    def _settled(self, listing: Listing, second: int) -> Quote:
+        """Of a contract that has expired: at what it settled, for the rest of its last day with what was that day's."""
+        settled = listing.until(second)
+        if listing.path.day_of(second) > listing.path.day_of(settled):
+            return _standing_at(listing.settlement * listing.instrument.tick)
+        quote = self._quote(listing, settled)
+        return replace(quote, bid=quote.ltp, ask=quote.ltp, bid_quantity=0, ask_quantity=0)
 
     def _range(self, today: _Today, now: Moment) -> tuple[int, int]:
         """The lowest and the highest price of the day so far, in ticks."""
@@ -220,9 +228,8 @@ class _Book:
         return self.listing.chance.bits(purpose, self.second)
 
 
-def _settled(listing: Listing) -> Quote:
-    """Of a contract that has expired: at what it settled."""
-    price = listing.settlement * listing.instrument.tick
+def _standing_at(price: Decimal) -> Quote:
+    """Nothing was traded, and nothing will be."""
     return Quote(ltp=price, bid=price, ask=price, open=price, high=price, low=price, prev_close=price, volume=0, oi=0)
 
 

@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 
 from openalgo_bridge.brokers.paper import PaperExchange
+from openalgo_bridge.clock import IST
 from openalgo_bridge.errors import Rejected
 from openalgo_bridge.market.simulated import SimulatedMarket
 from openalgo_bridge.model.books import OrderStatus
+from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.store.store import Store
 from tests.brokers.desk import Floor, opened
 from tests.conftest import FixedClock
-from tests.market.contracts import SBIN
+from tests.market.contracts import CALL, CRUDEOIL, SBIN
 
 TODAY = date(2026, 11, 21)
 UNPRICED = replace(SBIN, symbol="NOSUCH", reference_price=Decimal(0))
@@ -74,11 +76,34 @@ def test_a_year_of_minutes_is_there(exchange: PaperExchange) -> None:
     assert sum(1 for _ in bars) == 364 * 376 + 76
 
 
-@pytest.mark.parametrize(("interval", "days"), [(Interval.S1, 10), (Interval.S45, 10), (Interval.H1, 1_100)])
-def test_more_than_it_gives_at_once_is_refused_in_words(exchange: PaperExchange, interval: Interval, days: int) -> None:
-    with pytest.raises(Rejected, match=f"Bars of {interval} are given for at most {days} days at once"):
-        exchange.history(SBIN, interval, TODAY - timedelta(days=days), TODAY)
-    assert any(exchange.history(SBIN, interval, TODAY - timedelta(days=days - 1), TODAY - timedelta(days=days - 1)))
+@pytest.mark.parametrize(
+    ("instrument", "interval", "days"),
+    [
+        (SBIN, Interval.S1, 14),
+        (SBIN, Interval.S45, 14),
+        (SBIN, Interval.M1, 877),
+        (SBIN, Interval.H1, 1_100),
+        (CRUDEOIL, Interval.S1, 6),
+        (CRUDEOIL, Interval.M1, 368),
+        (CALL, Interval.S1, 7),
+        (CALL, Interval.M1, 427),
+    ],
+    ids=lambda each: each.symbol if isinstance(each, Instrument) else None,
+)
+def test_more_than_it_gives_at_once_is_refused_in_words(
+    exchange: PaperExchange, instrument: Instrument, interval: Interval, days: int
+) -> None:
+    words = f"Bars of {interval} of {instrument.symbol} are given for at most {days} days at once"
+    with pytest.raises(Rejected, match=words):
+        exchange.history(instrument, interval, TODAY - timedelta(days=days), TODAY)
+    first = TODAY - timedelta(days=days - 1)
+    assert next(iter(exchange.history(instrument, interval, first, TODAY))).start.astimezone(IST).date() == first
+
+
+@pytest.mark.parametrize("instrument", [SBIN, CRUDEOIL, CALL], ids=lambda each: each.symbol)
+def test_a_year_of_minutes_of_anything_is_never_too_much(exchange: PaperExchange, instrument: Instrument) -> None:
+    for minutes in (each for each in Interval if not each.is_calendar and each.seconds >= 60):
+        assert exchange.history(instrument, minutes, TODAY - timedelta(days=365), TODAY)
 
 
 def test_days_may_go_back_as_far_as_anybody_asks(exchange: PaperExchange) -> None:

@@ -66,7 +66,7 @@ def test_the_request_is_exactly_this(bridge: Bridge, pane: Open) -> None:
     assert chart.sent == [
         (
             "POST /api/v1/placeorder HTTP/1.1\r\nContent-Type: application/json\r\n"
-            f'Idempotency-Key: afl:{strategy} "1":NSE:SBIN:BUY:1261120-100000\r\n'
+            f'Idempotency-Key: afl:{strategy} "1":NSE:SBIN:BUY:300-1261120-100000\r\n'
             f"User-Agent: AmiBroker\r\nHost: 127.0.0.1:{bridge.port}\r\nContent-Length: {len(body)}\r\n"
             f"Connection: Keep-Alive\r\nCache-Control: no-cache\r\n\r\n{body}"
         ).encode()
@@ -97,6 +97,22 @@ def test_the_next_completed_bar_is_another_signal(bridge: Bridge, pane: Open) ->
     chart.refresh()
     assert bridge.held("TCS") == 4
     assert len({tag_of(sent) for sent in chart.sent}) == 2
+
+
+def test_a_bar_of_another_interval_that_ends_at_the_same_time_is_another_signal(bridge: Bridge, pane: Open) -> None:
+    chart = pane('if( BridgeSignal( Buy ) ) BridgeMarket( "STRATEGY", "TCS", "NSE", "BUY", "MIS", 2 );')
+    slower = pane(chart.formula.removeprefix(INCLUDE), static=chart.static, interval=900.0)
+    for each in (chart, slower, chart, slower):
+        each.refresh()
+    assert (len(chart.sent), len(slower.sent)) == (1, 1)
+
+
+def test_a_quantity_that_changes_between_two_refreshes_is_no_other_signal(bridge: Bridge, pane: Open) -> None:
+    chart = pane('BridgeMarket( "STRATEGY", "HDFCBANK", "NSE", "BUY", "MIS", 7 );')
+    other = pane(chart.formula.removeprefix(INCLUDE).replace("7", "8"), static=chart.static)
+    for each in (chart, other):
+        each.refresh()
+    assert bridge.held("HDFCBANK") == 7
 
 
 @pytest.mark.parametrize(

@@ -39,14 +39,16 @@ def semi_auto(bridge: Bridge) -> Iterator[None]:
     bridge.desk.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
 
 
-def run(bridge: Bridge, *command: str, url: str = "", key: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    bridge: Bridge, *command: str, url: str = "", key: str | None = None, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "BRIDGE_URL": url or bridge.url,
         "OPENALGO_API_KEY": bridge.key if key is None else key,
     }
     return subprocess.run(
-        command, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=PATIENCE_S
+        command, env=environment, input=typed, capture_output=True, text=True, encoding="utf-8", timeout=PATIENCE_S
     )
 
 
@@ -177,13 +179,20 @@ def test_the_curl_program_places_one_order(bridge: Bridge) -> None:
 @needs_curl
 def test_the_curl_line_for_windows_places_one_order(bridge: Bridge) -> None:
     text = (EXAMPLES / "curl" / "first_order.cmd").read_text(encoding="ascii")
-    line = next(line for line in text.splitlines() if line.startswith("curl "))
-    for name, value in (("BRIDGE_URL", bridge.url), ("OPENALGO_API_KEY", bridge.key)):
-        line = line.replace(f"%{name}%", value)
+    key_line, curl_line = next(line for line in text.splitlines() if "| curl " in line).split("| ")
+    config = key_line.removeprefix("cmd /v:on /c echo ").replace("!OPENALGO_API_KEY!", bridge.key)
     before = len(bridge.tickets())
-    done = run(bridge, *shlex.split(line))
+    done = run(bridge, *shlex.split(curl_line.replace("%BRIDGE_URL%", bridge.url)), typed=f"{config}\r\n")
     assert '"status":"success"' in done.stdout, done.stderr
     assert len(bridge.tickets()) == before + 1
+
+
+def test_no_command_line_of_the_curl_examples_has_the_key() -> None:
+    windows, posix = ((EXAMPLES / "curl" / f"first_order.{end}").read_text(encoding="ascii") for end in ("cmd", "sh"))
+    commands = [line for line in windows.splitlines() if not line.startswith("rem")]
+    assert not [line for line in commands if "%OPENALGO_API_KEY%" in line], "cmd puts the value in before it starts"
+    assert posix.count("$OPENALGO_API_KEY") == 1
+    assert """printf 'header = "X-API-KEY: %s"\\n' "$OPENALGO_API_KEY" |""" in posix, "printf is no program of its own"
 
 
 def test_the_readme_leads_to_every_example() -> None:

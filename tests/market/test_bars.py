@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openalgo_bridge.clock import IST, day_in_india
-from openalgo_bridge.market.bars import MARKET_BEGINS
+from openalgo_bridge.market.bars import MARKET_BEGINS, MOST_DAYS_LISTED
 from openalgo_bridge.market.simulated import SimulatedMarket
 from openalgo_bridge.model.books import Bar
 from openalgo_bridge.model.instrument import Instrument, Kind
@@ -28,6 +28,7 @@ INTRADAY = [each for each in Interval if not each.is_calendar]
 OF_MINUTES = [each for each in INTRADAY if each.seconds >= 60]
 SECOND = timedelta(seconds=1)
 
+every_contract = pytest.mark.parametrize("instrument", [FUTURE, CALL, PUT], ids=lambda each: each.symbol)
 every_kind = pytest.mark.parametrize("instrument", KINDS, ids=lambda each: each.symbol)
 moments = st.datetimes(datetime(2026, 11, 20), datetime(2026, 11, 24), timezones=st.just(UTC))  # noqa: DTZ001
 
@@ -216,10 +217,37 @@ def test_weeks_begin_on_monday_and_years_in_january() -> None:
     }
 
 
-@pytest.mark.parametrize("instrument", [FUTURE, CALL], ids=lambda each: each.symbol)
-def test_bars_end_when_the_contract_does(instrument: Instrument) -> None:
+@every_contract
+def test_the_last_bar_is_the_second_at_which_the_contract_settles(instrument: Instrument) -> None:
     *_, last = MARKET.bars(instrument, Interval.M1, EXPIRY, EXPIRY + timedelta(days=5), ist(date(2026, 12, 20), 12))
-    assert last.start == ist(EXPIRY, 15, 29)
+    settled = MARKET.price(instrument, ist(EXPIRY, 15, 30))
+    assert last.start == ist(EXPIRY, 15, 30)
+    assert {last.open, last.high, last.low, last.close} == {settled}
+
+
+@every_contract
+@pytest.mark.parametrize("interval", [Interval.S30, Interval.M1, Interval.M15, Interval.H4, Interval.DAY])
+def test_bars_and_quote_agree_on_the_day_of_expiry_until_the_next_one_begins(
+    instrument: Instrument, interval: Interval
+) -> None:
+    bars = bars_of(instrument, interval, EXPIRY, ist(EXPIRY, 23))
+    (before,) = bars_of(instrument, Interval.DAY, EXPIRY - timedelta(days=1), ist(EXPIRY, 23))
+    for at in (ist(EXPIRY, 15, 30), ist(EXPIRY, 23), ist(EXPIRY + timedelta(days=1), 9, 14)):
+        quote = MARKET.quote(instrument, at)
+        assert joined(bars) == (quote.open, quote.high, quote.low, quote.ltp, quote.volume, quote.oi)
+        assert (quote.prev_close, quote.bid, quote.ask) == (before.close, quote.ltp, quote.ltp)
+    # That call is worth a tick all day.
+    assert instrument is CALL or quote.high > quote.low
+
+
+@every_contract
+@pytest.mark.parametrize("interval", [Interval.DAY, Interval.YEAR])
+def test_a_contract_has_bars_for_as_long_as_exchanges_list_one(instrument: Instrument, interval: Interval) -> None:
+    begins = EXPIRY - timedelta(days=MOST_DAYS_LISTED)
+    bars = bars_of(instrument, interval, date.min, ist(begins + timedelta(days=3), 12), date.max)
+    assert bars[0].start.astimezone(IST).date() == begins
+    assert len(bars) == (4 if interval is Interval.DAY else 1)
+    assert bars_of(instrument, interval, date.min, ist(begins, 9), date.max) == []
 
 
 def test_the_open_interest_moves_while_the_session_lasts_and_not_at_night() -> None:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from openalgo_bridge.brokers.base import Capabilities
-from openalgo_bridge.brokers.paper import decisions, matching, rules, statements
+from openalgo_bridge.brokers.paper import decisions, history_limits, matching, rules, statements
 from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol
 from openalgo_bridge.brokers.paper.day_book import DayBook
 from openalgo_bridge.brokers.paper.decisions import Decision
@@ -31,9 +31,6 @@ _CAPABILITIES = Capabilities(
     reread_after=0.0, rehearsed_per_second=8.0, positions_lag=0.0, intervals=tuple(Interval), has_depth=True
 )
 _A_DAY = timedelta(days=1)
-
-# An answer of more bars than these give would take seconds.
-_MOST_DAYS_OF_SECONDS, _MOST_DAYS_OF_MINUTES = 10, 1_100
 
 
 class PaperExchange:
@@ -198,9 +195,9 @@ class PaperExchange:
         now = self._clock.now()
         if self._quote(instrument, now) is None:
             raise _no_price(instrument)
-        most = _most_days(interval)
+        most = history_limits.most_days(instrument, interval, day_in_india(now))
         if most is not None and (min(last, day_in_india(now)) - first).days >= most:
-            raise Rejected(f"Bars of {interval} are given for at most {most} days at once.")
+            raise Rejected(f"Bars of {interval} of {instrument.symbol} are given for at most {most} days at once.")
         return self._market.bars(instrument, interval, first, last, now)
 
     def margin(self, order: OrderRequest) -> Decimal:
@@ -272,13 +269,6 @@ def _carry_out(book: OpenBook, number: int, decision: Decision, now: datetime) -
         return
     book.add_trade(number, decision.order.filled_quantity, decision.order.average_price, now)
     book.save(decision.effect.position, decision.effect.gain)
-
-
-def _most_days(interval: Interval) -> int | None:
-    """How many days of bars are given at once; None where it does not matter."""
-    if interval.is_calendar:
-        return None
-    return _MOST_DAYS_OF_SECONDS if interval.seconds < 60 else _MOST_DAYS_OF_MINUTES
 
 
 def _no_price(instrument: Instrument) -> Rejected:
