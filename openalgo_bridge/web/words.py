@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from openalgo_bridge.model.order import (
     Action,
     CancelAllRequest,
@@ -124,7 +127,8 @@ def sentence(request: TicketRequest) -> str:
         case SmartOrderRequest():
             return _smart_sentence(request)
         case LegsRequest(kind=kind, orders=orders):
-            return f"{_LEGS[kind]} of {count(len(orders))} orders: {'; '.join(map(_order_sentence, orders))}"
+            number = f"{count(len(orders))} {'order' if len(orders) == 1 else 'orders'}"
+            return f"{_LEGS[kind]} of {number}: {_legs_sentence(orders)}"
 
 
 def deed(request: TicketRequest) -> str:
@@ -225,6 +229,14 @@ _LEGS = {
     LegsKind.OPTIONS: "An option order",
     LegsKind.MULTI_LEG: "An option strategy",
 }
+
+
+def _legs_sentence(orders: Sequence[OrderRequest]) -> str:
+    """Slices of one order are told as that order: a hundred times the same words hide how much it is."""
+    first, sizes = orders[0], [order.quantity for order in orders]
+    if len(orders) == 1 or any(replace(order, quantity=first.quantity) != first for order in orders):
+        return "; ".join(map(_order_sentence, orders))
+    return f"{_order_sentence(replace(first, quantity=sum(sizes)))}, at most {count(max(sizes))} in one"
 
 
 def _smart_sentence(request: SmartOrderRequest) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import Script
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+OPTION = "NIFTY01DEC2624450CE"
 CUT_OFF = "[...document.querySelectorAll('.table-responsive')].filter(each => each.scrollWidth > each.clientWidth)"
 ACROSS = "document.documentElement.scrollWidth - window.innerWidth"
 
 
 def test_the_menu_of_a_phone_leads_to_every_page_and_none_is_cut_off(page: Page, script: Script) -> None:
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
     script.place(price_type="MARKET", strategy="breakout")
     page.goto("/")
     menu = page.get_by_role("navigation", name="Main")
@@ -35,3 +36,14 @@ def test_the_menu_of_a_phone_leads_to_every_page_and_none_is_cut_off(page: Page,
         menu.get_by_role("link", name="Trades").click()
         page.get_by_role("link", name="Download as CSV").click()
     assert download.value.suggested_filename.startswith("trades-")
+
+
+@pytest.mark.parametrize("window", [PHONE, {"width": 1280, "height": 900}], ids=["phone", "laptop"])
+def test_what_closes_an_option_can_be_read_to_its_end(page: Page, script: Script, window: ViewportSize) -> None:
+    answer = script.place(symbol=OPTION, exchange="NFO", product="NRML", quantity=65, price_type="MARKET")
+    assert answer["status"] == "success"
+    page.set_viewport_size(window)
+    page.goto("/positions")
+    expect(page.get_by_role("button", name=f"sell 65 {OPTION} at market")).to_be_visible()
+    assert page.evaluate(ACROSS) == 0
+    assert page.evaluate(CUT_OFF) == []

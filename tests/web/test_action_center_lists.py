@@ -14,6 +14,7 @@ from openalgo_bridge.errors import NotSent
 from openalgo_bridge.model.guards import Guard
 from openalgo_bridge.model.order import (
     Action,
+    CancelAllRequest,
     CloseRequest,
     Exchange,
     OrderMode,
@@ -22,7 +23,7 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, new_ref, operation_of
-from openalgo_bridge.trading import approvals
+from openalgo_bridge.trading import approvals, closing
 from tests.bridge_rows import rows_of_every_table
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
@@ -103,6 +104,15 @@ def test_each_ticket_stands_in_its_tab_and_the_counts_add_up(
     assert rows(first) == [mixed["held"].id]
     assert lines(trader.get(f"{LIST}?tab=decided").text) == newest_first[1:]
     assert lines(trader.get(f"{LIST}?tab=all").text) == newest_first
+
+
+def test_who_decided_is_nobody_where_nothing_waited(trader: Person, desk: Desk) -> None:
+    held = hold(desk)
+    approvals.approve(desk, held.id, held.shown, by=TRADER)
+    closing.cancel_all(desk, CancelAllRequest(), Origin(source="api", strategy="breakout", request_id="r2"))
+    text = trader.get(f"{LIST}?tab=decided").text
+    told = re.findall(r'data-label="Decided by">([^<]*)<', text)
+    assert told == ["nobody: sent at once", "you"], "the cancel of Semi-Auto, then the order"
 
 
 def test_what_did_not_trade_says_why(trader: Person, mixed: dict[str, Ticket]) -> None:

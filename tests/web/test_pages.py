@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.model.order import OrderMode
+from openalgo_bridge.model.order import Action, OrderMode
 from openalgo_bridge.store.traffic import Arrival, Ending
 from tests.conftest import TRADER, Account, FixedClock
 from tests.web.conftest import Person, an_order, csrf_token, hold, send
@@ -260,6 +261,14 @@ def test_the_first_steps_are_there_until_the_first_order(trader: Person, desk: D
     text = trader.get("/").text
     assert "First steps" not in text
     assert re.search(r"<dt>Filled</dt><dd>1</dd>", text)
+
+
+def test_the_dashboard_says_that_an_exit_waits(trader: Person, desk: Desk) -> None:
+    send(desk, an_order(quantity=10))
+    hold(desk, an_order("INFY", 5))
+    assert "your position stays open" not in trader.get("/").text
+    hold(desk, replace(an_order(quantity=10), action=Action.SELL))
+    assert "1 of them is an exit: your position stays open until you decide." in trader.get("/").text
 
 
 def test_the_dashboard_knows_when_the_key_was_last_used(trader: Person, account: Account) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -19,6 +20,7 @@ from openalgo_bridge.model.order import (
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import several, smart
 from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.web import words
 from openalgo_bridge.web.words import count
 from tests.conftest import TRADER
 from tests.web.conftest import Person
@@ -42,7 +44,16 @@ def test_the_list_says_in_words_what_each_would_do(trader: Person, held: dict[st
     page = trader.get("/action-center").text
     assert "take RELIANCE to +25" in page or "Take the position to +25: RELIANCE" in page
     assert "A basket of 2 orders" in page
-    assert "A split of 3 orders" in page
+    assert "A split of 3 orders: BUY 30 RELIANCE on NSE at market, intraday (MIS), at most 10 in one" in page
+
+
+def test_only_slices_of_one_order_are_told_as_one() -> None:
+    twice = words.sentence(LegsRequest(kind=LegsKind.BASKET, orders=(BUY, replace(BUY, price=Decimal(1300)))))
+    assert twice.count("BUY 10 RELIANCE") == 2
+    sliced = words.sentence(LegsRequest(kind=LegsKind.SPLIT, orders=(BUY, BUY, replace(BUY, quantity=2))))
+    assert "BUY 22 RELIANCE on NSE at market, intraday (MIS), at most 10 in one" in sliced
+    whole = words.sentence(LegsRequest(kind=LegsKind.SPLIT, orders=(BUY,)))
+    assert whole == "A split of 1 order: BUY 10 RELIANCE on NSE at market, intraday (MIS)"
 
 
 def approve(trader: Person, desk: Desk, number: int, **fields: str) -> int:
