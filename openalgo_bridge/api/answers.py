@@ -17,13 +17,14 @@ from openalgo_bridge.model.order import (
     CancelAllRequest,
     CloseRequest,
     OrderRequest,
+    PositionKey,
     PriceType,
     TradingMode,
 )
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.model.ticket import Ticket, target_of
 from openalgo_bridge.trading.books import OrderFate
-from openalgo_bridge.trading.closing import Leg, PositionName, Report
+from openalgo_bridge.trading.closing import Leg, Report
 from openalgo_bridge.trading.orders import Held, Submitted
 from openalgo_bridge.trading.sending import InDoubt, Sent
 
@@ -147,7 +148,7 @@ def _fails(legs: Iterable[Leg]) -> bool:
     return not all(leg.is_done for leg in legs)
 
 
-def _failure(name: PositionName, why: str) -> Json:
+def _failure(name: PositionKey, why: str) -> Json:
     exchange, symbol, product = name
     return {"exchange": exchange, "symbol": symbol, "product": product, "message": scrub(why)}
 

@@ -71,7 +71,7 @@ class Once:
 
     def _answered(self, call: Call, asked: Asked, act: Callable[[], Json]) -> Answered:
         try:
-            before = self._desk.store.journal.newest_ticket()
+            before = self._desk.store.journal.mark().ticket_id
             former = self._desk.store.idempotency.claim(asked, after_ticket=before)
         except StorageError as fault:
             if asked.endpoint not in NEVER_REFUSED:

@@ -14,7 +14,7 @@ from openalgo_bridge.api.schemas.option_orders import OptionLegFields, OptionsMu
 from openalgo_bridge.errors import Invalid, NotFound
 from openalgo_bridge.model import expand
 from openalgo_bridge.model.order import LegsKind, LegsRequest
-from openalgo_bridge.trading import books, options, orders, several
+from openalgo_bridge.trading import books, options, orders, several, validation
 from openalgo_bridge.trading.options import Underlying
 from openalgo_bridge.trading.orders import Held
 
@@ -67,7 +67,7 @@ def _found(call: Call, of: Underlying, number: int, asked: OptionLegFields, stri
         call.desk, of, asked.offset, asked.option_type, strike_int=strike_int, expiry=asked.expiry_date
     )
     order = asked.order(contract)
-    several.check_order(call.desk, order)
+    validation.check(call.desk, order)
     if not asked.splitsize:
         return OrderedLeg(number=number, asked=asked, orders=(order,))
     slices = expand.split(order, size=asked.splitsize, lot=contract.lot, freeze_quantity=contract.freeze_quantity)

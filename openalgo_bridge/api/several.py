@@ -33,10 +33,8 @@ def basket_order(call: Call) -> Json:
     asked = call.parsed(BasketOrder)
     if not asked.orders:
         return several_answers.empty_basket()
-    legs = expand.basket([item.order() for item in asked.orders], lambda order: several.check_order(call.desk, order))
-    orders = tuple(leg.order for leg in legs)
-    origin = call.origin(asked.strategy, asked.signal_at)
-    outcome = several.place(call.desk, LegsRequest(kind=LegsKind.BASKET, orders=orders), origin)
+    request = LegsRequest(kind=LegsKind.BASKET, orders=tuple(item.order() for item in asked.orders))
+    outcome = several.place(call.desk, request, call.origin(asked.strategy, asked.signal_at))
     if isinstance(outcome, Held):
         return answers.submitted(call.noted(outcome))
     return several_answers.basket(call.reported(outcome))

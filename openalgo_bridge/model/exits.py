@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from openalgo_bridge.model.books import BrokerOrder, Position
-from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, PriceType, Ref
+from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, PositionKey, PriceType, Ref
 
 
 def room(
@@ -112,4 +112,14 @@ def is_on_same_side(one: OrderRequest, other: OrderRequest) -> bool:
 
 def is_same_position(one: OrderRequest | Position, other: OrderRequest) -> bool:
     """Whether both change the same position, or the first is what the second changes."""
-    return (one.exchange, one.symbol, one.product) == (other.exchange, other.symbol, other.product)
+    return position_of(one) == position_of(other)
+
+
+def position_of(of: OrderRequest | Position) -> PositionKey:
+    """The position that it is, or would change."""
+    return (of.exchange, of.symbol, of.product)
+
+
+def is_within(now: int, seen: int) -> bool:
+    """Whether a signed quantity is on the side that was seen, and no larger."""
+    return now * seen > 0 and abs(now) <= abs(seen)

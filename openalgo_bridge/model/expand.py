@@ -216,41 +216,6 @@ def slices(order: OrderRequest, largest: int) -> Iterator[OrderRequest]:
         yield replace(order, quantity=quantity, disclosed_quantity=min(order.disclosed_quantity, quantity))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BasketLeg:
-    """One order of a basket. ``index`` is its place in the request, from 0."""
-
-    index: int
-    order: OrderRequest
-
-
-def basket(orders: Sequence[OrderRequest], check: Callable[[OrderRequest], None]) -> tuple[BasketLeg, ...]:
-    """The legs in the order in which they are sent: BUY before SELL, otherwise as they came.
-
-    ``check`` raises Invalid for an order that makes no sense; then nothing of the basket is sent. Raises Invalid
-    naming each fault as ``orders[index].field``.
-    """
-    if len(orders) > MOST_LEGS:
-        raise Invalid.of({"orders": [f"A basket has at most {MOST_LEGS} orders, not {len(orders)}."]})
-    faults: dict[str, list[str]] = {}
-    for index, order in enumerate(orders):
-        faults |= _leg_faults(index, order, check)
-    if faults:
-        raise Invalid.of(faults)
-    legs = (BasketLeg(index=index, order=order) for index, order in enumerate(orders))
-    return buy_first(legs, lambda leg: leg.order.action)
-
-
-def _leg_faults(index: int, order: OrderRequest, check: Callable[[OrderRequest], None]) -> dict[str, list[str]]:
-    try:
-        check(order)
-    except Invalid as refusal:
-        if not refusal.faults:
-            return {f"orders[{index}]": [refusal.message]}
-        return {f"orders[{index}].{field}": texts for field, texts in refusal.faults.items()}
-    return {}
-
-
 def buy_first(legs: Iterable[_T], action_of: Callable[[_T], Action]) -> tuple[_T, ...]:
     """BUY before SELL, otherwise in the order given: what is bought pays the margin of what is sold."""
     return tuple(sorted(legs, key=lambda leg: action_of(leg) is Action.SELL))

@@ -13,8 +13,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from openalgo_bridge.model.exits import position_of
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product
+from openalgo_bridge.model.order import Action, OrderRequest, PositionKey, PriceType
 
 FREEZE_MULTIPLE = 10
 """An order may be at most so many times the exchange's freeze quantity; nobody means more (design 4)."""
@@ -24,8 +25,6 @@ LARGEST_QUANTITY = 1_000_000
 
 CLOCKS_APART = 5
 """So many seconds the clock of a sender may be ahead; what comes from further ahead has no age that is known."""
-
-PositionKey = tuple[Exchange, str, Product]
 
 
 class Guard(StrEnum):
@@ -341,7 +340,7 @@ def _open_positions(asked: Asked, settings: GuardSettings, facts: Facts) -> Refu
     limit = settings.open_positions
     if limit is None:
         return None
-    wanted = (asked.order.exchange, asked.order.symbol, asked.order.product)
+    wanted = position_of(asked.order)
     others = len({*facts.exposures(), *asked.beside} - {wanted})
     if others < limit:
         return None

@@ -76,6 +76,10 @@ class TradingMode(StrEnum):
     LIVE = "live"
 
 
+PositionKey = tuple[Exchange, str, Product]
+"""What names a position within one account."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
     """One order to be placed. Prices are rupees, quantities are units (not lots)."""

@@ -71,3 +71,6 @@ ORDER_BIRTHS: frozenset[OrderState] = frozenset({OrderState.PLANNED, OrderState.
 
 MAY_BE_THERE: frozenset[OrderState] = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.PARKED})
 """The broker may have it, and nobody knows."""
+
+IN_DOUBT: frozenset[OrderState] = frozenset({OrderState.UNKNOWN, OrderState.PARKED})
+"""The same of what is not just being sent."""

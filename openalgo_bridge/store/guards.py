@@ -12,9 +12,10 @@ from itertools import takewhile
 from openalgo_bridge.clock import Clock, to_ms
 from openalgo_bridge.errors import CHANGED_MEANWHILE, Conflict, Invalid, StorageError
 from openalgo_bridge.model.audit import Actor, AuditEvent
+from openalgo_bridge.model.exits import position_of
 from openalgo_bridge.model.guard_form import changes, parse, texts
-from openalgo_bridge.model.guards import GuardSettings, PositionKey
-from openalgo_bridge.model.order import Exchange, OrderRequest, Product, Ref, TicketRequest, TradingMode
+from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.order import Exchange, OrderRequest, PositionKey, Product, Ref, TicketRequest, TradingMode
 from openalgo_bridge.model.ticket import Ticket, TicketDraft, order_of
 from openalgo_bridge.store import audit
 from openalgo_bridge.store.claims import (
@@ -288,7 +289,7 @@ def _check_positions(
         f"{_PLACED} AND orders.id > :since AND orders.state IN ('sending', 'sent', 'unknown', 'parked')",
         {"mode": mode, "since": premises.last_order_id},
     ).fetchall()
-    others = (premises.known | _keys(sent)) - {(order.exchange, order.symbol, order.product)}
+    others = (premises.known | _keys(sent)) - {position_of(order)}
     if len(others) >= limit:
         raise Conflict("The positions you allow were opened meanwhile.")
 

@@ -191,7 +191,7 @@ class JournalReads:
         return [_order_of(row) for row in self._db.read(sql, (_LAST, by.name))]
 
     def mark(self) -> JournalMark:
-        """The place at which the journal stands."""
+        """The place at which the journal stands; 0 where there is no ticket, or no order."""
         row = self._db.read_one("SELECT (SELECT max(id) FROM ticket) AS ticket, (SELECT max(id) FROM orders) AS last")
         return JournalMark(ticket_id=(row and row["ticket"]) or 0, order_id=(row and row["last"]) or 0)
 
@@ -254,11 +254,6 @@ class JournalReads:
         )
         named = {"symbol": order.symbol, "exchange": order.exchange, "product": order.product}
         return self._db.read_one(sql, {**named, "mode": mode, "other": other, "last": _LAST}) is not None
-
-    def newest_ticket(self) -> int:
-        """The id of the ticket that arrived last; 0 where there is none."""
-        row = self._db.read_one("SELECT max(id) AS id FROM ticket")
-        return 0 if row is None or row["id"] is None else int(row["id"])
 
     def ticket_by_request(self, request_id: str, *, after: int) -> Ticket | None:
         """The ticket that a call made after ticket ``after``, or None when it made none."""

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from openalgo_bridge.errors import Stopped
 from openalgo_bridge.model.order import CancelAllRequest, CloseRequest, LegsRequest, OrderRequest
-from openalgo_bridge.model.stops import actor_of, came_first, is_meant
+from openalgo_bridge.model.stops import Stop, actor_of, came_first, is_meant
 from openalgo_bridge.model.ticket import Ticket, TicketDraft, named_order
 from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.claims import JournalMark, Reservation
@@ -29,7 +29,7 @@ def give_up_planned(db: sqlite3.Connection, stop: TicketDraft | Ticket, now: dat
     wanted = stop.request
     if not isinstance(wanted, CancelAllRequest | CloseRequest):
         return
-    meant = [each for each in still_to_go(db, stop.trading_mode) if _is_meant(wanted, each)]
+    meant = [each for each in still_to_go(db, stop.trading_mode) if means(wanted, each)]
     reason, by = f"Not sent any more: {came_first(stop)}.", actor_of(stop)
     for ticket_id in {each.ticket_id for each in meant}:
         ids = [each.id for each in meant if each.ticket_id == ticket_id]
@@ -57,7 +57,8 @@ def check_not_stopped(
             raise Stopped(f"Held because {came_first(stop)}.")
 
 
-def _is_meant(wanted: CancelAllRequest | CloseRequest, order: JournalOrder) -> bool:
+def means(wanted: Stop, order: JournalOrder) -> bool:
+    """Whether ``wanted`` is about an order of the journal; a withdrawal is about none."""
     return isinstance(order.request, OrderRequest) and is_meant(wanted, order.request, order.ref)
 
 

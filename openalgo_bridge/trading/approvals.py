@@ -21,6 +21,7 @@ from openalgo_bridge.model.order import (
     LegsRequest,
     ModifyRequest,
     OrderRequest,
+    PositionKey,
     Product,
     SmartOrderRequest,
 )
@@ -28,7 +29,7 @@ from openalgo_bridge.model.redaction import noted
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading import closing, exits, guards, orders, several, smart, unread, validation
-from openalgo_bridge.trading.closing import PositionName, Report
+from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
 
 _DECIDED = {TicketState.APPROVED, TicketState.RELEASED, TicketState.REJECTED}
@@ -89,7 +90,7 @@ def as_shown(desk: Desk, ticket_id: int, shown: str) -> Ticket:
 
 
 def approve(
-    desk: Desk, ticket_id: int, shown: str, *, by: Actor, seen: Mapping[PositionName, int] | None = None
+    desk: Desk, ticket_id: int, shown: str, *, by: Actor, seen: Mapping[PositionKey, int] | None = None
 ) -> Approved:
     """The person lets a held ticket go, once, in the modes it was accepted under, whatever it asks for.
 

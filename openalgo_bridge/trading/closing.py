@@ -18,7 +18,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Invalid, Rejected
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder, Position
-from openalgo_bridge.model.exits import closing_action, is_on_same_side
+from openalgo_bridge.model.exits import closing_action, is_on_same_side, is_within, position_of
 from openalgo_bridge.model.expand import within_freeze
 from openalgo_bridge.model.order import (
     BrokerOrderId,
@@ -27,18 +27,19 @@ from openalgo_bridge.model.order import (
     CloseRequest,
     OrderMode,
     OrderRequest,
+    PositionKey,
     TicketRequest,
     TradingMode,
 )
-from openalgo_bridge.model.session import session_end
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.stops import is_meant
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, order_of
 from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.store.stops import means
 from openalgo_bridge.trading import routing
 from openalgo_bridge.trading.exits import is_provable
-from openalgo_bridge.trading.legs import CLOSING, NOT_NEEDED, Leg, PositionName, Report, attempt
-from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, draft_of
+from openalgo_bridge.trading.legs import CLOSING, NOT_NEEDED, Leg, Report, attempt
+from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, draft_of, expires_at
 from openalgo_bridge.trading.routing import Route
 from openalgo_bridge.trading.stopping import Before, has_moved, look, stopped_legs
 from openalgo_bridge.trading.unwinding import Unwinding, WayOut, messages_of
@@ -46,7 +47,6 @@ from openalgo_bridge.trading.unwinding import Unwinding, WayOut, messages_of
 __all__ = [
     "NOT_WITHDRAWN",
     "Leg",
-    "PositionName",
     "Report",
     "WayOut",
     "approve",
@@ -54,7 +54,6 @@ __all__ = [
     "cancel_ticket",
     "close",
     "exit_of",
-    "name_of",
     "unseen",
     "unseen_legs",
     "ways_out",
@@ -164,10 +163,8 @@ def _missing(
     mode: TradingMode,
 ) -> list[JournalOrder]:
     shown = {each.tag for each in book}
-    there = [each for each in doubts if each.trading_mode is mode and each.ref not in shown]
-    return [
-        each for each in there if isinstance(each.request, OrderRequest) and is_meant(wanted, each.request, each.ref)
-    ]
+    there = (each for each in doubts if each.trading_mode is mode and each.ref not in shown)
+    return [each for each in there if means(wanted, each)]
 
 
 def _unseen_leg(wanted: TicketRequest, order: JournalOrder) -> Leg:
@@ -182,7 +179,7 @@ def close(
     origin: Origin,
     mode: TradingMode | None = None,
     *,
-    seen: Mapping[PositionName, int] | None = None,
+    seen: Mapping[PositionKey, int] | None = None,
 ) -> Report | Held:
     """Close every position, those of one symbol, or one. Orders that work on the closing side are withdrawn first:
     they would open a position again once it is flat.
@@ -213,7 +210,7 @@ def close(
             closing = _Closing(desk=desk, broker=broker, ticket=ticket, wanted=wanted, seen=seen)
             unwinding, in_doubt = closing.begun(before, plan, planned)
         return Report(ticket=ticket, legs=(*stopped_legs(desk, ticket), *unwinding.finish(), *in_doubt))
-    return _hold(desk, draft_of(desk, wanted, origin, mode, OrderMode.SEMI_AUTO), wanted, reason)
+    return _hold(desk, draft_of(desk, wanted, origin, mode, OrderMode.SEMI_AUTO), reason)
 
 
 def ways_out(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> Sequence[WayOut]:
@@ -224,7 +221,7 @@ def ways_out(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> Sequence[Wa
     return _plan(desk, desk.broker(mode), wanted, mode).ways
 
 
-def approve(desk: Desk, ticket: Ticket, shown: str, seen: Mapping[PositionName, int], *, by: Actor) -> Report:
+def approve(desk: Desk, ticket: Ticket, shown: str, seen: Mapping[PositionKey, int], *, by: Actor) -> Report:
     """The trader lets a held closing go, for the positions that its page named. Raises as :func:`close`, NotFound and
     Conflict.
     """
@@ -243,11 +240,9 @@ def approve(desk: Desk, ticket: Ticket, shown: str, seen: Mapping[PositionName, 
     return Report(ticket=approved, legs=(*stopped_legs(desk, approved), *unwinding.finish(), *in_doubt))
 
 
-def _hold(desk: Desk, draft: TicketDraft, wanted: CloseRequest, reason: str) -> Held:
-    held_for = desk.store.guards.held_for(draft.origin.source)
-    expires_at = session_end(desk.store.calendar.load(), wanted.exchange, desk.clock.now(), held_for)
+def _hold(desk: Desk, draft: TicketDraft, reason: str) -> Held:
     draft = replace(draft, is_exit=True)
-    return Held(ticket=desk.store.journal.hold(draft, expires_at=expires_at, reason=reason), reason=reason)
+    return Held(ticket=desk.store.journal.hold(draft, expires_at=expires_at(desk, draft), reason=reason), reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +261,7 @@ class _Closing:
     broker: Broker
     ticket: Ticket
     wanted: CloseRequest
-    seen: Mapping[PositionName, int] | None
+    seen: Mapping[PositionKey, int] | None
 
     def begun(self, before: Before, plan: _Plan, planned: Sequence[JournalOrder]) -> tuple[Unwinding, tuple[Leg, ...]]:
         """Under way, with what is in doubt. Planned anew where something went while the broker was read."""
@@ -295,7 +290,7 @@ def _plan(
     broker: Broker,
     wanted: CloseRequest,
     mode: TradingMode,
-    seen: Mapping[PositionName, int] | None = None,
+    seen: Mapping[PositionKey, int] | None = None,
 ) -> _Plan:
     """Short positions first: they are the larger risk, and buying back needs no margin."""
     # The journal first: what arrives between the readings shows in the later one.
@@ -343,21 +338,16 @@ def _working_beside(order: OrderRequest, book: Sequence[BrokerOrder]) -> tuple[B
     return tuple(each for each in reversed(book) if each.status.is_working and is_on_same_side(each.request, order))
 
 
-def _as_seen(positions: Sequence[Position], seen: Mapping[PositionName, int] | None) -> Sequence[Position]:
+def _as_seen(positions: Sequence[Position], seen: Mapping[PositionKey, int] | None) -> Sequence[Position]:
     """Those that the person saw, none of them turned or grown since. Raises Conflict."""
     if seen is None:
         return positions
-    known = [each for each in positions if name_of(each) in seen]
+    known = [each for each in positions if position_of(each) in seen]
     for each in known:
-        before = seen[name_of(each)]
-        if each.quantity * before <= 0 or abs(each.quantity) > abs(before):
+        before = seen[position_of(each)]
+        if not is_within(each.quantity, before):
             raise Conflict(f"{each.symbol} is {each.quantity} now, and was {before} when you looked. Nothing was sent.")
     return known
-
-
-def name_of(position: Position) -> PositionName:
-    """Exchange, symbol and product."""
-    return position.exchange, position.symbol, position.product
 
 
 def exit_of(position: Position) -> OrderRequest:

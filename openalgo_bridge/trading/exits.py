@@ -26,14 +26,13 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.session import session_end
-from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import order_of
+from openalgo_bridge.model.states import IN_DOUBT
+from openalgo_bridge.model.ticket import order_of, target_of
 from openalgo_bridge.store.claims import OpenChange, PositionMark, Reservation, Watermark
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.read_once import Books
 
 _STOPS = {PriceType.SL, PriceType.SL_M}
-_DOUBTS = {OrderState.UNKNOWN, OrderState.PARKED}
 
 _LATE_S = 60.0
 """How late the order book of a broker that cannot prove an order absent is taken to be, at most."""
@@ -68,7 +67,7 @@ def measure(
         working=seen.working,
         positions=seen.positions,
         counted=seen.since.refs,
-        replaces=_replaced(request),
+        replaces=target_of(request),
     )
     units = room()
     if order.quantity > units - seen.hidden and _still_rests(desk, broker, request, seen.working):
@@ -84,7 +83,7 @@ def left(
     A target beside a stop may go, if the trader says so; that proves no exit, and lets nothing past what stops entries.
     What does not provably wait for its price is taken off: it may be filling now.
     """
-    order, replaced = _order(request), _replaced(request)
+    order, replaced = _order(request), target_of(request)
     seen = _read(desk, broker, order, mode, books or broker)
     beside = [each for each in seen.working if each.status.is_working and exits.is_on_same_side(each.request, order)]
     last_price = _last_price(desk, broker, order) if beside else None
@@ -168,7 +167,7 @@ def effect(broker: Broker, request: OrderRequest | ModifyRequest) -> Effect:
 
     Raises a BridgeError where the position cannot be read.
     """
-    replaced = _replaced(request)
+    replaced = target_of(request)
     there = None if replaced is None else broker.order(replaced)
     return exits.effect(_order(request), broker.positions(), 0 if there is None else there.filled_quantity)
 
@@ -237,7 +236,7 @@ def _lapsed(desk: Desk, orders: Iterable[JournalOrder]) -> list[JournalOrder]:
     """Those in doubt whose trading day is over: an order is good for its day, so none of it can fill any more. What it
     filled then is in the position.
     """
-    in_doubt = [each for each in orders if each.state in _DOUBTS]
+    in_doubt = [each for each in orders if each.state in IN_DOUBT]
     if not in_doubt:
         return []
     calendar, today = desk.store.calendar.load(), day_in_india(desk.clock.now())
@@ -277,7 +276,7 @@ def _still_rests(
 ) -> bool:
     """Whether a change leaves an order waiting for its price as before, of which only the broker's quote can tell."""
     order = _order(request)
-    was = next((each.request for each in working if each.id == _replaced(request)), None)
+    was = next((each.request for each in working if each.id == target_of(request)), None)
     if was is None or was.price_type is not order.price_type or order.price_type is PriceType.MARKET:
         return False
     instrument = desk.store.instruments.find(order.exchange, order.symbol)
@@ -330,7 +329,3 @@ def is_proven(desk: Desk, broker: Broker, request: BrokerRequest, mode: TradingM
 
 def _order(request: OrderRequest | ModifyRequest) -> OrderRequest:
     return request.order if isinstance(request, ModifyRequest) else request
-
-
-def _replaced(request: OrderRequest | ModifyRequest) -> BrokerOrderId | None:
-    return request.broker_order_id if isinstance(request, ModifyRequest) else None

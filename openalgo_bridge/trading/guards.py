@@ -17,12 +17,12 @@ from openalgo_bridge.clock import IST, day_in_india, midnight
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, StorageError
 from openalgo_bridge.model import guards
-from openalgo_bridge.model.books import Position
+from openalgo_bridge.model.exits import position_of
 from openalgo_bridge.model.expand import within_freeze
-from openalgo_bridge.model.guards import Asked, Facts, Guard, GuardSettings, PositionKey, Refusal
+from openalgo_bridge.model.guards import Asked, Facts, Guard, GuardSettings, Refusal
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.legs import Arrival
-from openalgo_bridge.model.order import Action, ModifyRequest, OrderRequest, SmartOrderRequest, TradingMode
+from openalgo_bridge.model.order import Action, ModifyRequest, OrderRequest, PositionKey, SmartOrderRequest, TradingMode
 from openalgo_bridge.model.ticket import Origin, Ticket, signal_of
 from openalgo_bridge.store.claims import JournalMark, PositionMark, Reservation
 from openalgo_bridge.store.guards import Premises, Signal
@@ -182,14 +182,9 @@ class Case:
         books = self.books or self.broker
         last_order_id = self.desk.store.guards.newest_order()
         in_flight = self.desk.store.guards.exposures(self.mode)
-        working = {key_of(order.request) for order in books.order_book() if order.status.is_working}
-        held = {key_of(position) for position in books.positions() if position.quantity}
+        working = {position_of(order.request) for order in books.order_book() if order.status.is_working}
+        held = {position_of(position) for position in books.positions() if position.quantity}
         return frozenset(in_flight | working | held), last_order_id
-
-
-def key_of(of: OrderRequest | Position) -> PositionKey:
-    """The position that it is, or would change."""
-    return (of.exchange, of.symbol, of.product)
 
 
 def case_of(

@@ -10,8 +10,8 @@ from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict
 from openalgo_bridge.model.audit import Actor
-from openalgo_bridge.model.exits import is_on_same_side
-from openalgo_bridge.model.order import BrokerRequest, CancelRequest, OrderRequest
+from openalgo_bridge.model.exits import is_on_same_side, position_of
+from openalgo_bridge.model.order import BrokerRequest, CancelRequest, OrderRequest, PositionKey
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Ticket, order_of
 from openalgo_bridge.store.claims import MAY_CLOSE, Reservation
@@ -27,8 +27,6 @@ NOT_NEEDED = "Not needed any more:"
 
 CLOSING = Actor(name="closing")
 _log = logging.getLogger(__name__)
-
-PositionName = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +70,12 @@ class Report:
         """The withdrawals."""
         return [(leg.request, leg) for leg in self.legs if isinstance(leg.request, CancelRequest)]
 
-    def closures(self) -> dict[PositionName, list[Leg]]:
+    def closures(self) -> dict[PositionKey, list[Leg]]:
         """The closing orders of each position, by exchange, symbol and product. A large one takes several."""
-        found: dict[PositionName, list[Leg]] = {}
+        found: dict[PositionKey, list[Leg]] = {}
         for leg in self.legs:
             if isinstance(leg.request, OrderRequest):
-                name = (leg.request.exchange, leg.request.symbol, leg.request.product)
-                found.setdefault(name, []).append(leg)
+                found.setdefault(position_of(leg.request), []).append(leg)
         return found
 
 

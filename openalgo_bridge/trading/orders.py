@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
@@ -13,7 +14,11 @@ from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotAs
 from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import (
+    CancelAllRequest,
     CancelRequest,
+    CloseRequest,
+    Exchange,
+    LegsRequest,
     ModifyRequest,
     OrderMode,
     OrderRequest,
@@ -22,7 +27,7 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.permission import Permission, refusal
 from openalgo_bridge.model.session import session_end
-from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, new_ref, operation_of
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, named_order, new_ref, operation_of
 from openalgo_bridge.trading import exits, guards, routing, targets, validation
 from openalgo_bridge.trading.guards import Case
 from openalgo_bridge.trading.routing import Decision, Route, Rules
@@ -199,6 +204,27 @@ def draft_of(
     )
 
 
+def expires_at(desk: Desk, draft: TicketDraft) -> datetime:
+    """Until when it waits for the person. What is or may be an exit waits as long as it can still be made: to let it
+    lapse unseen would leave the position open.
+    """
+    now, held_for = desk.clock.now(), desk.store.guards.held_for(draft.origin.source)
+    if not (draft.is_exit or draft.is_unread):
+        return now + held_for
+    calendar = desk.store.calendar.load()
+    return max(session_end(calendar, each, now, held_for) for each in _exchanges(draft.request))
+
+
+def _exchanges(request: TicketRequest) -> tuple[Exchange | None, ...]:
+    """Where what it asks for is traded; None for every exchange."""
+    if isinstance(request, LegsRequest):
+        return tuple(each.exchange for each in request.orders)
+    if isinstance(request, CancelAllRequest | CloseRequest):
+        return (request.exchange,)
+    order = named_order(request)
+    return (None if order is None else order.exchange,)
+
+
 def waiting(case: Case, order_mode: OrderMode) -> TicketDraft:
     """What the person is to decide about: the wish, where the order was worked out from one."""
     return draft_of(case.desk, case.wish or case.request, case.origin, case.mode, order_mode)
@@ -229,15 +255,8 @@ def _wait(case: Case, draft: TicketDraft, reason: str, limits: GuardSettings | N
     desk = case.desk
     with suppress(NotAsked):
         case.broker.check(case.messages()[0])
-    now = desk.clock.now()
-    held_for = desk.store.guards.held_for(draft.origin.source)
-    expires_at = now + held_for
-    # What is or may be an exit waits as long as it can still be made: to let it lapse unseen would leave the position
-    # open.
-    if draft.is_exit or draft.is_unread:
-        expires_at = session_end(desk.store.calendar.load(), case.order.exchange, now, held_for)
     draft = replace(draft, price_then=_known_price(case))
-    ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason, limits=limits)
+    ticket = desk.store.journal.hold(draft, expires_at=expires_at(desk, draft), reason=reason, limits=limits)
     return Held(ticket=ticket, reason=reason)
 
 

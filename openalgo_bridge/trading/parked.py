@@ -15,7 +15,6 @@ from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.exits import Effect, is_on_same_side
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, OrderMode
-from openalgo_bridge.model.session import session_end
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import PAGE, Operation, Origin, TicketDraft, new_ref, order_of, target_of
 from openalgo_bridge.store.journal import Settlement
@@ -23,6 +22,7 @@ from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import approvals, exits, recovery
 from openalgo_bridge.trading.approvals import Approved
 from openalgo_bridge.trading.arrival import known_prices
+from openalgo_bridge.trading.orders import expires_at
 
 
 def it_is_there(desk: Desk, order_id: int, broker_order_id: BrokerOrderId, *, by: Actor) -> None:
@@ -69,9 +69,8 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
     old = desk.store.journal.ticket(parked.ticket_id)
     came_to_close = old.is_exit or old.operation is Operation.CLOSE
     question = "" if came_to_close else _question(parked, effect)
-    now = desk.clock.now()
     draft = TicketDraft(
-        ref=new_ref(now),
+        ref=new_ref(desk.clock.now()),
         operation=parked.operation,
         request=parked.request,
         order_mode=OrderMode.SEMI_AUTO,
@@ -81,11 +80,9 @@ def send_again(desk: Desk, order_id: int, *, by: Actor) -> Approved:
         # What closed must not open a position because it comes a second time.
         is_exit=came_to_close or (effect is not None and effect.is_exit),
     )
-    held_for, order = desk.store.guards.held_for(draft.origin.source), order_of(parked.request)
-    expires_at = now + held_for
-    if draft.is_exit and order is not None:
-        expires_at = session_end(desk.store.calendar.load(), order.exchange, now, held_for)
-    again = desk.store.journal.replace_parked(order_id, draft, expires_at=expires_at, by=by, question=question)
+    again = desk.store.journal.replace_parked(
+        order_id, draft, expires_at=expires_at(desk, draft), by=by, question=question
+    )
     try:
         if question:
             raise Conflict(question)

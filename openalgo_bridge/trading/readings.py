@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from openalgo_bridge.model.books import BrokerOrder
-from openalgo_bridge.model.exits import is_same_position
-from openalgo_bridge.model.order import Exchange, OrderRequest, Product, TradingMode
+from openalgo_bridge.model.exits import is_same_position, position_of
+from openalgo_bridge.model.order import OrderRequest, PositionKey, TradingMode
 
 _REMEMBERED = 500
 
-_Position = tuple[TradingMode, Exchange, str, Product]
+_Position = tuple[TradingMode, PositionKey]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Readings:
         """The signed net to which the fills of ``book`` lead from the last reading; ``net``, which was just read, when
         there is none, or it is older than ``lag`` seconds. What is expected is kept as long as ``net`` is another one.
         """
-        position = _position(order, mode)
+        position = (mode, position_of(order))
         filled = sum(
             each.filled_quantity * each.request.action.sign for each in book if is_same_position(each.request, order)
         )
@@ -57,7 +57,3 @@ class Readings:
         self._last[position] = reading
         if len(self._last) > _REMEMBERED:
             del self._last[next(iter(self._last))]  # the one that was read longest ago
-
-
-def _position(order: OrderRequest, mode: TradingMode) -> _Position:
-    return (mode, order.exchange, order.symbol, order.product)

@@ -14,11 +14,11 @@ from functools import partial
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotAsked, Stopped
+from openalgo_bridge.model import expand
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.legs import UNKNOWN, Arrival, Side
-from openalgo_bridge.model.order import Action, LegsRequest, OrderRequest, Ref, TradingMode
-from openalgo_bridge.model.session import session_end
+from openalgo_bridge.model.order import Action, LegsKind, LegsRequest, Ref, TradingMode
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, child_refs
 from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.journal_reads import JournalOrder
@@ -27,7 +27,7 @@ from openalgo_bridge.trading.arrival import arrivals
 from openalgo_bridge.trading.guards import Obstacle
 from openalgo_bridge.trading.hedges import Cover
 from openalgo_bridge.trading.legs import Leg, Report, drop
-from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, denied, draft_of
+from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, denied, draft_of, expires_at
 from openalgo_bridge.trading.release import Release, entry
 from openalgo_bridge.trading.routing import ROUTES, Route, Rules
 from openalgo_bridge.trading.sending import by_itself, clearance
@@ -47,6 +47,7 @@ def place(desk: Desk, request: LegsRequest, origin: Origin, chosen_in: TradingMo
     check_grant(mode, origin)
     desk.doors.admit(Operation(request.kind))
     check(desk, request)
+    request = _in_turn(request)
     broker, rules, changed = desk.broker(mode), routing.rules_of(standing), ""
     after = desk.store.journal.mark()
     for attempt in range(DECISIONS):
@@ -101,6 +102,13 @@ def approve(desk: Desk, held: Ticket, request: LegsRequest, shown: str, *, by: A
         return Report(ticket=approved, legs=release.legs(planned))
 
 
+def _in_turn(request: LegsRequest) -> LegsRequest:
+    """A basket buys first; faults were told by the places that its sender gave them."""
+    if request.kind is not LegsKind.BASKET:
+        return request
+    return replace(request, orders=expand.buy_first(request.orders, lambda each: each.action))
+
+
 def check(desk: Desk, request: LegsRequest, mode: TradingMode | None = None) -> None:
     """Raises Invalid naming every fault of every order, by its place in the request, or where they are more than a
     ticket has references for: it could never go.
@@ -109,17 +117,12 @@ def check(desk: Desk, request: LegsRequest, mode: TradingMode | None = None) -> 
     faults: dict[str, list[str]] = {}
     for index, order in enumerate(request.orders):
         try:
-            check_order(desk, order, mode)
+            validation.check(desk, order, mode)
         except Invalid as refusal:
             named = refusal.faults or {"order": [refusal.message]}
             faults |= {f"orders[{index}].{field}": texts for field, texts in named.items()}
     if faults:
         raise Invalid.of(faults)
-
-
-def check_order(desk: Desk, order: OrderRequest, mode: TradingMode | None = None) -> None:
-    """Raises Invalid for an order that makes no sense in ``mode``, the current trading mode unless it is given."""
-    validation.check(desk, order, mode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,14 +172,9 @@ def _hold(
     for order in dict.fromkeys(request.orders):
         with suppress(NotAsked):
             broker.check(order)
-    now, held_for = desk.clock.now(), desk.store.guards.held_for(draft.origin.source)
-    expires_at = now + held_for
     draft, alarm = _arrived(desk, broker, draft, request)
     reason = f"{reason} {alarm}".strip()
-    if draft.is_exit or draft.is_unread:
-        calendar = desk.store.calendar.load()
-        expires_at = max(session_end(calendar, order.exchange, now, held_for) for order in request.orders)
-    ticket = desk.store.journal.hold(draft, expires_at=expires_at, reason=reason, limits=limits)
+    ticket = desk.store.journal.hold(draft, expires_at=expires_at(desk, draft), reason=reason, limits=limits)
     return Held(ticket=ticket, reason=reason)
 
 

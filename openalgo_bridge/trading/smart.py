@@ -14,28 +14,33 @@ from decimal import Decimal
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Denied, StorageError
+from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Denied
 from openalgo_bridge.model.audit import Actor
-from openalgo_bridge.model.exits import Effect, closing_action, is_on_same_side, is_same_position
+from openalgo_bridge.model.exits import (
+    Effect,
+    closing_action,
+    is_on_same_side,
+    is_same_position,
+    is_within,
+    position_of,
+)
 from openalgo_bridge.model.expand import Working, smart_order, within_freeze, working_of
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.legs import UNKNOWN, Arrival
-from openalgo_bridge.model.order import OrderRequest, PriceType, SmartOrderRequest, TradingMode
-from openalgo_bridge.model.states import OrderState
+from openalgo_bridge.model.order import OrderRequest, PositionKey, PriceType, SmartOrderRequest, TradingMode
+from openalgo_bridge.model.states import IN_DOUBT, OrderState
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket
 from openalgo_bridge.store.claims import JournalMark, PositionMark
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import exits, guards, orders, routing, validation, whole
 from openalgo_bridge.trading.exits import Outlook
 from openalgo_bridge.trading.guards import Case, Passage
-from openalgo_bridge.trading.legs import CLOSING, NOT_NEEDED, Leg, PositionName, Report, drop
+from openalgo_bridge.trading.legs import CLOSING, NOT_NEEDED, Leg, Report, drop
 from openalgo_bridge.trading.orders import DECISIONS, Held, Overtaken, Submitted, check_grant
 from openalgo_bridge.trading.release import Release, entry, looks_like_exit
 from openalgo_bridge.trading.routing import Decision, Route, Rules
 from openalgo_bridge.trading.sending import clearance
-
-_DOUBTS = {OrderState.UNKNOWN, OrderState.PARKED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +60,7 @@ def place(desk: Desk, wanted: SmartOrderRequest, origin: Origin) -> tuple[Placed
 
     Raises as :func:`~openalgo_bridge.trading.orders.place`, and Busy where others ask for the same position.
     """
-    mode = desk.store.standing.read().trading_mode
-    if mode is None:
-        raise StorageError("The trading mode cannot be read, so nothing is sent.")
+    mode = routing.account_of(desk.store.standing.read())
     check_grant(mode, origin)
     desk.doors.admit(Operation.SMART)
     validation.check_wish(desk, _whole_lot(desk, wanted))
@@ -78,7 +81,7 @@ def approve(
     held: Ticket,
     wanted: SmartOrderRequest,
     shown: str,
-    seen: Mapping[PositionName, int],
+    seen: Mapping[PositionKey, int],
     *,
     by: Actor,
 ) -> Report:
@@ -260,9 +263,8 @@ def _at_most(order: OrderRequest, quantity: int) -> OrderRequest:
     return replace(order, quantity=units, disclosed_quantity=min(order.disclosed_quantity, units))
 
 
-def _check_seen(order: OrderRequest, seen: Mapping[PositionName, int]) -> None:
-    now, before = order.action.sign * order.quantity, seen.get((order.exchange, order.symbol, order.product), 0)
-    if now * before <= 0 or abs(now) > abs(before):
+def _check_seen(order: OrderRequest, seen: Mapping[PositionKey, int]) -> None:
+    if not is_within(order.action.sign * order.quantity, seen.get(position_of(order), 0)):
         raise Conflict(f"It would {order.action} {order.quantity} {order.symbol} now, which is not what was shown.")
 
 
@@ -316,7 +318,7 @@ def _is_planned_of(ticket: Ticket | None, order: JournalOrder) -> bool:
 def _in_flight(in_flight: Iterable[JournalOrder], order: OrderRequest) -> Iterator[Working]:
     for each in in_flight:
         if isinstance(each.request, OrderRequest) and is_same_position(each.request, order):
-            doubt = each.ref if each.state in _DOUBTS else None
+            doubt = each.ref if each.state in IN_DOUBT else None
             yield Working(action=each.request.action, quantity=each.request.quantity, doubt=doubt)
 
 
@@ -350,4 +352,4 @@ def _instrument(desk: Desk, wanted: SmartOrderRequest) -> Instrument | None:
 
 def _turn(desk: Desk, order: OrderRequest, mode: TradingMode) -> AbstractContextManager[None]:
     """One at a time for each position. Raises Busy: nothing was read or sent."""
-    return desk.turns.of((mode, order.exchange, order.symbol, order.product))
+    return desk.turns.of((mode, position_of(order)))

@@ -16,14 +16,14 @@ from openalgo_bridge.model.order import (
     CancelAllRequest,
     CancelRequest,
     CloseRequest,
-    OrderRequest,
     TradingMode,
 )
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.stops import Stop, actor_of, is_meant
+from openalgo_bridge.model.stops import Stop, actor_of
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.store.stops import means
 from openalgo_bridge.trading.legs import Leg
 
 LANDING_S = (0.05, 0.1, 0.2)
@@ -86,11 +86,7 @@ def _let_land(desk: Desk, wanted: Stop, mode: TradingMode) -> None:
 
 
 def _is_meant_order(wanted: Stop, order: JournalOrder, mode: TradingMode) -> bool:
-    return (
-        order.trading_mode is mode
-        and isinstance(order.request, OrderRequest)
-        and is_meant(wanted, order.request, order.ref)
-    )
+    return order.trading_mode is mode and means(wanted, order)
 
 
 def _leg(order: JournalOrder) -> Leg:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from openalgo_bridge.errors import Busy
-from openalgo_bridge.model.order import Exchange, Product, TradingMode
+from openalgo_bridge.model.order import PositionKey, TradingMode
 
-_Position = tuple[TradingMode, Exchange, str, Product]
+_Position = tuple[TradingMode, PositionKey]
 
 _PATIENCE_S = 5.0
 _QUICK_S = 0.1
@@ -43,7 +43,7 @@ class Turns:
         with self._lock:
             turn = self._of.setdefault(position, _Turn())
         if not self._taken(turn):
-            raise Busy(f"Not sent, busy: other smart orders for {position[2]} are still being done. Ask again.")
+            raise Busy(f"Not sent, busy: other smart orders for {position[1][1]} are still being done. Ask again.")
         try:
             yield
         finally:

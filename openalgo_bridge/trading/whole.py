@@ -12,9 +12,10 @@ from datetime import timedelta
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, StorageError
-from openalgo_bridge.model.guards import GuardSettings, PositionKey, repeat
+from openalgo_bridge.model.exits import position_of
+from openalgo_bridge.model.guards import GuardSettings, repeat
 from openalgo_bridge.model.legs import UNKNOWN, Arrival, Side, side_of, sides, wholes
-from openalgo_bridge.model.order import LegsKind, LegsRequest, OrderRequest, TradingMode
+from openalgo_bridge.model.order import LegsKind, LegsRequest, OrderRequest, PositionKey, TradingMode
 from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft
 from openalgo_bridge.store.guards import Signal
 from openalgo_bridge.store.standing import Standing
@@ -133,7 +134,7 @@ class _Judgement:
         others = list(self.request.orders)
         if order in others:
             others.remove(order)
-        return tuple(guards.key_of(each) for each in others)
+        return tuple(position_of(each) for each in others)
 
 
 def _of_all(judged: _Judgement, limits: GuardSettings) -> Iterator[Obstacle]:

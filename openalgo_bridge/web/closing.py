@@ -11,11 +11,12 @@ from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError, Busy, Conflict, Invalid
-from openalgo_bridge.model.order import CloseRequest, Exchange, Product, SmartOrderRequest, TradingMode
+from openalgo_bridge.model.exits import position_of
+from openalgo_bridge.model.order import CloseRequest, Exchange, PositionKey, Product, SmartOrderRequest, TradingMode
 from openalgo_bridge.model.outcome import Outcome, outcome_of_ticket
 from openalgo_bridge.model.ticket import PAGE, Operation, Origin, Ticket
 from openalgo_bridge.trading import approvals, closing, smart, stopping
-from openalgo_bridge.trading.closing import PositionName, WayOut
+from openalgo_bridge.trading.closing import WayOut
 from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import words
@@ -106,18 +107,17 @@ def preview_smart(desk: Desk, wanted: SmartOrderRequest, mode: TradingMode) -> P
         return Preview(fault=error.message)
     if not orders:
         return Preview()
-    name = (wanted.order.exchange, wanted.order.symbol, wanted.order.product)
     quantity = sum(order.action.sign * order.quantity for order in orders)
-    return Preview(steps=[sentence(order) for order in orders], seen=[named(name, quantity)])
+    return Preview(steps=[sentence(order) for order in orders], seen=[named(position_of(wanted.order), quantity)])
 
 
-def named(name: PositionName, quantity: int) -> str:
+def named(name: PositionKey, quantity: int) -> str:
     """A position with its side and quantity, as a form carries what the page showed."""
     exchange, symbol, product = name
     return f"{exchange}:{product}:{quantity}:{symbol}"
 
 
-def seen_in_form() -> dict[PositionName, int]:
+def seen_in_form() -> dict[PositionKey, int]:
     """The positions that the form names, signed. Raises Invalid: nothing was sent."""
     return dict(map(_seen, request.form.getlist("position")))
 
@@ -174,10 +174,10 @@ def _closed_by(way: WayOut) -> str:
     """The position that its orders make flat, a large one in several: so the form names what the page shows."""
     first = way.orders[0]
     quantity = -first.action.sign * sum(order.quantity for order in way.orders)
-    return named((first.exchange, first.symbol, first.product), quantity)
+    return named(position_of(first), quantity)
 
 
-def _seen(text: str) -> tuple[PositionName, int]:
+def _seen(text: str) -> tuple[PositionKey, int]:
     """The inverse of :func:`named`."""
     exchange, product, quantity, symbol = [*text.split(":", 3), "", "", ""][:4]
     try:

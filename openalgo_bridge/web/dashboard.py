@@ -46,7 +46,7 @@ def dashboard() -> ResponseReturnValue:
         disputed=sorted({each.symbol for each in desk.store.breaks.open()}),
         key=key,
         uses=if_readable(lambda: desk.store.key_uses.of(key.key.fingerprint) if key else []),
-        is_new=not desk.store.journal.newest_ticket(),
+        is_new=not desk.store.journal.mark().ticket_id,
         statuses=list(OrderStatus),
         first_python=snippets.python(desk.settings.url),
     )

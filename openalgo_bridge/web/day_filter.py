@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
 
 from flask import request
 
@@ -12,6 +14,7 @@ from openalgo_bridge.model.outcome import Outcome
 from openalgo_bridge.store.outcomes import DayFilter
 
 _LONGEST = 200
+_KindT = TypeVar("_KindT", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ def asked_in_url(now: datetime) -> Asked:
     return Asked(
         day=day_of(request.args.get("day", ""), today),
         today=today,
-        outcome=_outcome(request.args.get("outcome", "")),
+        outcome=member(Outcome, request.args.get("outcome", "")),
         symbol=request.args.get("symbol", "").strip().upper()[:_LONGEST],
         strategy=request.args.get("strategy", "").strip()[:_LONGEST],
     )
@@ -77,8 +80,9 @@ def day_of(text: str, today: date) -> date:
     return day if date(1970, 1, 2) <= day <= today else today
 
 
-def _outcome(text: str) -> Outcome | None:
+def member(kind: type[_KindT], text: str) -> _KindT | None:
+    """The member of that value; None where there is none."""
     try:
-        return Outcome(text)
+        return kind(text)
     except ValueError:
         return None

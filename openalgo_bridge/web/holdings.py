@@ -17,7 +17,7 @@ from openalgo_bridge.trading.books import connected
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web.csv_text import Cell, download
 from openalgo_bridge.web.current import current_desk
-from openalgo_bridge.web.trade_filter import member
+from openalgo_bridge.web.day_filter import member
 
 blueprint = Blueprint("holdings", __name__)
 

@@ -14,8 +14,8 @@ from openalgo_bridge.model.instrument_list import EMBEDDED, Difference, Instrume
 from openalgo_bridge.model.order import Exchange
 from openalgo_bridge.store.instrument_lists import InstrumentLists
 from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.day_filter import member
 from openalgo_bridge.web.paging import PAGE_SIZE, row_id_in_url
-from openalgo_bridge.web.trade_filter import member
 
 blueprint = Blueprint("instruments", __name__, url_prefix="/settings/instruments")
 

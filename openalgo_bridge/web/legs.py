@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
-from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, OrderRequest
+from openalgo_bridge.model.exits import position_of
+from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, OrderRequest, PositionKey
 from openalgo_bridge.model.outcome import Outcome, outcome_of_order
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Operation
@@ -125,13 +126,13 @@ def progress(operation: Operation, legs: Sequence[Leg]) -> str:
     return _fraction("order", sum(leg.is_done for leg in legs), len(legs), "done")
 
 
-def _closures(legs: Iterable[Leg]) -> dict[tuple[str, str, str], list[Leg]]:
+def _closures(legs: Iterable[Leg]) -> dict[PositionKey, list[Leg]]:
     """The closing orders of each position: a large one takes several."""
-    found: dict[tuple[str, str, str], list[Leg]] = {}
+    found: dict[PositionKey, list[Leg]] = {}
     for leg in legs:
         order = leg.message.request
         if isinstance(order, OrderRequest):
-            found.setdefault((order.exchange, order.symbol, order.product), []).append(leg)
+            found.setdefault(position_of(order), []).append(leg)
     return found
 
 

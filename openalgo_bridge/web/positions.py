@@ -14,7 +14,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError, Busy, Conflict, Invalid
 from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder, Position
-from openalgo_bridge.model.order import CloseRequest, Exchange, OrderRequest, Product, TradingMode
+from openalgo_bridge.model.order import CloseRequest, OrderRequest, PositionKey, Product, TradingMode
 from openalgo_bridge.model.ticket import order_of
 from openalgo_bridge.store.ticket_lists import TicketFilter
 from openalgo_bridge.trading import closing
@@ -157,7 +157,7 @@ def close() -> ResponseReturnValue:
     return redirect(url_for("closing.report", ticket_id=outcome.ticket.id))
 
 
-def _one_or_all() -> dict[closing.PositionName, int]:
+def _one_or_all() -> dict[PositionKey, int]:
     """The positions that the form is about. Raises Invalid: nothing was sent."""
     which, seen = request.form.get("which"), seen_in_form()
     if not seen or which not in {"one", "all"} or (which == "one" and len(request.form.getlist("position")) > 1):
@@ -165,9 +165,9 @@ def _one_or_all() -> dict[closing.PositionName, int]:
     return seen
 
 
-def _only(seen: Mapping[closing.PositionName, int]) -> CloseRequest:
+def _only(seen: Mapping[PositionKey, int]) -> CloseRequest:
     (exchange, symbol, product) = next(iter(seen))
-    return CloseRequest(symbol=symbol, exchange=Exchange(exchange), product=Product(product))
+    return CloseRequest(symbol=symbol, exchange=exchange, product=product)
 
 
 def _book(desk: Desk, account: TradingMode) -> Book:
@@ -213,7 +213,7 @@ def _lines(desk: Desk, account: TradingMode, shown: Sequence[Position], working:
 
 
 def _line(position: Position, under_way: Mapping[str, Sequence[tuple[OrderRequest, int]]]) -> Line:
-    name = named(closing.name_of(position), position.quantity)
+    name = named(exits.position_of(position), position.quantity)
     if not position.quantity:
         return Line(position=position, name=name, exit=None, under_way=())
     wanted = closing.exit_of(position)

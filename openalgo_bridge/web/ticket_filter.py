@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeVar
 
 from flask import request
 
 from openalgo_bridge.model.order import Action, Exchange
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.store.ticket_lists import TicketFilter
+from openalgo_bridge.web.day_filter import member
 from openalgo_bridge.web.paging import row_id_in_url
 
 _FIELDS = ("strategy", "symbol", "exchange", "action", "status", "source")
-_KindT = TypeVar("_KindT", bound=StrEnum)
 
 
 class Tab(StrEnum):
@@ -67,12 +66,12 @@ class Asked:
 def asked_in_url() -> Asked:
     """The list that the address of this request asks for."""
     given = {name: text for name in _FIELDS if (text := request.args.get(name, "").strip())}
-    exchange = _member(Exchange, given.get("exchange", "").upper())
-    action = _member(Action, given.get("action", "").upper())
-    state = _member(TicketState, given.get("status", ""))
+    exchange = member(Exchange, given.get("exchange", "").upper())
+    action = member(Action, given.get("action", "").upper())
+    state = member(TicketState, given.get("status", ""))
     read = {"exchange": exchange, "action": action, "status": state}
     # What waits has one state, so a list of another state is not a list of what waits.
-    tab = _member(Tab, request.args.get("tab", "")) or (Tab.ALL if state else Tab.WAITING)
+    tab = member(Tab, request.args.get("tab", "")) or (Tab.ALL if state else Tab.WAITING)
     wanted = TicketFilter(
         strategy=given.get("strategy"),
         symbol=given["symbol"].upper() if "symbol" in given else None,
@@ -90,10 +89,3 @@ def asked_in_url() -> Asked:
         given=given,
         senseless=tuple(name for name, value in read.items() if value is None and name in given),
     )
-
-
-def _member(kind: type[_KindT], text: str) -> _KindT | None:
-    try:
-        return kind(text)
-    except ValueError:
-        return None

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
-from typing import TypeVar
 
 from flask import request
 
 from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.model.books import Trade
 from openalgo_bridge.model.order import Action, Exchange
-from openalgo_bridge.web.day_filter import day_of
+from openalgo_bridge.web.day_filter import day_of, member
 
 _LONGEST = 200
-_KindT = TypeVar("_KindT", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +72,6 @@ def asked_in_url(now: datetime) -> Asked:
         strategy=_given("strategy"),
         after=_given("before"),
     )
-
-
-def member(kind: type[_KindT], text: str) -> _KindT | None:
-    """The member of that value; None where there is none."""
-    try:
-        return kind(text)
-    except ValueError:
-        return None
 
 
 def _given(name: str) -> str:

@@ -47,7 +47,7 @@ def test_a_good_request_is_told_that_the_broker_keeps_none(
 ) -> None:
     status, answer = post(path, **fields)
     assert (status, answer) == (501, {"status": "error", "message": NOT_OFFERED})
-    assert desk.store.journal.newest_ticket() == 0
+    assert desk.store.journal.mark().ticket_id == 0
 
 
 @pytest.mark.parametrize(

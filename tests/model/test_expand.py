@@ -16,12 +16,10 @@ from openalgo_bridge.model.exits import rests
 from openalgo_bridge.model.expand import (
     FLAT,
     MATCHED,
-    MOST_LEGS,
     MOST_SLICES,
     SmartOrder,
     SmartOrderSettings,
     Working,
-    basket,
     smart_order,
     split,
     working_of,
@@ -401,40 +399,6 @@ def test_a_split_that_cannot_be_is_told(quantity: int, size: int, sentence: str)
 
 def test_a_hundred_slices_are_allowed() -> None:
     assert len(split(an_order(BUY, 6_500), size=65, lot=65, freeze_quantity=0)) == MOST_SLICES
-
-
-def passes(_order: OrderRequest) -> None:
-    """Nothing is wrong with it."""
-
-
-def test_a_basket_buys_first_and_keeps_its_order_otherwise() -> None:
-    asked = [an_order(side, number + 1) for number, side in enumerate((SELL, BUY, SELL, BUY))]
-    legs = basket(asked, passes)
-    assert [(leg.index, leg.order.action) for leg in legs] == [(1, BUY), (3, BUY), (0, SELL), (2, SELL)]
-    assert all(leg.order is asked[leg.index] for leg in legs)
-    assert basket([], passes) == ()
-
-
-def test_a_basket_tells_every_fault_with_the_index_of_its_order() -> None:
-    def check(order: OrderRequest) -> None:
-        if order.symbol == "NOPE":
-            raise Invalid.of({"symbol": ["Symbol NOPE not found on NSE."]})
-        if order.quantity > 100:
-            raise Invalid("Too many.")
-
-    asked = [an_order(BUY, 1), an_order(BUY, 1, symbol="NOPE"), an_order(SELL, 200)]
-    with pytest.raises(Invalid) as refusal:
-        basket(asked, check)
-    assert refusal.value.faults == {
-        "orders[1].symbol": ["Symbol NOPE not found on NSE."],
-        "orders[2]": ["Too many."],
-    }
-
-
-def test_a_basket_has_at_most_fifty_orders() -> None:
-    assert len(basket([an_order(BUY, 1)] * MOST_LEGS, passes)) == MOST_LEGS
-    with pytest.raises(Invalid, match="at most 50 orders, not 51"):
-        basket([an_order(BUY, 1)] * (MOST_LEGS + 1), passes)
 
 
 def test_the_orders_are_of_the_exchange_of_the_request() -> None:

@@ -21,6 +21,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, NotSent, OutcomeUnknown, Rejected, SessionExpired
 from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus, Position
+from openalgo_bridge.model.exits import position_of
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import (
     Action,
@@ -215,7 +216,7 @@ class OrderMachine(RuleBasedStateMachine):
         known = data.draw(st.sampled_from(self.seen))
         shown = known.shown if is_stale else self.desk.store.journal.ticket(known.id).shown
         self.is_closing = known.operation is Operation.CLOSE
-        seen = {closing.name_of(each): each.quantity for each in self.broker.positions() if each.quantity}
+        seen = {position_of(each): each.quantity for each in self.broker.positions() if each.quantity}
         with contextlib.suppress(BridgeError):
             approvals.approve(self.desk, known.id, shown, by=TRADER, seen=seen)
         self.is_closing = False

@@ -379,7 +379,7 @@ def test_a_form_that_names_no_position_closes_nothing(
     answer = person.post("/positions/close", page="/positions", **fields)
     assert answer.status_code == 400
     assert "Nothing was sent" in answer.text
-    assert (broker.calls, desk.store.journal.newest_ticket()) == ([], 0)
+    assert (broker.calls, desk.store.journal.mark().ticket_id) == ([], 0)
 
 
 def test_a_position_that_never_was_is_a_sentence(person: Person, broker: Fills) -> None:
@@ -405,7 +405,7 @@ def test_a_position_that_turned_or_grew_since_it_was_shown_is_not_closed(
     assert ("buy 50 RELIANCE" if quantity < 0 else "sell 11 RELIANCE") in text.replace("BUY", "buy").replace(
         "SELL", "sell"
     ), "it is shown again as it is now"
-    assert (broker.calls, desk.store.journal.newest_ticket()) == ([], 0)
+    assert (broker.calls, desk.store.journal.mark().ticket_id) == ([], 0)
 
 
 def test_a_position_that_became_smaller_is_closed_as_it_is(person: Person, broker: Fills) -> None:

@@ -72,7 +72,7 @@ def at(desk: Desk, broker: ScriptedBroker, mode: TradingMode = TradingMode.ANALY
 def rest(desk: Desk, symbol: str = "INFY", quantity: int = 7) -> BrokerOrderId:
     """The number of an order that now works at the broker."""
     send(desk, an_order(symbol, quantity, price="1300"))
-    (order,) = desk.store.journal.orders_of([desk.store.journal.newest_ticket()])
+    (order,) = desk.store.journal.orders_of([desk.store.journal.mark().ticket_id])
     assert order.broker_order_id is not None
     return order.broker_order_id
 
@@ -275,9 +275,9 @@ def test_a_working_order_is_cancelled_by_its_button_and_the_list_stays_as_it_was
 def test_a_second_click_sends_nothing_and_says_that_it_is_over(trader: Person, desk: Desk) -> None:
     number = rest(desk)
     cancel(trader, number)
-    tickets = desk.store.journal.newest_ticket()
+    tickets = desk.store.journal.mark().ticket_id
     assert f"order {number} is over already: cancelled" in cancel(trader, number)
-    assert desk.store.journal.newest_ticket() == tickets
+    assert desk.store.journal.mark().ticket_id == tickets
 
 
 def test_an_order_that_filled_meanwhile_is_not_called_cancelled(trader: Person, desk: Desk) -> None:
@@ -292,7 +292,7 @@ def test_an_order_that_filled_meanwhile_is_not_called_cancelled(trader: Person, 
 def test_an_unknown_order_is_a_sentence_and_nothing_is_sent(trader: Person, desk: Desk) -> None:
     for number in ("26112199999999", "x", "' OR 1=1 --"):
         assert "Nothing was sent" in cancel(trader, number)
-    assert desk.store.journal.newest_ticket() == 0
+    assert desk.store.journal.mark().ticket_id == 0
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_a_form_that_names_nothing_is_refused_with_a_sentence(
     answer = trader.post("/orders/cancel", page="/orders/cancel-all", **fields)
     assert answer.status_code == 400
     assert "Nothing was sent" in answer.text
-    assert desk.store.journal.newest_ticket() == 0
+    assert desk.store.journal.mark().ticket_id == 0
 
 
 @pytest.mark.parametrize(
