@@ -67,6 +67,12 @@ class Invalid(BridgeError):
         sentence = " ".join(f"{field}: {text}" for field, texts in faults.items() for text in texts)
         return cls(sentence, faults)
 
+    def within(self, place: str) -> dict[str, list[str]]:
+        """Its faults, by their names within the element at ``place`` of a larger request."""
+        if not self.faults:
+            return {place: [self.message]}
+        return {f"{place}.{field}": texts for field, texts in self.faults.items()}
+
 
 class UnknownSymbols(Invalid):
     """Nothing of what was asked for is listed. ``unknown`` maps exchange and symbol to a sentence."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
@@ -58,6 +58,11 @@ class Endpoint:
         """``analyzer_toggle`` of ``/analyzer/toggle``, ``get_ticker`` of a GET of ``/ticker/<instrument>``."""
         named = _IN_PATH.sub("", self.path).strip("/").replace("/", "_")
         return f"get_{named}" if self.method is Method.GET else named
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether its answers say that orders go to the paper exchange (contract 4.2): its errors then do, too."""
+        return any("mode" in kind.__annotations__ for kind in get_args(self.answer) or (self.answer,))
 
     @property
     def template(self) -> str:

@@ -13,7 +13,7 @@ from openalgo_bridge.api.option_order_answers import OrderedLeg
 from openalgo_bridge.api.schemas.option_orders import OptionLegFields, OptionsMultiOrder, OptionsOrder
 from openalgo_bridge.errors import Invalid, NotFound
 from openalgo_bridge.model import expand
-from openalgo_bridge.model.order import LegsKind, LegsRequest
+from openalgo_bridge.model.order import LegsKind, LegsRequest, TradingMode
 from openalgo_bridge.trading import books, options, orders, several, validation
 from openalgo_bridge.trading.options import Underlying
 from openalgo_bridge.trading.orders import Held
@@ -41,7 +41,7 @@ def options_multi_order(call: Call) -> Json:
     asked = call.parsed(OptionsMultiOrder)
     mode = books.connected(call.desk).mode
     of = options.underlying(call.desk, asked.underlying, asked.exchange, asked.expiry_date)
-    found = expand.buy_first(_all_found(call, of, asked), lambda each: each.asked.action)
+    found = expand.buy_first(_all_found(call, of, asked, mode), lambda each: each.asked.action)
     request = LegsRequest(kind=LegsKind.MULTI_LEG, orders=tuple(order for each in found for order in each.orders))
     outcome = several.place(call.desk, request, call.origin(asked.strategy, asked.signal_time), mode)
     if isinstance(outcome, Held):
@@ -49,13 +49,18 @@ def options_multi_order(call: Call) -> Json:
     return option_order_answers.strategy(asked, of.ltp, found, call.reported(outcome))
 
 
-def _all_found(call: Call, of: Underlying, asked: OptionsMultiOrder) -> list[OrderedLeg]:
+def _all_found(call: Call, of: Underlying, asked: OptionsMultiOrder, mode: TradingMode) -> list[OrderedLeg]:
     """Raises Invalid naming every leg that cannot be found: half of a strategy is another one."""
-    found, faults = [], {}
+    found: list[OrderedLeg] = []
+    faults: dict[str, list[str]] = {}
     for index, leg in enumerate(asked.legs):
         try:
             found.append(_found(call, of, index + 1, leg, asked.strike_int))
-        except (Invalid, NotFound) as fault:
+            for order in found[-1].orders:
+                several.check_order(call.desk, order, mode)
+        except Invalid as fault:
+            faults |= fault.within(f"legs[{index}]")
+        except NotFound as fault:
             faults[f"legs[{index}]"] = [fault.message]
     if faults:
         raise Invalid.of(faults)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 
 from flask import Flask, Request, Response, request
@@ -124,7 +124,7 @@ def _served(desk: Desk, limits: Limits, once: Once, cors: Cors, endpoint: Endpoi
         key = request.headers.get(idempotency.HEADER)
         if key is None or endpoint.bucket is Bucket.READS:
             with _reading(desk, endpoint):
-                response = answer(endpoint.view(call))
+                response = answer(_carried_out(endpoint, call))
         else:
             response = _once_answer(once.answer(call, endpoint.path, key, lambda: _told(endpoint, call)))
         note.outcome = note.outcome or "ok"
@@ -145,9 +145,20 @@ def _fields(endpoint: Endpoint, in_path: Fields, note: Note) -> Fields:
     return read_query(request.query_string) | in_path
 
 
+def _carried_out(endpoint: Endpoint, call: Call) -> Json | Text:
+    """What it answers. Its errors say in which mode it is, as its answers do."""
+    try:
+        return endpoint.view(call)
+    except BridgeError as error:
+        if endpoint.is_marked and not error.trading_mode:
+            with suppress(StorageError):
+                error.trading_mode = call.desk.store.preferences.trading_mode()
+        raise
+
+
 def _told(endpoint: Endpoint, call: Call) -> Json:
     """The answer of an order endpoint, which is kept for its Idempotency-Key: always JSON."""
-    content = endpoint.view(call)
+    content = _carried_out(endpoint, call)
     if isinstance(content, Text):
         raise TypeError(f"{endpoint.name} answers with a text, which cannot be kept.")
     return content

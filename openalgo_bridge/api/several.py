@@ -32,7 +32,7 @@ def basket_order(call: Call) -> Json:
     """``POST /basketorder``: those that buy first"""
     asked = call.parsed(BasketOrder)
     if not asked.orders:
-        return several_answers.empty_basket()
+        return several_answers.empty_basket(call.desk.store.preferences.trading_mode())
     request = LegsRequest(kind=LegsKind.BASKET, orders=tuple(item.order() for item in asked.orders))
     outcome = several.place(call.desk, request, call.origin(asked.strategy, asked.signal_at))
     if isinstance(outcome, Held):

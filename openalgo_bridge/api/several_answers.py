@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from openalgo_bridge.api.answers import Json, cancelled_all, marker, reasons
-from openalgo_bridge.model.order import OrderRequest
+from openalgo_bridge.model.order import OrderRequest, TradingMode
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.trading.legs import Leg, Report
 from openalgo_bridge.trading.sending import InDoubt, Sent
@@ -41,9 +41,9 @@ def reached(report: Report) -> Json:
     }
 
 
-def empty_basket() -> Json:
+def empty_basket(mode: TradingMode) -> Json:
     """A basket of no orders (contract 2.1.3)."""
-    return {"status": "success", "results": []}
+    return {"status": "success", "results": [], **marker(mode)}
 
 
 def basket(report: Report) -> Json:

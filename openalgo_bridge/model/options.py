@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from openalgo_bridge.errors import BridgeError, Invalid, NotFound
-from openalgo_bridge.model.expand import buy_first
-from openalgo_bridge.model.order import Action
+from openalgo_bridge.errors import Invalid, NotFound
 
 MOST_OPTION_LEGS = 20
 FURTHEST = 50
@@ -83,45 +80,3 @@ def strike_at(strikes: Sequence[Decimal], price: Decimal, offset: Offset, option
 def on_grid(strikes: Iterable[Decimal], step: int | None) -> tuple[Decimal, ...]:
     """Of listed strikes those on a grid of ``step`` rupees, the dialect's ``strike_int``; all without one."""
     return tuple(strike for strike in strikes if step is None or strike % step == 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OptionLeg:
-    """One leg of an order of several options. ``number`` is its place in the request, from 1."""
-
-    number: int
-    offset: Offset
-    option_type: OptionType
-    action: Action
-    quantity: int
-    expiry: date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedLeg:
-    """A leg and the strike it means, or the sentence why there is none."""
-
-    leg: OptionLeg
-    strike: Decimal | None
-    fault: str = ""
-
-
-def resolve(
-    legs: Sequence[OptionLeg], price: Decimal, strikes_of: Callable[[date, OptionType], Sequence[Decimal]]
-) -> tuple[ResolvedLeg, ...]:
-    """Every leg with its strike, in the order in which they are sent: BUY before SELL.
-
-    ``strikes_of`` gives the strikes listed for an expiry and a type. A leg that cannot be found is one with a fault,
-    so that the answer is true for each. Raises Invalid where the number of legs is.
-    """
-    if not 1 <= len(legs) <= MOST_OPTION_LEGS:
-        raise Invalid.of({"legs": [f"Legs must contain 1 to {MOST_OPTION_LEGS} items."]})
-    resolved = [_resolve(leg, price, strikes_of(leg.expiry, leg.option_type)) for leg in legs]
-    return buy_first(resolved, lambda each: each.leg.action)
-
-
-def _resolve(leg: OptionLeg, price: Decimal, strikes: Sequence[Decimal]) -> ResolvedLeg:
-    try:
-        return ResolvedLeg(leg=leg, strike=strike_at(strikes, price, leg.offset, leg.option_type))
-    except BridgeError as refusal:
-        return ResolvedLeg(leg=leg, strike=None, fault=refusal.message)

@@ -96,4 +96,7 @@ def _unknown(exchange: Exchange, symbol: str, former: Instrument | None) -> Inva
 def _not_listed(exchange: Exchange, symbol: str, former: Instrument | None) -> str:
     if former is not None and former.left_on is not None:
         return f"Symbol '{symbol}' left the list of exchange '{exchange}' by {former.left_on.isoformat()}."
-    return f"Symbol '{symbol}' not found for exchange '{exchange}'. Please verify the symbol name."
+    return (
+        f"Symbol '{symbol}' not found for exchange '{exchange}'. "
+        "Please verify the symbol name and ensure master contracts are downloaded."
+    )

@@ -1,4 +1,4 @@
-"""A ticket of several entries: a basket, the slices of a split, the legs of an option strategy, a smart order.
+"""A ticket of several entries: a basket, the slices of a split, the legs of an option strategy.
 
 Each order is judged, claimed and carried out by itself, in the order in which they were planned, so that each gets a
 true word. The whole is held while the person decides, and is the same ticket again when he has.
@@ -7,18 +7,17 @@ true word. The whole is held while the person decides, and is the same ticket ag
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotAsked, Stopped
+from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotAsked, Rejected, Stopped
 from openalgo_bridge.model import expand
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.legs import UNKNOWN, Arrival, Side
-from openalgo_bridge.model.order import Action, LegsKind, LegsRequest, Ref, TradingMode
+from openalgo_bridge.model.order import Action, LegsKind, LegsRequest, OrderRequest, Ref, TradingMode
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, child_refs
 from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.journal_reads import JournalOrder
@@ -31,6 +30,9 @@ from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, denied,
 from openalgo_bridge.trading.release import Release, entry
 from openalgo_bridge.trading.routing import ROUTES, Route, Rules
 from openalgo_bridge.trading.sending import by_itself, clearance
+
+_SLICED = {LegsKind.SPLIT, LegsKind.OPTIONS}
+"""One order in pieces."""
 
 _UNCOVERED = "Not sent, because a leg that buys is not at the broker: what is sold would stand alone."
 
@@ -46,7 +48,7 @@ def place(desk: Desk, request: LegsRequest, origin: Origin, chosen_in: TradingMo
     mode = routing.account_of(standing, chosen_in)
     check_grant(mode, origin)
     desk.doors.admit(Operation(request.kind))
-    check(desk, request)
+    check(desk, request, mode)
     request = _in_turn(request)
     broker, rules, changed = desk.broker(mode), routing.rules_of(standing), ""
     after = desk.store.journal.mark()
@@ -109,20 +111,32 @@ def _in_turn(request: LegsRequest) -> LegsRequest:
     return replace(request, orders=expand.buy_first(request.orders, lambda each: each.action))
 
 
-def check(desk: Desk, request: LegsRequest, mode: TradingMode | None = None) -> None:
+def check(desk: Desk, request: LegsRequest, mode: TradingMode) -> None:
     """Raises Invalid naming every fault of every order, by its place in the request, or where they are more than a
-    ticket has references for: it could never go.
+    ticket has references for: it could never go. What is wrong with a slice is wrong with the order that was asked for.
     """
     child_refs(Ref(""), request.orders)
     faults: dict[str, list[str]] = {}
     for index, order in enumerate(request.orders):
         try:
-            validation.check(desk, order, mode)
+            check_order(desk, order, mode)
         except Invalid as refusal:
-            named = refusal.faults or {"order": [refusal.message]}
-            faults |= {f"orders[{index}].{field}": texts for field, texts in named.items()}
+            if request.kind in _SLICED:
+                raise
+            faults |= refusal.within(f"orders[{index}]")
     if faults:
         raise Invalid.of(faults)
+
+
+def check_order(desk: Desk, order: OrderRequest, mode: TradingMode) -> None:
+    """Raises Invalid, also for what the broker refuses whatever the account holds: the others would go without it."""
+    validation.check(desk, order, mode)
+    try:
+        desk.broker(mode).check(order)
+    except NotAsked:
+        return
+    except Rejected as refusal:
+        raise Invalid(refusal.message) from refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,14 +178,10 @@ def _hold(
     reason: str,
     limits: GuardSettings | None = None,
 ) -> Held:
-    """Only what the broker would take, as far as that can be known, is worth the person's time.
+    """What only closes waits as long as it can still be made, and so does what nobody can tell of.
 
-    What only closes waits as long as it can still be made, and so does what nobody can tell of. Raises Conflict where
-    ``limits`` stop the same signal from coming twice, and it came meanwhile.
+    Raises Conflict where ``limits`` stop the same signal from coming twice, and it came meanwhile.
     """
-    for order in dict.fromkeys(request.orders):
-        with suppress(NotAsked):
-            broker.check(order)
     draft, alarm = _arrived(desk, broker, draft, request)
     reason = f"{reason} {alarm}".strip()
     ticket = desk.store.journal.hold(draft, expires_at=expires_at(desk, draft), reason=reason, limits=limits)

@@ -46,7 +46,7 @@ def test_a_good_request_is_told_that_the_broker_keeps_none(
     post: Post, desk: Desk, path: str, fields: dict[str, Any]
 ) -> None:
     status, answer = post(path, **fields)
-    assert (status, answer) == (501, {"status": "error", "message": NOT_OFFERED})
+    assert (status, answer) == (501, {"status": "error", "message": NOT_OFFERED, "mode": "analyze"})
     assert desk.store.journal.mark().ticket_id == 0
 
 

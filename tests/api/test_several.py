@@ -111,7 +111,7 @@ def test_a_wrong_order_in_a_basket_is_named_by_its_place_and_nothing_is_placed(p
 
 
 def test_an_empty_basket_is_done_at_once_and_a_large_one_is_refused(post: Post) -> None:
-    assert post("basketorder", strategy="t", orders=[])[1] == {"status": "success", "results": []}
+    assert post("basketorder", strategy="t", orders=[])[1] == {"status": "success", "results": [], "mode": "analyze"}
     assert post("basketorder", strategy="t", orders=[BUY] * 51)[0] == 400
 
 

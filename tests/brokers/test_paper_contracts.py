@@ -75,7 +75,7 @@ def test_a_sale_beyond_the_account_is_refused(floor: Floor) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"product": Product.CNC}, "CNC product not allowed for NFO. Use NRML or MIS."),
+        ({"product": Product.CNC}, "CNC product not allowed for NFO derivatives segment. Use NRML or MIS."),
         ({"quantity": 100}, "Quantity must be in multiples of lot size 65"),
         ({"quantity": 65 * 28}, "Quantity 1820 is above the freeze quantity 1800 of one order."),
         ({"price_type": PriceType.LIMIT, "price": Decimal("999.97")}, "not a multiple of the tick size 0.05"),

@@ -12,14 +12,11 @@ from hypothesis import strategies as st
 from openalgo_bridge.errors import Invalid, NotFound
 from openalgo_bridge.model.options import (
     Offset,
-    OptionLeg,
     OptionType,
     at_the_money,
     on_grid,
-    resolve,
     strike_at,
 )
-from openalgo_bridge.model.order import Action
 
 CE, PE = OptionType.CE, OptionType.PE
 EXPIRY = date(2026, 11, 23)
@@ -102,37 +99,3 @@ def test_a_grid_leaves_out_the_strikes_between() -> None:
     on_hundreds = on_grid(LISTED, 100)
     assert Decimal(23450) not in on_hundreds
     assert strike_at(on_hundreds, PRICE, Offset.parse("ITM1"), CE) == 23400
-
-
-def leg(number: int, offset: str, action: Action, option_type: OptionType = CE, expiry: date = EXPIRY) -> OptionLeg:
-    return OptionLeg(
-        number=number,
-        offset=Offset.parse(offset),
-        option_type=option_type,
-        action=action,
-        quantity=65,
-        expiry=expiry,
-    )
-
-
-def listed(expiry: date, _option_type: OptionType) -> list[Decimal]:
-    return LISTED if expiry == EXPIRY else []
-
-
-def test_legs_are_bought_first_and_each_says_what_became_of_it() -> None:
-    legs = [
-        leg(1, "OTM1", Action.SELL),
-        leg(2, "OTM2", Action.BUY),
-        leg(3, "OTM40", Action.BUY, PE),
-        leg(4, "ATM", Action.SELL, PE, date(2026, 12, 1)),
-    ]
-    resolved = resolve(legs, PRICE, listed)
-    assert [(each.leg.number, each.strike) for each in resolved] == [(2, 23600), (3, None), (1, 23550), (4, None)]
-    assert ["out of range" in each.fault for each in resolved] == [False, True, False, False]
-    assert resolved[3].fault == "No strikes found."
-
-
-@pytest.mark.parametrize("number", [0, 21])
-def test_there_are_one_to_twenty_legs(number: int) -> None:
-    with pytest.raises(Invalid, match="Legs must contain 1 to 20 items"):
-        resolve([leg(1, "ATM", Action.BUY)] * number, PRICE, listed)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -104,13 +105,14 @@ def _disclosed(value: Any) -> int:
     return int(number)
 
 
-def as_price(value: Any) -> Decimal:
-    """Rupees, 0 or more. Raises ValueError."""
+def as_price(value: Any, name: str = "") -> Decimal:
+    """Rupees, 0 or more. Raises ValueError, naming the price where the dialect does."""
     price = as_number(value)
+    what = f"{name} must" if name else "Must"
     if price < 0:
-        raise ValueError("Must be a non-negative number.")
+        raise ValueError(f"{what} be a non-negative number.")
     if price > _MAX_PRICE:
-        raise ValueError(f"Must not be larger than {_MAX_PRICE}.")
+        raise ValueError(f"{what} not be larger than {_MAX_PRICE}.")
     return _without_noise(price)
 
 
@@ -146,13 +148,6 @@ def _label(value: Any) -> str:
     """What is only noted: never a reason to refuse a way out of an order or a position, or a look at it."""
     text = " ".join(str(value).split()) if isinstance(value, str | int | Decimal) else ""
     return text[:_LONGEST_STRATEGY] if text and text.isprintable() else _NO_LABEL
-
-
-def not_null(value: Any) -> Any:
-    """What may be left out, but not be there and hold nothing. Raises ValueError."""
-    if value is None:
-        raise ValueError("Field may not be null.")
-    return value
 
 
 def _order_id(value: Any) -> str:
@@ -239,12 +234,12 @@ def whole_within(least: int, most: int) -> Callable[[Any], int]:
     return parse
 
 
-def at_most(most: int, what: str) -> Callable[[Any], Any]:
-    """A check of how many items a list has, at least one."""
+def at_most(most: int, what: str, *, least: int = 1) -> Callable[[Any], Any]:
+    """A check of how many items a list has."""
 
     def check(value: Any) -> Any:
-        if isinstance(value, list) and not 1 <= len(value) <= most:
-            raise ValueError(f"{what} must contain 1 to {most} items.")
+        if isinstance(value, list) and not least <= len(value) <= most:
+            raise ValueError(f"{what} must contain {least} to {most} items.")
         return value
 
     return check
@@ -301,6 +296,8 @@ DisclosedQuantity = Annotated[int, BeforeValidator(_disclosed), number_schema("i
 PRICE_SCHEMA = number_schema("number", 0, _MAX_PRICE, "0")
 
 Price = Annotated[Decimal, BeforeValidator(as_price), PRICE_SCHEMA]
+OrderPrice = Annotated[Decimal, BeforeValidator(partial(as_price, name="Price")), PRICE_SCHEMA]
+TriggerPrice = Annotated[Decimal, BeforeValidator(partial(as_price, name="Trigger price")), PRICE_SCHEMA]
 Symbol = Annotated[str, BeforeValidator(_symbol), WithJsonSchema(_SYMBOL_SCHEMA)]
 Strategy = Annotated[str, BeforeValidator(_strategy), WithJsonSchema(_STRATEGY_SCHEMA)]
 Label = Annotated[str, BeforeValidator(_label), WithJsonSchema(_LABEL_SCHEMA)]

@@ -14,6 +14,7 @@ from openalgo_bridge.api.schemas.fields import (
     Quantity,
     Strategy,
     WantedQuantity,
+    at_most,
     choice,
 )
 from openalgo_bridge.api.schemas.options import ExpiryDate, OffsetField, OptionsOf, OptionTypeField, StrikeStep
@@ -83,8 +84,8 @@ class OptionsMultiOrder(OptionsOf, SignalFields):
 
     strategy: Strategy = Field(description="Your name for the program, shown with the orders.")
     strike_int: StrikeStep | None = None
-    legs: list[OptionLegFields] = Field(
-        min_length=1, max_length=MOST_OPTION_LEGS, description="Those that buy are sent first."
+    legs: Annotated[list[OptionLegFields], BeforeValidator(at_most(MOST_OPTION_LEGS, "Legs"))] = Field(
+        json_schema_extra={"minItems": 1, "maxItems": MOST_OPTION_LEGS}, description="Those that buy are sent first."
     )
 
     @model_validator(mode="before")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal, NotRequired, Self
+from typing import Any, Literal, NotRequired, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 from openalgo_bridge.api.schemas.base import ApiModel, Done, Marked, fault
@@ -17,24 +16,27 @@ from openalgo_bridge.api.schemas.fields import (
     Label,
     Moment,
     OrderId,
-    Price,
+    OrderPrice,
     PriceTypeField,
     ProductField,
     Quantity,
     Strategy,
     Symbol,
-    not_null,
+    TriggerPrice,
 )
 from openalgo_bridge.model.order import CancelAllRequest, CloseRequest, OrderRequest, PriceType, Product
 
 _NO_PRICE_TYPE = "Missing, although a price is there: MARKET trades at any price, LIMIT, SL and SL-M heed it."
 
+# The default of what may be left out, but holds something where it is there. The type is that of what may be sent.
+_EVERY: Any = None
+
 
 class Prices(ApiModel):
     """At which price."""
 
-    price: Price = Field(default=Decimal(0), description="For LIMIT and SL.")
-    trigger_price: Price = Field(default=Decimal(0), description="For SL and SL-M.")
+    price: OrderPrice = Field(default=Decimal(0), description="For LIMIT and SL.")
+    trigger_price: TriggerPrice = Field(default=Decimal(0), description="For SL and SL-M.")
 
 
 class PriceOrMarket(Prices):
@@ -107,7 +109,7 @@ class ModifyOrder(OrderFields):
     orderid: OrderId = Field(description="The broker's id, or our reference.")
     pricetype: PriceTypeField
     product: ProductField
-    price: Price = Field(description="For LIMIT and SL; else 0.")
+    price: OrderPrice = Field(description="For LIMIT and SL; else 0.")
     strategy: Label = "-"
 
     def order(self) -> OrderRequest:
@@ -132,12 +134,8 @@ class Narrowed(ApiModel):
     model_config = ConfigDict(extra="forbid")
 
     strategy: Label = "-"
-    symbol: Annotated[Symbol | SkipJsonSchema[None], BeforeValidator(not_null)] = Field(
-        default=None, description="Those of one symbol only."
-    )
-    exchange: Annotated[ExchangeField | SkipJsonSchema[None], BeforeValidator(not_null)] = Field(
-        default=None, description="Those on one exchange only."
-    )
+    symbol: Symbol = Field(default=_EVERY, description="Those of one symbol only.")
+    exchange: ExchangeField = Field(default=_EVERY, description="Those on one exchange only.")
 
 
 class AllOrders(Narrowed):
@@ -151,9 +149,7 @@ class AllOrders(Narrowed):
 class AllPositions(Narrowed):
     """``POST /closeposition`` (contract 2.1.8). Symbol, exchange and product are ours."""
 
-    product: Annotated[ProductField | SkipJsonSchema[None], BeforeValidator(not_null)] = Field(
-        default=None, description="Those held as one product only."
-    )
+    product: ProductField = Field(default=_EVERY, description="Those held as one product only.")
 
     def request(self) -> CloseRequest:
         """What is asked to be closed."""

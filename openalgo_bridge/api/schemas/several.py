@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from typing_extensions import TypedDict
 
 from openalgo_bridge.api.schemas.base import Done, Marked, of_each
-from openalgo_bridge.api.schemas.fields import Size, SplitSize, Strategy, WantedQuantity
+from openalgo_bridge.api.schemas.fields import Size, SplitSize, Strategy, WantedQuantity, at_most
 from openalgo_bridge.api.schemas.orders import NewOrder, PlacedAnswer, PlaceOrder, SignalFields
 from openalgo_bridge.model.expand import MOST_LEGS
 from openalgo_bridge.model.order import SmartOrderRequest
@@ -35,7 +35,9 @@ class BasketOrder(SignalFields):
     """``POST /basketorder`` (contract 2.1.3)."""
 
     strategy: Strategy = Field(description="Your name for the program, shown with the orders.")
-    orders: list[BasketItem] = Field(max_length=MOST_LEGS, description="Those that buy are sent first.")
+    orders: Annotated[list[BasketItem], BeforeValidator(at_most(MOST_LEGS, "Orders", least=0))] = Field(
+        json_schema_extra={"maxItems": MOST_LEGS}, description="Those that buy are sent first."
+    )
 
     @model_validator(mode="before")
     @classmethod

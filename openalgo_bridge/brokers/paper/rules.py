@@ -36,7 +36,7 @@ def refusal(order: OrderRequest, instrument: Instrument, held: int, now: datetim
     if order.product is Product.NRML and not instrument.is_derivative:
         return f"NRML product not allowed for {order.exchange} equity segment. Use CNC or MIS."
     if order.product is Product.CNC and instrument.is_derivative:
-        return f"CNC product not allowed for {order.exchange}. Use NRML or MIS."
+        return f"CNC product not allowed for {order.exchange} derivatives segment. Use NRML or MIS."
     if order.price_type not in _PRICE_TYPES:
         return f"{order.price_type} orders come with a later version of the paper exchange. Use MARKET or LIMIT."
     return _quantity_refusal(order, instrument, leaves) or _price_refusal(order, instrument)
