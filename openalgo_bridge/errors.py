@@ -11,6 +11,7 @@
       NotAllowed         403  this caller may never do that here
       NotFound           404  no such order, ticket or page
       Conflict           409  somebody else decided first, or it changed since it was shown
+        Unsettled        409  it is just changing: in a moment it can be told
         StillRunning     409  the same call is being done just now; carries retry_after
       Denied             403  a guard or the person said no; nothing left this machine
         WrongCode        403  the code of the second factor is wrong or used up; the password was right
@@ -129,6 +130,10 @@ class Conflict(BridgeError):
 
 class Stopped(Conflict):
     """Somebody cancelled or closed everything it belongs to while it waited for its turn: it is held."""
+
+
+class Unsettled(Conflict):
+    """What it depends on is just changing, and can be told in a moment as a rule: look again."""
 
 
 class StillRunning(Conflict):

@@ -20,7 +20,7 @@ from openalgo_bridge.model.order import CancelAllRequest, OrderRequest
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import closing, stopping
+from openalgo_bridge.trading import stopping
 from openalgo_bridge.trading.legs import NOT_NEEDED, Leg, Report
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import InDoubt, Sent
@@ -103,7 +103,7 @@ def _fate(ticket: Ticket, orders: Sequence[JournalOrder]) -> Sent | InDoubt:
 
 def _report(desk: Desk, ticket: Ticket, orders: Sequence[JournalOrder]) -> Report:
     tried = (_leg(ticket, order) for order in orders)
-    stopped, unseen = stopping.stopped_legs(desk, ticket), closing.unseen_legs(desk, ticket)
+    stopped, unseen = stopping.stopped_legs(desk, ticket), stopping.unseen_legs(desk, ticket)
     return Report(ticket=ticket, legs=(*stopped, *tried, *unseen))
 
 

@@ -100,6 +100,13 @@ def net(positions: Iterable[Position], order: OrderRequest) -> int:
     return sum(each.quantity for each in positions if is_same_position(each, order))
 
 
+def filled(book: Iterable[BrokerOrder], order: OrderRequest) -> int:
+    """The signed fills of the position that ``order`` would change, as an order book shows them."""
+    return sum(
+        each.filled_quantity * each.request.action.sign for each in book if is_same_position(each.request, order)
+    )
+
+
 def closing_action(position: int) -> Action:
     """The side that takes a signed position back to flat."""
     return Action.SELL if position > 0 else Action.BUY

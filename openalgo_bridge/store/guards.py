@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -15,12 +15,11 @@ from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.exits import position_of
 from openalgo_bridge.model.guard_form import changes, parse, texts
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import Exchange, OrderRequest, PositionKey, Product, Ref, TicketRequest, TradingMode
+from openalgo_bridge.model.order import BrokerRequest, OrderRequest, PositionKey, Ref, TicketRequest, TradingMode
 from openalgo_bridge.model.ticket import Ticket, TicketDraft, order_of
-from openalgo_bridge.store import audit
+from openalgo_bridge.store import audit, counted
 from openalgo_bridge.store.claims import (
     DOUBT_IN_SYMBOL,
-    OPEN_ORDERS,
     JournalMark,
     PositionMark,
     Reservation,
@@ -28,28 +27,15 @@ from openalgo_bridge.store.claims import (
     check_unmoved,
     symbol_of,
 )
+from openalgo_bridge.store.counted import ReadOne
 from openalgo_bridge.store.database import Database, Parameters, Row
 from openalgo_bridge.store.standing import Standing
 from openalgo_bridge.store.stops import check_not_stopped
 
+_USED_UP = "The orders of the day were used up meanwhile."
+_OPENED = "The positions you allow were opened meanwhile."
+
 _UNREADABLE, _DEFAULTS = "not readable", "as after a fresh start"
-
-# A ticket that was sent or may still be.
-_COUNTED = "operation = 'placeorder' AND trading_mode = :mode AND state IN ('held', 'approved', 'released')"
-
-# As the partial index spells it. A ticket of several orders counts once for each that was sent.
-_OF_SEVERAL = "operation IN ('placesmartorder', 'basketorder', 'splitorder', 'optionsorder', 'optionsmultiorder')"
-_LEGS_SENT = (
-    f"SELECT count(*) AS n FROM (SELECT 1 FROM (SELECT id FROM ticket WHERE {_OF_SEVERAL} AND created_at >= :since"
-    " AND trading_mode = :mode) AS several JOIN orders ON orders.ticket_id = several.id"
-    " WHERE orders.operation = 'placeorder' AND orders.state NOT IN ('planned', 'dropped') LIMIT :most)"
-)
-
-# Rows are in the order they arrived: there are so many since then if the one so many places back is not older.
-_SO_MANY = tuple(
-    f"SELECT 1 FROM {table} WHERE id = (SELECT max(id) FROM {table}) - :back AND created_at >= :since"
-    for table in ("ticket", "orders")
-)
 
 # An order that we took back, in the same account: each numbers its own.
 _WITHDRAWN = (
@@ -62,16 +48,11 @@ _WITHDRAWN = (
 # Every ticket is a row, whether it counts or not: whoever reads stops at the first that is too old.
 _NEWEST_FIRST = (
     "SELECT id, created_at, state, source, strategy, signal,"
-    " signal <> '' AND trading_mode = :mode AND state IN ('held', 'approved', 'released')"
+    " signal <> '' AND trading_mode = :mode AND (state = 'held' OR state IN ('approved', 'released')"
     " AND (NOT EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id)"
     " OR EXISTS (SELECT 1 FROM orders WHERE ticket_id = ticket.id"
-    f" AND orders.state NOT IN ('rejected', 'not_placed', 'dropped') AND NOT {_WITHDRAWN})) AS counts"
+    f" AND orders.state NOT IN ('rejected', 'not_placed', 'dropped') AND NOT {_WITHDRAWN}))) AS counts"
     " FROM ticket NOT INDEXED ORDER BY id DESC"
-)
-
-_PLACED = (
-    "SELECT orders.exchange, orders.symbol, orders.product FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
-    " WHERE orders.operation = 'placeorder' AND ticket.trading_mode = :mode"
 )
 
 
@@ -122,13 +103,20 @@ class Guards:
             audit.append(db, self._clock.now_ms(), by, AuditEvent.GUARDS, before=before, after=after or _DEFAULTS)
 
     def has_orders_since(
-        self, moment: datetime, mode: TradingMode, number: int, *, approved: int | None = None
+        self,
+        moment: datetime,
+        mode: TradingMode,
+        number: int,
+        *,
+        approved: int | None = None,
+        with_planned: bool = False,
     ) -> bool:
-        """Whether at least ``number`` orders since ``moment`` were sent or wait for the trader.
+        """Whether at least ``number`` orders since ``moment`` were sent or wait for the trader; ``with_planned``: or
+        are planned of others that are on their way.
 
         Where the ticket ``approved`` is to go now: whether so many others were sent. What waits has used up nothing.
         """
-        return _has_orders_since(self._db.read_one, moment, mode, number, approved)
+        return counted.has_orders_since(self._db.read_one, moment, mode, number, approved, with_planned=with_planned)
 
     def has_equal_signal(self, signal: Signal, window: timedelta) -> bool:
         """Whether the same source and strategy asked for the same within ``window``.
@@ -138,10 +126,9 @@ class Guards:
         """
         return _has_equal_signal(self._db.stream(_NEWEST_FIRST, {"mode": signal.mode}), signal, window)
 
-    def exposures(self, mode: TradingMode) -> set[PositionKey]:
-        """The positions that messages in flight may open."""
-        rows = self._db.read(f"{_PLACED} AND {OPEN_ORDERS} AND orders.state <> 'planned'", {"mode": mode})
-        return _keys(rows)
+    def exposures(self, mode: TradingMode, *, with_planned: bool = False) -> set[PositionKey]:
+        """The positions that messages in flight may open, or also those ``with_planned``."""
+        return counted.in_flight(self._db.read, mode, with_planned=with_planned)
 
     def newest_order(self) -> int:
         """The id of the order that was made last; 0 where there is none."""
@@ -220,8 +207,7 @@ def check_order(
     """The same of a further ``order``: the signal of its ticket was looked at when that came."""
     if premises is None:
         return
-    if standing.limits != premises.limits:
-        raise Conflict("The limits were changed meanwhile. Decide again.")
+    _check_limits(standing, premises)
     mode, limits = ticket.trading_mode, premises.limits
     check_reservation(db, order_of(order), mode, premises.left)
     approved = ticket.id if isinstance(ticket, Ticket) else None
@@ -229,10 +215,40 @@ def check_order(
         check_unmoved(db, order, mode, premises.mark, approved)
     if reserve is not None or not isinstance(order, OrderRequest):
         return
-    if _has_orders_since(_reader(db), premises.day_begin, mode, limits.orders_per_day, approved):
-        raise Conflict("The orders of the day were used up meanwhile.")
-    if limits.open_positions is not None:
-        _check_positions(db, order, mode, premises, limits.open_positions)
+    if counted.has_orders_since(_reader(db), premises.day_begin, mode, limits.orders_per_day, approved):
+        raise Conflict(_USED_UP)
+    if limits.open_positions is None:
+        return
+    sent = counted.sent_after(db.execute, premises.last_order_id, mode, with_planned=False)
+    if len((premises.known | sent) - {position_of(order)}) >= limits.open_positions:
+        raise Conflict(_OPENED)
+
+
+def check_room(
+    db: sqlite3.Connection,
+    standing: Standing,
+    ticket: TicketDraft | Ticket,
+    legs: Sequence[BrokerRequest],
+    premises: Premises | None,
+) -> None:
+    """Inside the transaction that plans ``legs``, which go whole or not at all: the limits that count need room for
+    each. What others have planned counts as sent: it will be, and would leave room for a part of these. Raises
+    Conflict.
+    """
+    if premises is None:
+        return
+    _check_limits(standing, premises)
+    mode, limits = ticket.trading_mode, premises.limits
+    most = limits.orders_per_day - len(legs)
+    approved = ticket.id if isinstance(ticket, Ticket) else None
+    begin = premises.day_begin
+    if most < 0 or counted.has_orders_since(_reader(db), begin, mode, most + 1, approved, with_planned=True):
+        raise Conflict(_USED_UP)
+    if limits.open_positions is None:
+        return
+    others = premises.known | counted.sent_after(db.execute, premises.last_order_id, mode, with_planned=True)
+    if len(others | {position_of(each) for each in legs if isinstance(each, OrderRequest)}) > limits.open_positions:
+        raise Conflict(_OPENED)
 
 
 def check_signal(
@@ -282,58 +298,17 @@ class Signal:
         return (row["source"], row["strategy"], row["signal"]) == (self.source, self.strategy, self.digest)
 
 
-def _check_positions(
-    db: sqlite3.Connection, order: OrderRequest, mode: TradingMode, premises: Premises, limit: int
-) -> None:
-    sent = db.execute(
-        f"{_PLACED} AND orders.id > :since AND orders.state IN ('sending', 'sent', 'unknown', 'parked')",
-        {"mode": mode, "since": premises.last_order_id},
-    ).fetchall()
-    others = (premises.known | _keys(sent)) - {position_of(order)}
-    if len(others) >= limit:
-        raise Conflict("The positions you allow were opened meanwhile.")
+def _check_limits(standing: Standing, premises: Premises) -> None:
+    if standing.limits != premises.limits:
+        raise Conflict("The limits were changed meanwhile. Decide again.")
 
 
-def _keys(rows: Iterable[Row]) -> set[PositionKey]:
-    return {(Exchange(row["exchange"]), row["symbol"], Product(row["product"])) for row in rows}
-
-
-def _reader(db: sqlite3.Connection) -> Callable[[str, Parameters], Row | None]:
+def _reader(db: sqlite3.Connection) -> ReadOne:
     def read_one(sql: str, parameters: Parameters) -> Row | None:
         row: Row | None = db.execute(sql, parameters).fetchone()
         return row
 
     return read_one
-
-
-def _has_orders_since(
-    read_one: Callable[[str, Parameters], Row | None],
-    moment: datetime,
-    mode: TradingMode,
-    number: int,
-    approved: int | None,
-) -> bool:
-    """As a rule one look at one row decides: tickets are in the order they arrived, so when the ticket ``number``
-    places back is older, there cannot be as many. Counting all of them would cost more with every order. What tickets
-    of several orders sent is counted by itself, never beyond the limit, and only on a day with so many tickets or
-    orders that it could be reached: while each is fewer than half of it, both are fewer than all.
-    """
-    half = {"back": (number + 1) // 2 - 1, "since": to_ms(moment)}
-    if not any(read_one(sql, half) for sql in _SO_MANY):
-        return False
-    legs = read_one(_LEGS_SENT, {"mode": mode, "since": to_ms(moment), "most": number})
-    number -= 0 if legs is None else legs["n"]
-    if number <= 0:
-        return True
-    row = read_one("SELECT created_at FROM ticket WHERE id = (SELECT max(id) FROM ticket) - ?", (number - 1,))
-    if row is None or row["created_at"] < to_ms(moment):
-        return False
-    which = _COUNTED if approved is None else f"{_COUNTED} AND state <> 'held' AND id <> :approved"
-    counted = read_one(
-        f"SELECT count(*) AS n FROM ticket WHERE {which} AND created_at >= :since",
-        {"mode": mode, "since": to_ms(moment), "approved": approved},
-    )
-    return counted is not None and counted["n"] >= number
 
 
 def _has_equal_signal(newest_first: Iterable[Row], signal: Signal, window: timedelta) -> bool:

@@ -18,7 +18,7 @@ from openalgo_bridge.errors import Conflict, Invalid
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import Guard, GuardSettings
-from openalgo_bridge.model.order import BrokerRequest
+from openalgo_bridge.model.order import BrokerRequest, OrderRequest
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Ticket, TicketDraft, operation_of, order_of
@@ -48,6 +48,8 @@ BROKER = Actor(name="broker")
 RESTART = Actor(name="restart")
 LOOK_UP = Actor(name="look-up")
 _CLOCK = Actor(name="clock")
+_Begun = tuple[Ticket, SendPermit[BrokerRequest], list[JournalOrder]]
+"""A ticket, the order of it that goes now, and those that are planned beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,22 +70,28 @@ class Journal(JournalPlans):
     # -- what is asked for ---------------------------------------------------------------------------
 
     def release(
-        self,
-        draft: TicketDraft,
-        *,
-        reserve: Reservation | None = None,
-        premises: Premises | None = None,
-        legs: Sequence[BrokerRequest] = (),
+        self, draft: TicketDraft, *, reserve: Reservation | None = None, premises: Premises | None = None
     ) -> tuple[Ticket, SendPermit[BrokerRequest]]:
-        """Accept a ticket that may go at once: accepted, planned and sending in one commit; ``legs`` as in
-        :meth:`approve`.
+        """Accept a ticket that may go at once: accepted, planned and sending in one commit.
 
         ``reserve`` says that it is a proven exit. Raises Conflict, whose message says why it must be held, when a
         mode is not the draft's any more, when an order in its symbol is in doubt, when the reservation does not fit, or
         when one of the ``premises`` is not true any more; Denied while the kill switch is on.
         """
+        ticket, permit, _ = self.release_slices(draft, (), reserve=reserve, premises=premises)
+        return ticket, permit
+
+    def release_slices(
+        self,
+        draft: TicketDraft,
+        slices: Sequence[BrokerRequest],
+        *,
+        reserve: Reservation | None = None,
+        premises: Premises | None = None,
+    ) -> _Begun:
+        """As :meth:`release`; of the ``slices`` that it takes now the first goes, and the others are planned."""
         now, by = self._clock.now(), draft.origin.source
-        sent = replace(draft, request=legs[0]) if legs else draft
+        sent = replace(draft, request=slices[0]) if slices else draft
         with self._db.transaction() as db:
             standing = read_standing(db)
             claims.check_kill_switch(standing, operation_of(sent.request), reserve)
@@ -92,8 +100,8 @@ class Journal(JournalPlans):
             claims.check_reservation(db, sent.order, draft.trading_mode, reserve)
             guards.check_premises(db, standing, draft, sent.request, premises, reserve, now)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by)
-            permit = _send_first(db, ticket_id, sent, now, by, legs[1:])
-        return rows.ticket_as_written(ticket_id, draft, TicketState.RELEASED, now), permit
+            permit, planned = _send_first(db, ticket_id, sent, now, by, slices[1:])
+        return rows.ticket_as_written(ticket_id, draft, TicketState.RELEASED, now), permit, planned
 
     def hold(
         self, draft: TicketDraft, *, expires_at: datetime | None, reason: str, limits: GuardSettings | None = None
@@ -125,24 +133,36 @@ class Journal(JournalPlans):
         by: Actor,
         reserve: Reservation | None = None,
         premises: Premises | None = None,
-        legs: Sequence[BrokerRequest] = (),
     ) -> tuple[Ticket, SendPermit[BrokerRequest]]:
-        """Take a held ticket once and make its order ``sending``, in one commit; of the ``legs`` that it takes now the
-        first, and the others are planned.
+        """Take a held ticket once and make its order ``sending``, in one commit.
 
         ``shown`` is the :attr:`Ticket.shown` of the page the person looked at. Raises NotFound; Conflict when the
         ticket was decided, has expired, is not what was shown, and where :meth:`release` does, but for the modes,
         which the person's word stands above; Denied while the kill switch is on. The ticket then is as it was.
         """
+        ticket, permit, _ = self.approve_slices(ticket_id, shown, (), by=by, reserve=reserve, premises=premises)
+        return ticket, permit
+
+    def approve_slices(
+        self,
+        ticket_id: int,
+        shown: str,
+        slices: Sequence[BrokerRequest],
+        *,
+        by: Actor,
+        reserve: Reservation | None = None,
+        premises: Premises | None = None,
+    ) -> _Begun:
+        """As :meth:`approve`; ``slices`` as :meth:`release_slices` takes them."""
         now = self._clock.now()
         with self._db.transaction() as db:
             standing = read_standing(db)
-            ticket = _approved(db, standing, ticket_id, shown, reserve, now, by, guards.left_of(premises), legs)
+            ticket = _approved(db, standing, ticket_id, shown, reserve, now, by, guards.left_of(premises), slices)
             rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)
-            sent = replace(ticket, request=legs[0]) if legs else ticket
+            sent = replace(ticket, request=slices[0]) if slices else ticket
             claims.check_reservation(db, sent.order, ticket.trading_mode, reserve)
             guards.check_premises(db, standing, ticket, sent.request, premises, reserve, now)
-            return ticket, _send_first(db, ticket_id, sent, now, by.name, legs[1:])
+            return ticket, *_send_first(db, ticket_id, sent, now, by.name, slices[1:])
 
     def approve_plan(
         self,
@@ -153,17 +173,21 @@ class Journal(JournalPlans):
         by: Actor,
         limits: GuardSettings | None = None,
         after: JournalMark | None = None,
+        room: Premises | None = None,
+        spares: Sequence[OrderRequest] = (),
     ) -> tuple[Ticket, list[JournalOrder]]:
-        """As :meth:`approve`, for a ticket of many orders, which are planned as :meth:`plan` does; the first that is
-        claimed releases it, but for a closing, which stops what it means from now on. Raises Conflict as
-        :meth:`hold`, too. ``after`` is where the journal stood when the person decided.
+        """As :meth:`approve`, for a ticket of many orders, planned as by :meth:`plan`, which tells of ``room`` and
+        ``spares``; the first that is claimed releases it, but for a closing, which stops what it means from now on.
+        Raises Conflict as :meth:`hold`, too. ``after`` is where the journal stood when the person decided.
         """
         now = self._clock.now()
         with self._db.transaction() as db:
-            ticket = _approved(db, read_standing(db), ticket_id, shown, None, now, by)
+            standing = read_standing(db)
+            ticket = _approved(db, standing, ticket_id, shown, None, now, by)
             stops.check_not_stopped(db, ticket, after)
             guards.check_signal(db, ticket, limits, now)
-            stops.give_up_planned(db, ticket, now)
+            guards.check_room(db, standing, ticket, legs, room)
+            stops.give_up_planned(db, ticket, spares, now)
             ids = plan_beside(db, ticket_id, legs, now, by)
             if ticket.operation is Operation.CLOSE:
                 rows.move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by.name)
@@ -335,14 +359,14 @@ def _send_first(
     ticket: TicketDraft | Ticket,
     now: datetime,
     by: str,
-    further: Sequence[BrokerRequest] = (),
-) -> SendPermit[BrokerRequest]:
+    further: Sequence[BrokerRequest],
+) -> tuple[SendPermit[BrokerRequest], list[JournalOrder]]:
     """Plan the ticket's order and make it ``sending``, with what is planned beside it."""
     request = ticket.request
     if not isinstance(request, BrokerRequest):
         raise RuntimeError(f"{ticket.operation} is carried out leg by leg")
-    order_id = rows.send_first(db, ticket_id, ticket.ref, (request, *further), now, by)
-    return SendPermit(order_id=order_id, ref=ticket.ref, request=request)
+    first, *planned = rows.send_first(db, ticket_id, ticket.ref, (request, *further), now, by)
+    return SendPermit(order_id=first, ref=ticket.ref, request=request), [order_by_id(db, each) for each in planned]
 
 
 def _approved(

@@ -9,12 +9,13 @@ from datetime import datetime
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import BrokerRequest, Ref
+from openalgo_bridge.model.order import BrokerRequest, OrderRequest, Ref
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket, TicketDraft
 from openalgo_bridge.store import claims, guards, stops
 from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.claims import JournalMark
+from openalgo_bridge.store.guards import Premises
 from openalgo_bridge.store.journal_reads import JournalOrder, JournalReads, order_by_id
 from openalgo_bridge.store.journal_rows import Settlement
 from openalgo_bridge.store.standing import read as read_standing
@@ -32,14 +33,18 @@ class JournalPlans(JournalReads):
         *,
         limits: GuardSettings | None = None,
         after: JournalMark | None = None,
+        room: Premises | None = None,
         reason: str = "",
+        spares: Sequence[OrderRequest] = (),
     ) -> tuple[Ticket, list[JournalOrder]]:
         """Accept a ticket of many orders, all planned; each goes by :meth:`~Journal.claim`. One that cancels or closes
         many gives up, in the same commit, what is planned and meant by it.
 
-        ``after`` is where the journal stood when it arrived; ``reason`` is what the ticket is to say. Raises as
-        :meth:`~Journal.release`, Invalid where they are more than a ticket can name, Conflict as
-        :meth:`~Journal.hold`, and Stopped where somebody stopped what it asks for after that.
+        ``after`` is where the journal stood when it arrived; ``room`` is what all of them were judged on where they go
+        whole or not at all; ``reason`` is what the ticket is to say, ``spares`` the exits of positions that a closing
+        does not close: what is planned beside them goes on. Raises as :meth:`~Journal.release`, Invalid where
+        they are more than a ticket can name, Conflict as :meth:`~Journal.hold`, and where there is no room for each,
+        and Stopped where somebody stopped what it asks for after that.
         """
         now, by = self._clock.now(), draft.origin.source
         with self._db.transaction() as db:
@@ -48,7 +53,8 @@ class JournalPlans(JournalReads):
             claims.check_modes(standing, draft)
             stops.check_not_stopped(db, draft, after)
             guards.check_signal(db, draft, limits, now)
-            stops.give_up_planned(db, draft, now)
+            guards.check_room(db, standing, draft, legs, room)
+            stops.give_up_planned(db, draft, spares, now)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by, reason)
             ids = rows.plan(db, ticket_id, tickets.child_refs(draft.ref, legs), legs, now, by)
             planned = [order_by_id(db, each) for each in ids]

@@ -42,6 +42,16 @@ _ORDERS = "SELECT orders.*, ticket.trading_mode FROM orders JOIN ticket ON ticke
 STILL_OPEN = "(expires_at IS NULL OR expires_at > :now)"
 """Whether a held ticket may still be decided."""
 
+NOT_TAKEN_BACK = (
+    "NOT (orders.state = 'dropped' AND EXISTS (SELECT 1 FROM order_event AS again CROSS JOIN order_event AS planned"
+    " ON planned.ticket_id = again.ticket_id AND planned.number < again.number AND planned.order_id = orders.id"
+    " WHERE again.ticket_id = orders.ticket_id AND again.order_id IS NULL"
+    " AND again.was = 'approved' AND again.state = 'held'))"
+)
+"""Whether an order belongs to what its ticket is now. Of an approval that a restart took back nothing ever went: its
+orders stay written down, and the ticket's events tell of it.
+"""
+
 _WAITING = f"state = 'held' AND {STILL_OPEN}"
 
 
@@ -134,9 +144,9 @@ class JournalReads:
         return None if row is None else ticket_of(row)
 
     def orders_of(self, ticket_ids: Sequence[int]) -> list[JournalOrder]:
-        """The orders of these tickets, in the order they were made."""
+        """The orders of these tickets, in the order they were made, but for those of an approval taken back."""
         wanted = list(ticket_ids)
-        sql = f"{_ORDERS} WHERE orders.ticket_id IN ({_marks(wanted)}) ORDER BY orders.id"
+        sql = f"{_ORDERS} WHERE orders.ticket_id IN ({_marks(wanted)}) AND {NOT_TAKEN_BACK} ORDER BY orders.id"
         return [_order_of(row) for row in self._db.read(sql, wanted)]
 
     def orders_by_broker_id(self, broker_order_id: BrokerOrderId) -> list[JournalOrder]:
@@ -152,6 +162,11 @@ class JournalReads:
         if row is None:
             raise NotFound(f"There is no order {order_id}.")
         return _order_of(row)
+
+    def taken(self, order_ids: Sequence[int]) -> list[JournalOrder]:
+        """Those of these orders that the broker took, oldest first."""
+        sql = f"{_ORDERS} WHERE orders.id IN ({_marks(order_ids)}) AND orders.state = 'sent' ORDER BY orders.id"
+        return [_order_of(row) for row in self._db.read(sql, list(order_ids))]
 
     def order_by_ref(self, ref: str) -> JournalOrder | None:
         """The order that carries one of our references as its tag, or None."""
@@ -342,14 +357,14 @@ def as_shown(db: sqlite3.Connection, ticket_id: int, shown: str, now: datetime) 
     return ticket
 
 
-def still_to_go(db: sqlite3.Connection, mode: TradingMode) -> list[JournalOrder]:
-    """See :meth:`JournalReads.still_to_go`, inside the caller's transaction."""
-    entries = [each for each in Operation if each.places]
+def still_to_go(db: sqlite3.Connection, mode: TradingMode, *further: Operation) -> list[JournalOrder]:
+    """See :meth:`JournalReads.still_to_go`, inside the caller's transaction; and of the ``further`` operations."""
+    kinds = [each for each in Operation if each.places or each in further]
     sql = (
         f"{_ORDERS} WHERE {OPEN_ORDERS} AND orders.state = 'planned' AND ticket.trading_mode = ?"
-        f" AND ticket.operation IN ({_marks(entries)}) ORDER BY orders.id"
+        f" AND ticket.operation IN ({_marks(kinds)}) ORDER BY orders.id"
     )
-    return [_order_of(row) for row in db.execute(sql, (mode, *entries))]
+    return [_order_of(row) for row in db.execute(sql, (mode, *kinds))]
 
 
 def order_by_id(db: sqlite3.Connection, order_id: int) -> JournalOrder:

@@ -137,13 +137,12 @@ def plan(
 
 def send_first(
     db: sqlite3.Connection, ticket_id: int, ref: Ref, messages: Sequence[BrokerRequest], now: datetime, by: str
-) -> int:
-    """The orders of a ticket: the first ``sending`` in the same breath, whose id is returned, the others planned."""
+) -> list[int]:
+    """The orders of a ticket: the first ``sending`` in the same breath, the others planned. Returns their ids."""
     planned, sending = OrderState.PLANNED, OrderState.SENDING
     order_id = insert_order(db, ticket_id, ref, messages[0], sending, now)
     record(db, ticket_id, now, by, ("", planned, ""), (planned, sending, ""), order_id=order_id)
-    plan(db, ticket_id, tickets.child_refs(ref, messages)[1:], messages[1:], now, by)
-    return order_id
+    return [order_id, *plan(db, ticket_id, tickets.child_refs(ref, messages)[1:], messages[1:], now, by)]
 
 
 def revise(db: sqlite3.Connection, ticket_id: int, request: BrokerRequest) -> None:

@@ -19,7 +19,7 @@ from openalgo_bridge.model.outcome import Outcome, outcome_of_order, outcome_of_
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.database import Database
-from openalgo_bridge.store.journal_reads import STILL_OPEN, ticket_of
+from openalgo_bridge.store.journal_reads import NOT_TAKEN_BACK, STILL_OPEN, ticket_of
 
 Seen = Mapping[tuple[TradingMode, BrokerOrderId], BrokerOrder]
 """What the brokers say of the orders they took, by account and their own id."""
@@ -37,7 +37,7 @@ _WITH_KIND = f"""
     SELECT ticket.*, {_STATE} || '|' || coalesce(group_concat(
         DISTINCT orders.operation || '/' || orders.state || '/' || coalesce(book.word, '')), '') AS kind
     FROM ticket
-    LEFT JOIN orders ON orders.ticket_id = ticket.id
+    LEFT JOIN orders ON orders.ticket_id = ticket.id AND {NOT_TAKEN_BACK}
     LEFT JOIN book ON book.name = ticket.trading_mode || ' ' || orders.broker_order_id
     WHERE ticket.id >= :first AND ticket.id < :end
 """

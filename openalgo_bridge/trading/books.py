@@ -75,7 +75,7 @@ def order_fate(desk: Desk, wanted: str) -> OrderFate:
         return _fate_of_ticket(desk, ticket)
     leg = desk.store.journal.order_by_ref(wanted)
     if leg is not None:
-        return _fate_of_message(desk, desk.store.journal.ticket(leg.ticket_id), leg.request, leg)
+        return _fate_of_leg(desk, desk.store.journal.ticket(leg.ticket_id), leg)
     return _fate_by_broker_id(desk, BrokerOrderId(wanted))
 
 
@@ -87,6 +87,13 @@ def open_quantity(broker: Broker, symbol: str, exchange: Exchange, product: Prod
         if (position.symbol, position.exchange, position.product) == (symbol, exchange, product)
     )
     return next(held, 0)
+
+
+def _fate_of_leg(desk: Desk, ticket: Ticket, leg: JournalOrder) -> OrderFate:
+    """One that a restart took back never goes, but its ticket may: who hears "dropped" would send it again."""
+    if all(each.id != leg.id for each in desk.store.journal.orders_of([ticket.id])):
+        return _fate_of_ticket(desk, ticket)
+    return _fate_of_message(desk, ticket, leg.request, leg)
 
 
 def _fate_of_ticket(desk: Desk, ticket: Ticket) -> OrderFate:

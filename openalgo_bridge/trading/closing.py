@@ -10,7 +10,7 @@ way of its closing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from openalgo_bridge.brokers.base import Broker
@@ -28,24 +28,30 @@ from openalgo_bridge.model.order import (
     OrderMode,
     OrderRequest,
     PositionKey,
-    TicketRequest,
     TradingMode,
 )
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.stops import is_meant
-from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, order_of
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.store.stops import means
 from openalgo_bridge.trading import routing
 from openalgo_bridge.trading.exits import is_provable
 from openalgo_bridge.trading.legs import CLOSING, NOT_NEEDED, Leg, Report, attempt
 from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, draft_of, expires_at
 from openalgo_bridge.trading.routing import Route
-from openalgo_bridge.trading.stopping import Before, has_moved, look, stopped_legs
+from openalgo_bridge.trading.stopping import (
+    Before,
+    has_moved,
+    look,
+    may_open,
+    missing,
+    report_of,
+    unseen_leg,
+    unsettled,
+)
 from openalgo_bridge.trading.unwinding import Unwinding, WayOut, messages_of
 
 __all__ = [
-    "NOT_WITHDRAWN",
     "Leg",
     "Report",
     "WayOut",
@@ -54,17 +60,13 @@ __all__ = [
     "cancel_ticket",
     "close",
     "exit_of",
-    "unseen",
-    "unseen_legs",
     "ways_out",
 ]
 
-NOT_WITHDRAWN = "Not withdrawn: nobody knows yet whether it is there."
 _UNREADABLE = "Nothing was withdrawn, because the broker cannot say what is working: {}"
 _NOT_LOOKED_FOR = "What was just being sent may work, and could not be looked for: {}"
 _PLANNED_ANEW = f"{NOT_NEEDED} planned anew, with what was just being sent."
 _NOT_COUNTED = "What was just being sent may have changed the position: look at it again."
-_MAY_OPEN = "Order {} may still open a position: nobody knows yet whether it is there."
 
 
 def cancel_all(desk: Desk, wanted: CancelAllRequest, origin: Origin, mode: TradingMode | None = None) -> Report:
@@ -87,33 +89,39 @@ def cancel_all(desk: Desk, wanted: CancelAllRequest, origin: Origin, mode: Tradi
             journal.plan(draft, (), reason=_UNREADABLE.format(fault.message))
             raise
         ticket, planned = journal.plan(draft, found.withdrawals())
-        unseen = [_unseen_leg(wanted, each) for each in found.missing]
+        unseen = [unseen_leg(wanted, each) for each in found.missing]
         if has_moved(desk, ticket, wanted, before):
             further, unseen = _looked_again(desk, broker, ticket, wanted, found)
             planned += further
         legs = [attempt(desk, broker, ticket, order) for order in planned]
-    return Report(ticket=ticket, legs=(*stopped_legs(desk, ticket), *legs, *unseen))
+    return report_of(desk, ticket, (*legs, *unseen))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """What works and is meant, as the book has it, newest first, and what is ``missing`` there and may be there."""
+    """What works and is meant, by its numbers, oldest first, and what is ``missing`` in the book and may be there."""
 
-    working: Sequence[BrokerOrder]
+    working: Sequence[BrokerOrderId]
     missing: Sequence[JournalOrder]
 
     def withdrawals(self, but: _Found | None = None) -> list[CancelRequest]:
-        """Oldest first; none for what another look found, too."""
-        known = set() if but is None else {each.id for each in but.working}
-        return [CancelRequest(broker_order_id=each.id) for each in reversed(self.working) if each.id not in known]
+        """None for what another look found, too."""
+        known = () if but is None else but.working
+        return [CancelRequest(broker_order_id=each) for each in self.working if each not in known]
 
 
 def _working(desk: Desk, broker: Broker, wanted: CancelAllRequest, mode: TradingMode) -> _Found:
     # The journal first: what arrives between the two readings shows in the second.
-    on_their_way = desk.store.journal.doubts()
+    on_their_way = unsettled(desk, mode)
     book = broker.order_book()
-    working = [each for each in book if each.status.is_working and is_meant(wanted, each.request, each.tag)]
-    return _Found(working=working, missing=_missing(on_their_way, book, wanted, mode))
+    shown = [each.id for each in book if each.status.is_working and is_meant(wanted, each.request, each.tag)]
+    unseen = missing(desk, wanted, on_their_way, book)
+    # What the broker took a moment ago has a number, by which it can be withdrawn although it does not show yet.
+    taken = [each.broker_order_id for each in unseen if each.broker_order_id is not None]
+    return _Found(
+        working=[*reversed(shown), *taken],
+        missing=[each for each in unseen if each.broker_order_id is None],
+    )
 
 
 def _looked_again(
@@ -128,7 +136,7 @@ def _looked_again(
     except BridgeError as fault:
         untold = CancelRequest(broker_order_id=BrokerOrderId(ticket.ref))
         return [], [Leg(request=untold, refusal=_NOT_LOOKED_FOR.format(fault.message))]
-    return further, [_unseen_leg(wanted, each) for each in again.missing]
+    return further, [unseen_leg(wanted, each) for each in again.missing]
 
 
 def cancel_ticket(desk: Desk, of: Ticket, origin: Origin) -> Report:
@@ -137,40 +145,6 @@ def cancel_ticket(desk: Desk, of: Ticket, origin: Origin) -> Report:
     Raises as :func:`cancel_all`. The report has no legs where nothing was left to withdraw.
     """
     return cancel_all(desk, CancelAllRequest(ticket=of.ref), origin, of.trading_mode)
-
-
-def unseen(desk: Desk, ticket: Ticket) -> list[JournalOrder]:
-    """What was sent before a ticket that cancels or closes many, is meant by it, and may still come to be there.
-
-    Raises StorageError.
-    """
-    wanted = ticket.request
-    if not isinstance(wanted, CancelAllRequest | CloseRequest):
-        return []
-    doubts = _missing(desk.store.journal.doubts(), (), wanted, ticket.trading_mode)
-    return [each for each in doubts if each.ticket_id < ticket.id]
-
-
-def unseen_legs(desk: Desk, ticket: Ticket) -> list[Leg]:
-    """What :func:`unseen` finds, as a report tells it. Raises StorageError."""
-    return [_unseen_leg(ticket.request, each) for each in unseen(desk, ticket)]
-
-
-def _missing(
-    doubts: Iterable[JournalOrder],
-    book: Iterable[BrokerOrder],
-    wanted: CancelAllRequest | CloseRequest,
-    mode: TradingMode,
-) -> list[JournalOrder]:
-    shown = {each.tag for each in book}
-    there = (each for each in doubts if each.trading_mode is mode and each.ref not in shown)
-    return [each for each in there if means(wanted, each)]
-
-
-def _unseen_leg(wanted: TicketRequest, order: JournalOrder) -> Leg:
-    if isinstance(wanted, CancelAllRequest):
-        return Leg(request=CancelRequest(broker_order_id=BrokerOrderId(order.ref)), refusal=NOT_WITHDRAWN)
-    return Leg(request=order.request, refusal=_MAY_OPEN.format(order.ref))
 
 
 def close(
@@ -203,13 +177,13 @@ def close(
         with desk.budget.slot(is_exit=True):
             plan = _plan(desk, broker, wanted, mode, seen)
             try:
-                ticket, planned = desk.store.journal.plan(draft, messages_of(plan.ways))
+                ticket, planned = desk.store.journal.plan(draft, messages_of(plan.ways), spares=plan.spared)
             except Conflict as refusal:
                 reason = refusal.message
                 continue
             closing = _Closing(desk=desk, broker=broker, ticket=ticket, wanted=wanted, seen=seen)
             unwinding, in_doubt = closing.begun(before, plan, planned)
-        return Report(ticket=ticket, legs=(*stopped_legs(desk, ticket), *unwinding.finish(), *in_doubt))
+        return report_of(desk, ticket, (*unwinding.finish(), *in_doubt))
     return _hold(desk, draft_of(desk, wanted, origin, mode, OrderMode.SEMI_AUTO), reason)
 
 
@@ -234,10 +208,12 @@ def approve(desk: Desk, ticket: Ticket, shown: str, seen: Mapping[PositionKey, i
     before = look(desk, wanted, ticket.trading_mode)
     with desk.budget.slot(is_exit=True):
         plan = _plan(desk, broker, wanted, ticket.trading_mode, seen)
-        approved, planned = desk.store.journal.approve_plan(ticket.id, shown, messages_of(plan.ways), by=by)
+        approved, planned = desk.store.journal.approve_plan(
+            ticket.id, shown, messages_of(plan.ways), by=by, spares=plan.spared
+        )
         closing = _Closing(desk=desk, broker=broker, ticket=approved, wanted=wanted, seen=seen)
         unwinding, in_doubt = closing.begun(before, plan, planned)
-    return Report(ticket=approved, legs=(*stopped_legs(desk, approved), *unwinding.finish(), *in_doubt))
+    return report_of(desk, approved, (*unwinding.finish(), *in_doubt))
 
 
 def _hold(desk: Desk, draft: TicketDraft, reason: str) -> Held:
@@ -247,9 +223,13 @@ def _hold(desk: Desk, draft: TicketDraft, reason: str) -> Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """How each position that is meant is closed, and what is in doubt and may open one after that."""
+    """How each position that is meant is closed, and what is in doubt and may open one after that.
+
+    ``spared`` are the exits of those that it does not close, each as one order: what is planned on their sides goes on.
+    """
 
     ways: tuple[WayOut, ...]
+    spared: tuple[OrderRequest, ...]
     in_doubt: tuple[Leg, ...]
 
 
@@ -294,31 +274,62 @@ def _plan(
 ) -> _Plan:
     """Short positions first: they are the larger risk, and buying back needs no margin."""
     # The journal first: what arrives between the readings shows in the later one.
-    doubts = desk.store.journal.doubts()
-    book, positions = broker.order_book(), broker.positions()
-    meant = _as_seen([each for each in positions if each.quantity and is_meant(wanted, each)], seen)
-    ways = []
-    for order in map(exit_of, sorted(meant, key=lambda each: each.quantity > 0)):
-        beside = _working_beside(order, book)
-        gone = {each.id for each in beside}
-        parts, refusal = _slices(desk, order), ""
-        if beside:
-            refusal = _known_refusal(broker, parts)
-            # Nobody's stop is taken away for a closing that something else keeps from being made.
-            if refusal or not is_provable(desk, broker, order, mode, book=book, positions=positions, without=gone):
-                beside = ()
-        ways.append(WayOut(beside=beside, orders=parts, refusal=refusal))
-    missing = (each for each in _missing(doubts, book, wanted, mode) if not _is_waited_for(each, ways))
-    in_doubt = tuple(_unseen_leg(wanted, each) for each in missing)
-    return _Plan(ways=tuple(ways), in_doubt=in_doubt)
+    sent, moving = unsettled(desk, mode), desk.store.journal.on_their_way()
+    book = broker.order_book()
+    unseen = missing(desk, wanted, sent, book)
+    positions = broker.positions()
+    now = _Reading(desk=desk, broker=broker, mode=mode, moving=moving, book=book, positions=positions)
+    open_now = [each for each in positions if each.quantity and is_meant(wanted, each)]
+    exits = [exit_of(each) for each in open_now]
+    meant = [exit_of(each) for each in sorted(_as_seen(open_now, seen), key=lambda each: each.quantity > 0)]
+    ways = tuple(map(now.way_out, meant))
+    closed = [order for order, way in zip(meant, ways, strict=True) if now.is_closed_by(way, order)]
+    return _Plan(
+        ways=ways,
+        spared=tuple(order for order in exits if order not in closed),
+        in_doubt=tuple(unseen_leg(wanted, each) for each in unseen if may_open(each, exits)),
+    )
 
 
-def _is_waited_for(order: JournalOrder, ways: Iterable[WayOut]) -> bool:
-    """Whether a closing goes only once it is known what became of this one, and of no more than that leaves."""
-    sent = order_of(order.request)
-    if sent is None or order.state is not OrderState.SENDING:
-        return False
-    return any(is_on_same_side(sent, way.orders[0]) for way in ways)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """An account at the moment for which a closing is planned; ``moving`` is what the journal has on its way."""
+
+    desk: Desk
+    broker: Broker
+    mode: TradingMode
+    moving: Sequence[JournalOrder]
+    book: Sequence[BrokerOrder]
+    positions: Sequence[Position]
+
+    def way_out(self, order: OrderRequest) -> WayOut:
+        """How ``order`` is carried out."""
+        beside, parts = _working_beside(order, self.book), _slices(self.desk, order)
+        if not beside:
+            return WayOut(beside=(), orders=parts)
+        refusal = _known_refusal(self.broker, parts)
+        # Nobody's stop is taken away for a closing that something else keeps from being made.
+        can_go = not refusal and self._is_provable(order, {OrderState.PLANNED})
+        return WayOut(beside=beside if can_go else (), orders=parts, refusal=refusal)
+
+    def is_closed_by(self, way: WayOut, order: OrderRequest) -> bool:
+        """Whether ``way`` closes the position of ``order`` as far as can be known: then nothing else need close it.
+
+        What is just being sent ends in a moment, and is waited for.
+        """
+        return not way.refusal and self._is_provable(order, {OrderState.PLANNED, OrderState.SENDING})
+
+    def _is_provable(self, order: OrderRequest, ended: Collection[OrderState]) -> bool:
+        return is_provable(
+            self.desk,
+            self.broker,
+            order,
+            self.mode,
+            book=self.book,
+            positions=self.positions,
+            without={each.id for each in _working_beside(order, self.book)},
+            ended=[each for each in self.moving if each.state in ended],
+        )
 
 
 def _known_refusal(broker: Broker, parts: Iterable[OrderRequest]) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict
+from openalgo_bridge.errors import BridgeError, Conflict, Unsettled
 from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus, Position
 from openalgo_bridge.model.exits import Effect
@@ -103,12 +103,14 @@ def is_provable(
     book: Sequence[BrokerOrder],
     positions: Sequence[Position],
     without: Collection[BrokerOrderId],
+    ended: Iterable[JournalOrder] = (),
 ) -> bool:
-    """Whether ``order`` would be an exit once the orders ``without`` work no more, as far as two books that were just
-    read can tell: asked before these are withdrawn. False where nobody can tell.
+    """Whether ``order`` would be an exit once the orders ``without`` work no more and those ``ended`` are on their way
+    no more, as far as two books that were just read can tell: asked before these are withdrawn and given up. False
+    where nobody can tell.
     """
     try:
-        since = _watermark(desk, broker, order, mode)
+        since = _less(_watermark(desk, broker, order, mode), ended)
         working = [each for each in _as_sent(book, since.recent) if each.id not in without]
         growth = _growth(broker, [each for each in since.changes if each.target not in without], working)
     except BridgeError:
@@ -122,44 +124,74 @@ def is_provable(
 class Outlook:
     """A position: its signed ``net``, and what may still change it on either side.
 
-    ``in_flight`` is what the broker does not show and may have: in doubt since this trading day, being sent, and what
-    other tickets have planned.
+    ``filled`` are the signed fills of it that the order book showed. ``in_flight`` is what the broker does not show and
+    may have: in doubt since this trading day, being sent, and what other tickets have planned.
     """
 
     net: int
+    filled: int
     working: Sequence[BrokerOrder]
     in_flight: Sequence[JournalOrder]
     mark: PositionMark
 
 
-def outlook(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) -> Outlook:
+def outlook(
+    desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode, since: Outlook | None = None
+) -> Outlook:
     """The position of ``order``, for whoever computes from it what to send. Read in the order of a proof.
 
-    Raises Conflict where it cannot be told now, because what a change may make of an order is not known or the
-    positions do not show the last fills yet; a BridgeError where something cannot be read.
+    ``since`` is an earlier one: then the net is what the order book has filled since, and the positions are not read.
+    They tell of a later moment, and between the two an order that was just sent would be seen as working and as filled.
+
+    Raises Unsettled where it can be told in a moment: a change is just being sent, or the positions do not show the
+    last fills yet. Raises Conflict where nobody knows what a change makes of an order; a BridgeError where something
+    cannot be read.
     """
     sides = [_watermark(desk, broker, replace(order, action=side), mode) for side in Action]
     open_orders = [each for each in desk.store.journal.on_their_way() if each.trading_mode is mode]
     book = broker.order_book()
     working = _as_sent(book, [each for side in sides for each in side.recent])
-    # In either form: a stop whose change to a market order is on its way does not wait beside an exit.
-    by_id = {each.id: each for each in working}
-    if any(_changing(change, by_id, broker) for side in sides for change in side.changes):
-        raise Conflict(f"What a change makes of an order in {order.symbol} is not known yet. See the Orders page.")
-    net = exits.net(broker.positions(), order)
-    now, lag = desk.clock.monotonic(), broker.capabilities.positions_lag
-    if desk.readings.expected(order, mode, book, net, now=now, lag=lag) != net:
-        raise Conflict(f"The position in {order.symbol} does not show the last fills yet.")
+    _check_unchanging(broker, order, [change for side in sides for change in side.changes], working, open_orders)
+    filled = exits.filled(book, order)
     # Sent between the two looks at the journal: neither in flight nor, at a broker whose book is late, shown.
     uncounted = {each for side in sides for each in side.open_ids} - {each.id for each in open_orders}
     shown = {each.tag for each in book}
-    lapsed = {each.id for each in _lapsed(desk, open_orders)}
+    over = {each.id for each in lapsed(desk, open_orders)}
     return Outlook(
-        net=net,
+        net=_settled_net(desk, broker, order, mode, book) if since is None else since.net + filled - since.filled,
+        filled=filled,
         working=working,
-        in_flight=[each for each in open_orders if each.ref not in shown and each.id not in lapsed],
+        in_flight=[each for each in open_orders if each.ref not in shown and each.id not in over],
         mark=PositionMark(last_order_id=sides[0].last_order_id, uncounted=tuple(sorted(uncounted))),
     )
+
+
+def _check_unchanging(
+    broker: Broker,
+    order: OrderRequest,
+    changes: Iterable[OpenChange],
+    book: Iterable[BrokerOrder],
+    open_orders: Iterable[JournalOrder],
+) -> None:
+    """In either form: a stop whose change to a market order is on its way does not wait beside an exit."""
+    by_id = {each.id: each for each in book}
+    changing = {change.target for change in changes if _changing(change, by_id, broker)}
+    if not changing:
+        return
+    in_doubt = {target_of(each.request) for each in open_orders if each.state in IN_DOUBT}
+    unknown = f"What a change makes of an order in {order.symbol} is not known yet. See the Orders page."
+    raise Unsettled(unknown) if changing.isdisjoint(in_doubt) else Conflict(unknown)
+
+
+def _settled_net(
+    desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode, book: Sequence[BrokerOrder]
+) -> int:
+    """As the positions say, once they show what ``book`` has filled. Raises Unsettled until then."""
+    net = exits.net(broker.positions(), order)
+    now, lag = desk.clock.monotonic(), broker.capabilities.positions_lag
+    if desk.readings.expected(order, mode, book, net, now=now, lag=lag) != net:
+        raise Unsettled(f"The position in {order.symbol} does not show the last fills yet.")
+    return net
 
 
 def effect(broker: Broker, request: OrderRequest | ModifyRequest) -> Effect:
@@ -222,17 +254,22 @@ def _without_lapsed(desk: Desk, since: Watermark) -> Watermark:
     """Less what was in doubt and is over. Where the broker's book shows it all the same, it counts as the book says."""
     if not since.open_ids:
         return since
-    lapsed = _lapsed(desk, (each for each in desk.store.journal.doubts() if each.id in since.open_ids))
-    ids = {each.id for each in lapsed}
+    return _less(since, lapsed(desk, (each for each in desk.store.journal.doubts() if each.id in since.open_ids)))
+
+
+def _less(since: Watermark, orders: Iterable[JournalOrder]) -> Watermark:
+    """Without these orders, as far as it counts them."""
+    gone = [each for each in orders if each.id in since.open_ids]
+    placed = (each.request for each in gone if isinstance(each.request, OrderRequest))
     return replace(
         since,
-        open_ids=tuple(each for each in since.open_ids if each not in ids),
-        refs=since.refs - {each.ref for each in lapsed},
-        units=since.units - sum(each.request.quantity for each in lapsed if isinstance(each.request, OrderRequest)),
+        open_ids=tuple(sorted(set(since.open_ids) - {each.id for each in gone})),
+        refs=since.refs - {each.ref for each in gone},
+        units=since.units - sum(order.quantity for order in placed),
     )
 
 
-def _lapsed(desk: Desk, orders: Iterable[JournalOrder]) -> list[JournalOrder]:
+def lapsed(desk: Desk, orders: Iterable[JournalOrder]) -> list[JournalOrder]:
     """Those in doubt whose trading day is over: an order is good for its day, so none of it can fill any more. What it
     filled then is in the position.
     """
@@ -250,9 +287,13 @@ def _lapsed(desk: Desk, orders: Iterable[JournalOrder]) -> list[JournalOrder]:
 
 
 def _watermark(desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode) -> Watermark:
+    return _without_lapsed(desk, desk.store.journal.watermark(order, mode, recent=lately_sent(desk, broker)))
+
+
+def lately_sent(desk: Desk, broker: Broker) -> tuple[int, ...]:
+    """The ids of what was sent so short a time ago that the order book of ``broker`` may not show it yet."""
     late = broker.capabilities.reread_after
-    recent = desk.lately.sent(within=_LATE_S if late is None else late, now=desk.clock.monotonic())
-    return _without_lapsed(desk, desk.store.journal.watermark(order, mode, recent=recent))
+    return desk.lately.sent(within=_LATE_S if late is None else late, now=desk.clock.monotonic())
 
 
 def _as_sent(book: Sequence[BrokerOrder], recent: Sequence[BrokerOrder]) -> list[BrokerOrder]:

@@ -67,7 +67,8 @@ class Case:
     A fact is read when a rule first asks for it; to judge again takes a new case. ``ticket`` is the order's own, once
     it waited; ``is_leg``: it is one of several of its ticket, whose signal was compared when it came. ``wish`` is what
     it was worked out from, for a position that was read at ``mark``. ``beside`` are the positions of the orders that
-    it goes with or not at all, and ``books`` what many are judged by that are claimed by none.
+    it goes with or not at all: what others have planned then counts as sent, or one of the two is torn apart.
+    ``books`` are what many are judged by that are claimed by none.
 
     Of one thread, and without ``cached_property``: that of Python 3.11 has one lock for all cases, and one broker that
     hangs would keep every other order waiting.
@@ -127,7 +128,9 @@ class Case:
         if number <= 0:
             return True
         approved = None if self.ticket is None else self.ticket.id
-        return self.desk.store.guards.has_orders_since(self._midnight(), self.mode, number, approved=approved)
+        return self.desk.store.guards.has_orders_since(
+            self._midnight(), self.mode, number, approved=approved, with_planned=bool(self.beside)
+        )
 
     def has_equal_signal(self, since: datetime) -> bool:
         """Among the tickets of the same source and strategy. What the trader clicks twice, he wants twice."""
@@ -181,7 +184,7 @@ class Case:
         """
         books = self.books or self.broker
         last_order_id = self.desk.store.guards.newest_order()
-        in_flight = self.desk.store.guards.exposures(self.mode)
+        in_flight = self.desk.store.guards.exposures(self.mode, with_planned=bool(self.beside))
         working = {position_of(order.request) for order in books.order_book() if order.status.is_working}
         held = {position_of(position) for position in books.positions() if position.quantity}
         return frozenset(in_flight | working | held), last_order_id

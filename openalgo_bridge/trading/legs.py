@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict
+from openalgo_bridge.errors import BridgeError, Conflict, StorageError
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.exits import is_on_same_side, position_of
 from openalgo_bridge.model.order import BrokerRequest, CancelRequest, OrderRequest, PositionKey
@@ -111,14 +111,15 @@ def send(
 
 
 def drop(desk: Desk, order: JournalOrder, reason: str, *, was_needless: bool = False) -> Leg:
-    """What was never claimed must not wait for the next start to be given up."""
+    """What was never claimed must not wait for the next start to be given up: it would count as on its way."""
     dropped = Settlement(state=OrderState.DROPPED, message=reason)
     try:
         desk.store.journal.settle(order.id, dropped, was=OrderState.PLANNED, by=CLOSING)
     except Conflict:
         pass  # "Cancel all" or a closing dropped it before.
-    except BridgeError:
+    except StorageError:
         _log.exception("order %s: that it was not sent could not be written down", order.ref)
+        desk.unwritten.keep(order.id, dropped)
     return Leg(request=order.request, refusal=reason, was_needless=was_needless)
 
 

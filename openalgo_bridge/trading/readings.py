@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder
-from openalgo_bridge.model.exits import is_same_position, position_of
+from openalgo_bridge.model.exits import position_of
 from openalgo_bridge.model.order import OrderRequest, PositionKey, TradingMode
 
 _REMEMBERED = 500
@@ -42,9 +43,7 @@ class Readings:
         there is none, or it is older than ``lag`` seconds. What is expected is kept as long as ``net`` is another one.
         """
         position = (mode, position_of(order))
-        filled = sum(
-            each.filled_quantity * each.request.action.sign for each in book if is_same_position(each.request, order)
-        )
+        filled = exits.filled(book, order)
         with self._lock:
             last = self._last.get(position)
             expected = net if last is None or now - last.at >= lag else last.net + filled - last.filled

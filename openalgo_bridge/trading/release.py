@@ -10,7 +10,7 @@ from itertools import chain
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError
+from openalgo_bridge.errors import BridgeError, Conflict, Denied
 from openalgo_bridge.model.legs import Arrival
 from openalgo_bridge.model.order import BrokerRequest, OrderRequest, TradingMode
 from openalgo_bridge.model.permit import SendPermit
@@ -19,6 +19,7 @@ from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import exits, guards, routing
 from openalgo_bridge.trading.guards import Case, Obstacle, Passage
 from openalgo_bridge.trading.legs import Leg
+from openalgo_bridge.trading.orders import DECISIONS, Overtaken
 from openalgo_bridge.trading.routing import Rules
 from openalgo_bridge.trading.sending import by_itself, carry_out, clearance
 
@@ -46,18 +47,33 @@ class Release:
             raise guards.refused(judged.stopped_by)
         return judged
 
-    def send(self, order: JournalOrder, way: Passage, *, is_cleared: bool = False) -> Leg:
-        """Claim one planned order and carry it out. Raises a BridgeError where it could not be claimed: it is planned
-        as before.
+    def go(self, order: JournalOrder, judge: Callable[[], Passage], *, is_cleared: bool = False) -> Leg:
+        """Judge one planned order, claim it and carry it out; anew where what it was judged by has changed before its
+        claim, as the kill switch may while it waits for its token. Raises as ``judge`` and :meth:`send`, and Conflict.
+        """
+        reason = ""
+        for _ in range(DECISIONS):
+            outcome = self.send(order, judge(), is_cleared=is_cleared)
+            if isinstance(outcome, Leg):
+                return outcome
+            reason = outcome.reason
+        raise Conflict(reason)
+
+    def send(self, order: JournalOrder, way: Passage, *, is_cleared: bool = False) -> Leg | Overtaken:
+        """Claim one planned order and carry it out. Raises Busy or StorageError where it could not be claimed: it is
+        planned as before, and so it is where it was overtaken.
 
         ``is_cleared``: it is the first, and goes under the clearance of its ticket.
         """
         is_exit = looks_like_exit(self.desk, self.broker, entry(order), self.ticket.trading_mode, way)
         turn = clearance(self.desk, self.broker, Operation.PLACE, is_exit=is_exit, has_begun=True)
         with nullcontext() if is_cleared else turn:
-            permit = self.desk.store.journal.claim(
-                order.id, reserve=way.reserve, premises=way.premises, is_approved=self.is_approved
-            )
+            try:
+                permit = self.desk.store.journal.claim(
+                    order.id, reserve=way.reserve, premises=way.premises, is_approved=self.is_approved
+                )
+            except (Conflict, Denied) as refusal:
+                return Overtaken(reason=refusal.message)
             return self.carried_out(permit)
 
     def carried_out(self, permit: SendPermit[BrokerRequest]) -> Leg:

@@ -159,8 +159,9 @@ def _settle(desk: Desk, permit: SendPermit[BrokerRequest], outcome: Settlement) 
 def write_again(desk: Desk) -> None:
     """What could not be written down when it was known. Raises StorageError while it still cannot be."""
     for order_id, outcome in desk.unwritten.all():
+        was = OrderState.PLANNED if outcome.state is OrderState.DROPPED else OrderState.SENDING
         try:
-            desk.store.journal.settle(order_id, outcome)
+            desk.store.journal.settle(order_id, outcome, was=was)
         except Conflict:
             _log.exception("order %s: somebody else wrote down how it ended, not %s", order_id, outcome.state)
         desk.unwritten.forget(order_id)

@@ -23,7 +23,7 @@ from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import guards, hedges, routing, validation, whole
 from openalgo_bridge.trading.arrival import arrivals
-from openalgo_bridge.trading.guards import Obstacle
+from openalgo_bridge.trading.guards import Obstacle, Passage
 from openalgo_bridge.trading.hedges import Cover
 from openalgo_bridge.trading.legs import Leg, Report, drop
 from openalgo_bridge.trading.orders import DECISIONS, Held, check_grant, denied, draft_of, expires_at
@@ -71,7 +71,8 @@ def _decided(
     """Raises Conflict, before anything was written, where what it was decided on has changed meanwhile."""
     unsafe = rules.unreadable or desk.doors.reason_for(draft.trading_mode)
     is_asked_to_wait = ROUTES[draft.operation, rules.order_mode] is Route.HOLD
-    stopped = whole.obstacle(desk, broker, draft, request, rules, waits=bool(unsafe) or is_asked_to_wait)
+    way = whole.passage(desk, broker, draft, request, rules, waits=bool(unsafe) or is_asked_to_wait)
+    stopped = way.stopped_by
     if stopped is not None and stopped.guard is not None:
         raise denied(desk, draft, stopped.guard, stopped.reason)
     is_exit = partial(whole.is_proven_exit, desk, broker, request, draft.origin, draft.trading_mode)
@@ -81,7 +82,9 @@ def _decided(
     # What passes Semi-Auto passes as an exit: each order of it goes as one or not at all.
     draft = replace(draft, is_exit=is_asked_to_wait)
     with clearance(desk, broker, draft.operation, is_exit=by_itself if draft.is_exit else is_exit, limits=rules.limits):
-        ticket, planned = desk.store.journal.plan(draft, request.orders, limits=rules.limits, after=after)
+        ticket, planned = desk.store.journal.plan(
+            draft, request.orders, limits=rules.limits, after=after, room=way.premises
+        )
         return Report(ticket=ticket, legs=_Release(desk=desk, broker=broker, ticket=ticket).legs(planned))
 
 
@@ -96,11 +99,11 @@ def approve(desk: Desk, held: Ticket, request: LegsRequest, shown: str, *, by: A
     after = desk.store.journal.mark()
     with clearance(desk, broker, held.operation, is_exit=is_exit):
         standing = desk.store.standing.read()
-        stopped = whole.check_approval(desk, broker, held, request, standing)
+        way = whole.check_approval(desk, broker, held, request, standing)
         approved, planned = desk.store.journal.approve_plan(
-            held.id, shown, request.orders, by=by, limits=standing.limits, after=after
+            held.id, shown, request.orders, by=by, limits=standing.limits, after=after, room=way.premises
         )
-        release = _Release(desk=desk, broker=broker, ticket=approved, is_approved=True, stopped=stopped)
+        release = _Release(desk=desk, broker=broker, ticket=approved, is_approved=True, stopped=way.stopped)
         return Report(ticket=approved, legs=release.legs(planned))
 
 
@@ -163,9 +166,11 @@ class _Release(Release):
         return legs
 
     def _leg(self, order: JournalOrder, then: Arrival, in_the_way: Sequence[Obstacle], *, is_first: bool) -> Leg:
+        def judge() -> Passage:
+            return self.way(whole.case(self.desk, self.broker, self.ticket, entry(order)), then, in_the_way)
+
         try:
-            case = whole.case(self.desk, self.broker, self.ticket, entry(order))
-            return self.send(order, self.way(case, then, in_the_way), is_cleared=is_first)
+            return self.go(order, judge, is_cleared=is_first)
         except BridgeError as refusal:
             return drop(self.desk, order, refusal.message)
 

@@ -1,46 +1,43 @@
 """A position to be reached: read, compute and send in one turn per position, so that two requests make one order.
 
 What is held is the wish and not the order: it is computed anew when the person lets it go (behaviour 2.4). What others
-send for the position meanwhile makes the claim refuse; then it is computed anew, too. Where nobody can tell the
-position, the wish is held: it may be an exit that is needed badly.
+send for the position meanwhile makes the claim refuse; then it is computed anew, too. Where a moment hides the position
+it is looked at again; where nobody can tell it, the wish is held: it may be an exit that is needed badly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Denied
+from openalgo_bridge.errors import BridgeError, BrokerError, Busy, Conflict, Denied, StorageError, Unsettled
 from openalgo_bridge.model.audit import Actor
-from openalgo_bridge.model.exits import (
-    Effect,
-    closing_action,
-    is_on_same_side,
-    is_same_position,
-    is_within,
-    position_of,
-)
-from openalgo_bridge.model.expand import Working, smart_order, within_freeze, working_of
+from openalgo_bridge.model.exits import is_within, position_of
+from openalgo_bridge.model.expand import within_freeze
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.legs import UNKNOWN, Arrival
-from openalgo_bridge.model.order import OrderRequest, PositionKey, PriceType, SmartOrderRequest, TradingMode
-from openalgo_bridge.model.states import IN_DOUBT, OrderState
+from openalgo_bridge.model.order import Action, OrderRequest, PositionKey, PriceType, SmartOrderRequest, TradingMode
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket
-from openalgo_bridge.store.claims import JournalMark, PositionMark
+from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import exits, guards, orders, routing, validation, whole
-from openalgo_bridge.trading.exits import Outlook
+from openalgo_bridge.trading import guards, orders, routing, validation, whole
 from openalgo_bridge.trading.guards import Case, Passage
 from openalgo_bridge.trading.legs import CLOSING, NOT_NEEDED, Leg, Report, drop
 from openalgo_bridge.trading.orders import DECISIONS, Held, Overtaken, Submitted, check_grant
 from openalgo_bridge.trading.release import Release, entry, looks_like_exit
 from openalgo_bridge.trading.routing import Decision, Route, Rules
 from openalgo_bridge.trading.sending import clearance
+from openalgo_bridge.trading.step import PAUSES_S, Step, at_most, instrument_of, soon, step_of
+
+_PASSING = (Unsettled, BrokerError, Busy, StorageError)
+"""What may be over in a moment, and tears no order apart that has begun."""
+
+_OVERTAKEN = f"{NOT_NEEDED} other orders for this position filled or were sent meanwhile."
+_TURNED = "Not sent: the position has turned to the other side of what was wanted. Look at it again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +68,8 @@ def place(desk: Desk, wanted: SmartOrderRequest, origin: Origin) -> tuple[Placed
 
 def preview(desk: Desk, wanted: SmartOrderRequest, mode: TradingMode) -> tuple[OrderRequest, ...]:
     """What would be sent now, for a person who decides about it. Raises StorageError, Conflict, or a BrokerError."""
-    order = _step(desk, desk.broker(mode), wanted, mode).order
-    instrument = _instrument(desk, wanted)
+    order = step_of(desk, desk.broker(mode), wanted, mode).order
+    instrument = instrument_of(desk, wanted)
     return () if order is None or instrument is None else within_freeze(order, instrument)
 
 
@@ -94,32 +91,33 @@ def approve(
     mode = held.trading_mode
     broker, after = desk.broker(mode), desk.store.journal.mark()
     with _turn(desk, wanted.order, mode):
-        step = _step(desk, broker, wanted, mode)
+        step = soon(desk, partial(step_of, desk, broker, wanted, mode), iter(PAUSES_S))
         if step.order is None:
             raise Conflict(f"{step.message} Nothing was sent. Reject it.")
         _check_seen(step.order, seen)
         validation.check(desk, step.order, mode)
         case = guards.case_of(desk, broker, step.order, held.origin, mode)
+        case = replace(case, ticket=held, wish=wanted, mark=step.there.mark, after=after)
         then = Arrival(price=held.price_then, is_exit=held.is_exit or step.is_exit)
-        return _let_go(replace(case, ticket=held, wish=wanted, mark=step.mark, after=after), then, held, shown, by)
+        return _let_go(case, step, then, held, shown, by)
 
 
 def _placed(
     desk: Desk, wanted: SmartOrderRequest, origin: Origin, mode: TradingMode, after: JournalMark
 ) -> tuple[Placed, str]:
-    broker, changed = desk.broker(mode), ""
+    broker, changed, pauses = desk.broker(mode), "", iter(PAUSES_S)
     for _ in range(DECISIONS):
         try:
-            step = _step(desk, broker, wanted, mode)
+            step = soon(desk, partial(step_of, desk, broker, wanted, mode), pauses)
         except (BrokerError, Conflict) as fault:
             return _hold_untold(desk, broker, wanted, origin, mode, fault), ""
         if step.order is None:
             return NothingToDo(message=step.message, trading_mode=mode), ""
         validation.check(desk, step.order, mode)
         case = guards.case_of(desk, broker, step.order, origin, mode)
-        case = replace(case, wish=wanted, mark=step.mark, after=after)
+        case = replace(case, wish=wanted, mark=step.there.mark, after=after)
         rules = routing.rules(desk)
-        outcome = _decide(case, rules)
+        outcome = _decide(case, step, rules)
         if not isinstance(outcome, Overtaken):
             return outcome, step.message
         # Also where a closing came first: it may have left nothing to do.
@@ -141,21 +139,21 @@ def _hold_untold(
     return orders.hold_untold(replace(case, wish=wanted), routing.rules(desk), fault)
 
 
-def _decide(case: Case, rules: Rules) -> Submitted | Report | Overtaken:
+def _decide(case: Case, step: Step, rules: Rules) -> Submitted | Report | Overtaken:
     """Sent as an order of its own, or as several of a ticket that names the wish; judged as one in any case."""
     if len(case.messages()) == 1:
         return orders.decide(case, rules)
     decision = routing.decide(case, rules)
-    return _send_slices(case, decision, rules) if decision.route is Route.SEND else orders.stop(case, decision)
+    return _send_slices(case, step, decision, rules) if decision.route is Route.SEND else orders.stop(case, decision)
 
 
-def _send_slices(case: Case, decision: Decision, rules: Rules) -> Report | Overtaken:
+def _send_slices(case: Case, step: Step, decision: Decision, rules: Rules) -> Report | Overtaken:
     way = Passage(reserve=decision.reserve, premises=decision.premises)
     draft = replace(orders.waiting(case, decision.order_mode), is_exit=way.reserve is not None)
     with _clearance(case, way, rules.limits):
         try:
-            ticket, permit = case.desk.store.journal.release(
-                draft, reserve=way.reserve, premises=way.premises, legs=case.messages()
+            ticket, permit, planned = case.desk.store.journal.release_slices(
+                draft, case.messages(), reserve=way.reserve, premises=way.premises
             )
         except Denied as refusal:
             return Overtaken(reason=refusal.reason)
@@ -163,20 +161,22 @@ def _send_slices(case: Case, decision: Decision, rules: Rules) -> Report | Overt
             return Overtaken(reason=refusal.message)
         release = Release(desk=case.desk, broker=case.broker, ticket=ticket)
         first = release.carried_out(permit)
-    return _reported(case, release, first, way, UNKNOWN)
+    slices = _Slices(release=release, began=step, action=case.order.action, then=UNKNOWN, way=way)
+    return Report(ticket=ticket, legs=slices.legs(first, planned))
 
 
-def _let_go(case: Case, then: Arrival, held: Ticket, shown: str, by: Actor) -> Report:
+def _let_go(case: Case, step: Step, then: Arrival, held: Ticket, shown: str, by: Actor) -> Report:
     """Up to the claim of the first order, which is in the commit of the approval, nothing has changed."""
     journal = case.desk.store.journal
     with _clearance(case, Passage()):
         way = guards.check_approved(case, then, case.desk.store.standing.read())
-        ticket, permit = journal.approve(
-            held.id, shown, by=by, reserve=way.reserve, premises=way.premises, legs=case.messages()
+        ticket, permit, planned = journal.approve_slices(
+            held.id, shown, case.messages(), by=by, reserve=way.reserve, premises=way.premises
         )
         release = Release(desk=case.desk, broker=case.broker, ticket=ticket, is_approved=True)
         first = release.carried_out(permit)
-    return _reported(case, release, first, way, then)
+    slices = _Slices(release=release, began=step, action=case.order.action, then=then, way=way)
+    return Report(ticket=ticket, legs=slices.legs(first, planned))
 
 
 def _clearance(case: Case, way: Passage, limits: GuardSettings | None = None) -> AbstractContextManager[None]:
@@ -184,156 +184,120 @@ def _clearance(case: Case, way: Passage, limits: GuardSettings | None = None) ->
     return clearance(case.desk, case.broker, Operation.PLACE, is_exit=is_exit, limits=limits)
 
 
-def _reported(case: Case, release: Release, first: Leg, way: Passage, then: Arrival) -> Report:
-    _, *further = case.messages()
-    if case.wish is None or not further:
-        return Report(ticket=release.ticket, legs=(first,))
-    planned = case.desk.store.journal.orders_of([release.ticket.id])[1:]
-    slices = _Slices(
-        release=release, wanted=case.wish, then=then, way=way, missing=sum(each.quantity for each in further)
-    )
-    return Report(ticket=release.ticket, legs=(first, *map(slices.leg, planned)))
-
-
 @dataclass(slots=True, kw_only=True)
 class _Slices:
-    """The further slices of a smart order whose first one went.
+    """The further slices of a smart order that ``began`` so.
 
-    They go in the room that the whole was judged in: each claim takes off what went before it. When a claim finds that
-    others sent for the position, what is still ``missing`` is worked out and judged anew, and is never more than was
-    let go.
+    Before each it is looked again how much is still ``missing``, by what the order book has filled since: what works
+    beside them, such as a stop, may have closed a part of it. It is never more than was let go. They go in the room
+    that the whole was judged in: each claim takes off what went before it. Where a claim finds that others sent for the
+    position, or that the trader's switches have changed, the rest is judged anew.
     """
 
     release: Release
-    wanted: SmartOrderRequest
+    began: Step
+    action: Action
     then: Arrival
     way: Passage
-    missing: int
-    done: str = f"{NOT_NEEDED} others sent for this position meanwhile."
+    missing: int = 0
+    done: str = _OVERTAKEN
+    sent: set[str] = field(default_factory=set)
+    pauses: Iterator[float] = field(default_factory=lambda: iter(PAUSES_S))
 
-    def leg(self, order: JournalOrder, *, is_anew: bool = False) -> Leg:
-        """What became of one of them, whatever became of the others."""
-        if not self.missing:
-            return drop(self.release.desk, order, self.done, was_needless=self.done.startswith(NOT_NEEDED))
+    def legs(self, first: Leg, planned: Sequence[JournalOrder]) -> tuple[Leg, ...]:
+        """What became of all of them, whatever became of the others."""
+        self.sent.add(first.ref)
+        self.missing = sum(entry(each).quantity for each in planned)
+        return (first, *map(self._leg, planned))
+
+    def _leg(self, order: JournalOrder) -> Leg:
+        desk, why = self.release.desk, ""
         try:
-            order = self._cut(order)
-            return self._sent(order)
-        except Conflict as refusal:
-            return drop(self.release.desk, order, refusal.message) if is_anew else self._anew(order)
+            for _ in range(DECISIONS):
+                self._look(is_overtaken=bool(why))
+                if not self.missing:
+                    return drop(desk, order, self.done, was_needless=self.done.startswith(NOT_NEEDED))
+                order = self._cut(order)
+                outcome = self.release.send(order, self.way)
+                if isinstance(outcome, Leg):
+                    return self._counted(outcome)
+                why = outcome.reason
         except BridgeError as refusal:
-            return drop(self.release.desk, order, refusal.message)
+            why = refusal.message
+        return drop(desk, order, why)
 
-    def _sent(self, order: JournalOrder) -> Leg:
-        leg = self.release.send(order, self.way)
-        if leg.result is not None:
-            self.missing -= entry(order).quantity
+    def _counted(self, leg: Leg) -> Leg:
+        if leg.result is not None and isinstance(leg.request, OrderRequest):
+            self.missing -= leg.request.quantity
+            self.sent.add(leg.ref)
         return leg
 
     def _cut(self, order: JournalOrder) -> JournalOrder:
         """No larger than what is missing. Raises Conflict where somebody gave it up meanwhile."""
-        request = _at_most(entry(order), self.missing)
+        request = at_most(entry(order), self.missing)
         if request == order.request:
             return order
-        return self.release.desk.store.journal.replace_planned(
-            order.id, request, f"Instead of it {request.quantity}: others sent for this position.", by=CLOSING
-        )
+        reason = f"Instead of it {request.quantity}: other orders for this position filled or were sent meanwhile."
+        return self.release.desk.store.journal.replace_planned(order.id, request, reason, by=CLOSING)
 
-    def _anew(self, order: JournalOrder) -> Leg:
-        try:
-            self._work_out(entry(order))
-        except BridgeError as fault:
-            return drop(self.release.desk, order, fault.message)
-        return self.leg(order, is_anew=True)
-
-    def _work_out(self, planned: OrderRequest) -> None:
-        """Raises what stops it by now, and where nobody can tell."""
-        desk, broker, ticket = self.release.desk, self.release.broker, self.release.ticket
-        step = _step(desk, broker, self.wanted, ticket.trading_mode, apart_from=ticket)
-        if step.order is None or step.order.action is not planned.action:
-            self.missing = 0
-            self.done = self.done if step.is_there else f"Not sent. {step.message}".rstrip()
+    def _look(self, *, is_overtaken: bool) -> None:
+        """Raises what stops it by now, and where nobody can tell after some looks: then the rest does not go either."""
+        if not self.missing:
             return
-        self.missing = min(self.missing, step.order.quantity)
-        case = whole.case(desk, broker, ticket, _at_most(step.order, self.missing))
-        self.way = self.release.way(replace(case, mark=step.mark), self.then)
+        look = self._judged_anew if is_overtaken else self._seen
+        try:
+            step = soon(self.release.desk, look, self.pauses, passing=_PASSING)
+        except BridgeError as fault:
+            self.missing, self.done = 0, fault.message
+            raise
+        rest = self._rest(step)
+        self.missing = 0 if rest is None else rest.quantity
+        if rest is None:
+            self.done = _why_done(step)
+
+    def _seen(self) -> Step:
+        release, began = self.release, self.began
+        begun = (release.ticket, began.there)
+        return step_of(release.desk, release.broker, began.aim, release.ticket.trading_mode, begun=begun)
+
+    def _rest(self, step: Step) -> OrderRequest | None:
+        """What is still to be sent; None where nothing is, or the other side would be."""
+        if step.order is None or step.is_reached or step.order.action is not self.action:
+            return None
+        return at_most(step.order, self.missing)
+
+    def _judged_anew(self) -> Step:
+        """The same, and the way for the rest by the switches and the position of now. Raises what stops it."""
+        step = self._seen()
+        rest = self._rest(step)
+        if rest is None:
+            return step
+        case = whole.case(self.release.desk, self.release.broker, self.release.ticket, rest)
+        try:
+            self.way = self.release.way(replace(case, mark=step.there.mark), self.then)
+        except (Conflict, Denied) as refusal:
+            if self._is_filling(step):
+                raise Unsettled(refusal.message) from refusal
+            raise
+        return step
+
+    def _is_filling(self, step: Step) -> bool:
+        """Whether the slice before is seen as working, and by a proof, which reads the positions after that, as filled:
+        in a moment less is counted twice.
+        """
+        mine = (each for each in step.there.working if each.tag in self.sent and each.status.is_working)
+        return any(each.request.price_type is PriceType.MARKET for each in mine)
 
 
-def _at_most(order: OrderRequest, quantity: int) -> OrderRequest:
-    units = min(order.quantity, quantity)
-    return replace(order, quantity=units, disclosed_quantity=min(order.disclosed_quantity, units))
+def _why_done(step: Step) -> str:
+    if step.is_reached:
+        return _OVERTAKEN
+    return _TURNED if step.order is not None else f"Not sent. {step.message}"
 
 
 def _check_seen(order: OrderRequest, seen: Mapping[PositionKey, int]) -> None:
     if not is_within(order.action.sign * order.quantity, seen.get(position_of(order), 0)):
         raise Conflict(f"It would {order.action} {order.quantity} {order.symbol} now, which is not what was shown.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """What takes the position there now, or None and the ``message`` why not; the position was read at ``mark``.
-
-    ``is_there``: the position is as it is wanted. ``is_exit``: what is wanted is less of it, and not the other side.
-    """
-
-    order: OrderRequest | None
-    message: str
-    mark: PositionMark
-    is_there: bool
-    is_exit: bool
-
-
-def _step(
-    desk: Desk, broker: Broker, wanted: SmartOrderRequest, mode: TradingMode, *, apart_from: Ticket | None = None
-) -> _Step:
-    """What is seen twice while it moves makes it too little that is sent, never too much.
-
-    ``apart_from`` is a ticket whose planned orders are not counted. Raises Conflict where the position cannot be told,
-    a BrokerError where it cannot be read, Busy, and StorageError.
-    """
-    # The way out may take a place that is kept back for it, as far as the wish alone tells that it is one.
-    with desk.budget.slot(is_exit=wanted.position_size == 0):
-        there = exits.outlook(desk, broker, wanted.order, mode)
-        last_price = _last_price(desk, broker, wanted, there)
-    in_flight = [each for each in there.in_flight if not _is_planned_of(apart_from, each)]
-    found = smart_order(
-        wanted,
-        position=there.net,
-        working=(*working_of(there.working, wanted.order, last_price), *_in_flight(in_flight, wanted.order)),
-        settings=desk.store.preferences.smart_orders(),
-        last_price=last_price,
-    )
-    return _Step(
-        order=found.order,
-        message=found.message,
-        mark=there.mark,
-        is_there=there.net == wanted.position_size,
-        is_exit=Effect(before=there.net, after=wanted.position_size, was_open=True).is_exit,
-    )
-
-
-def _is_planned_of(ticket: Ticket | None, order: JournalOrder) -> bool:
-    return ticket is not None and order.ticket_id == ticket.id and order.state is OrderState.PLANNED
-
-
-def _in_flight(in_flight: Iterable[JournalOrder], order: OrderRequest) -> Iterator[Working]:
-    for each in in_flight:
-        if isinstance(each.request, OrderRequest) and is_same_position(each.request, order):
-            doubt = each.ref if each.state in IN_DOUBT else None
-            yield Working(action=each.request.action, quantity=each.request.quantity, doubt=doubt)
-
-
-def _last_price(desk: Desk, broker: Broker, wanted: SmartOrderRequest, there: Outlook) -> Decimal | None:
-    """In rupees, where it decides whether a LIMIT stands in the way of an exit. Raises a BrokerError: an exit that may
-    be needed badly is not answered with "no action needed" because a price cannot be read.
-    """
-    instrument = _instrument(desk, wanted)
-    if instrument is None or there.net * (wanted.position_size - there.net) >= 0:
-        return None
-    closing = replace(wanted.order, action=closing_action(there.net))
-    limits = (each for each in there.working if each.request.price_type is PriceType.LIMIT and each.pending_quantity)
-    if not any(is_on_same_side(each.request, closing) for each in limits):
-        return None
-    return broker.quote(instrument).ltp
 
 
 def _whole_lot(desk: Desk, wanted: SmartOrderRequest) -> OrderRequest:
@@ -342,12 +306,8 @@ def _whole_lot(desk: Desk, wanted: SmartOrderRequest) -> OrderRequest:
     """
     if wanted.position_size:
         return replace(wanted.order, quantity=abs(wanted.position_size))
-    instrument = _instrument(desk, wanted)
+    instrument = instrument_of(desk, wanted)
     return replace(wanted.order, quantity=1 if instrument is None else instrument.lot, disclosed_quantity=0)
-
-
-def _instrument(desk: Desk, wanted: SmartOrderRequest) -> Instrument | None:
-    return desk.store.instruments.find(wanted.order.exchange, wanted.order.symbol)
 
 
 def _turn(desk: Desk, order: OrderRequest, mode: TradingMode) -> AbstractContextManager[None]:

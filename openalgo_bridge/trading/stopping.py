@@ -7,28 +7,42 @@ between that reading and the commit, or was just being sent, shows in a second o
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import BrokerError, StorageError
+from openalgo_bridge.model.books import BrokerOrder
+from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.order import (
     BrokerOrderId,
     CancelAllRequest,
     CancelRequest,
     CloseRequest,
+    OrderRequest,
+    TicketRequest,
     TradingMode,
 )
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.stops import Stop, actor_of
-from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.model.ticket import Ticket, order_of
 from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.store.stops import means
-from openalgo_bridge.trading.legs import Leg
+from openalgo_bridge.trading.exits import lapsed, lately_sent
+from openalgo_bridge.trading.legs import Leg, Report
 
 LANDING_S = (0.05, 0.1, 0.2)
 """Seconds between two looks at whether the broker has answered what is being sent. In all no longer than a person who
 stops everything may be kept waiting by a broker that hangs."""
+
+NOT_WITHDRAWN = "Not withdrawn: nobody knows yet whether it is there."
+_MAY_OPEN = "Order {} may still open a position: nobody knows yet whether it is there."
+_JUST_TAKEN = "The broker took order {} a moment ago and does not show it yet: it may still open a position."
+
+_log = logging.getLogger(__name__)
 
 _JUST_NOW = timedelta(seconds=1)
 """What is being sent for longer is not waited for: the broker hangs."""
@@ -51,14 +65,93 @@ def look(desk: Desk, wanted: Stop, mode: TradingMode) -> Before:
 
 def has_moved(desk: Desk, stop: Ticket, wanted: Stop, before: Before) -> bool:
     """Whether what was read before ``stop`` was written down may lack something that went meanwhile. Waits a moment
-    for what is just being sent. Raises StorageError.
+    for what is just being sent. True where nobody can tell: the stop is written down, and must be carried out.
     """
-    newer = desk.store.journal.placed_since(before.mark, stop.trading_mode)
-    others = (each for each in newer if each.ticket_id != stop.id)
-    if not before.was_moving and not any(_is_meant_order(wanted, each, stop.trading_mode) for each in others):
-        return False
-    _let_land(desk, wanted, stop.trading_mode)
+    try:
+        if not before.was_moving and not _is_passed(desk, stop, wanted, before.mark):
+            return False
+        _let_land(desk, wanted, stop.trading_mode)
+    except StorageError:
+        _log.exception("ticket %s: what went while the broker was read cannot be told", stop.ref)
     return True
+
+
+def _is_passed(desk: Desk, stop: Ticket, wanted: Stop, mark: JournalMark) -> bool:
+    newer = desk.store.journal.placed_since(mark, stop.trading_mode)
+    others = (each for each in newer if each.ticket_id != stop.id)
+    return any(_is_meant_order(wanted, each, stop.trading_mode) for each in others)
+
+
+def unsettled(desk: Desk, mode: TradingMode) -> list[JournalOrder]:
+    """What may be at the broker and not be shown by its order book: in doubt since this trading day, being sent, and
+    taken a moment ago. To be read before the book. Raises StorageError.
+    """
+    doubts = [each for each in desk.store.journal.doubts() if each.trading_mode is mode]
+    over = {each.id for each in lapsed(desk, doubts)}
+    found = {each.id: each for each in doubts if each.id not in over}
+    broker = desk.brokers.get(mode)
+    if broker is not None and (recent := lately_sent(desk, broker)):
+        found |= {each.id: each for each in desk.store.journal.taken(recent) if each.trading_mode is mode}
+    return list(found.values())
+
+
+def missing(
+    desk: Desk, wanted: Stop, sent: Iterable[JournalOrder], book: Iterable[BrokerOrder] = ()
+) -> list[JournalOrder]:
+    """Which of the orders ``sent`` are meant, are not in ``book``, and are not known by their number to be over."""
+    shown = {each.tag for each in book}
+    unseen = (each for each in sent if each.ref not in shown and means(wanted, each))
+    return [each for each in unseen if not _is_over(desk, each)]
+
+
+def _is_over(desk: Desk, order: JournalOrder) -> bool:
+    """An order that was taken has a number; where the broker cannot be asked about it, it may work."""
+    if order.broker_order_id is None:
+        return False
+    try:
+        there = desk.broker(order.trading_mode).order(order.broker_order_id)
+    except BrokerError:
+        return False
+    return there is not None and not there.status.is_working
+
+
+def may_open(sent: JournalOrder, exits: Iterable[OrderRequest]) -> bool:
+    """Whether it may open a position, once ``exits`` have closed those that are open. What is on the side of one of
+    them, and no larger, keeps that one waiting or from being sent: its own leg says so.
+    """
+    order = order_of(sent.request)
+    if order is None:
+        return False
+    return not any(is_on_same_side(order, each) and order.quantity <= each.quantity for each in exits)
+
+
+def unseen(desk: Desk, ticket: Ticket) -> list[JournalOrder]:
+    """What was sent before a ticket that cancels or closes many, is meant by it, and may still come to be there, or to
+    open a position. Raises StorageError.
+    """
+    wanted = ticket.request
+    if not isinstance(wanted, CancelAllRequest | CloseRequest):
+        return []
+    found = missing(desk, wanted, (each for each in unsettled(desk, ticket.trading_mode) if each.ticket_id < ticket.id))
+    if isinstance(wanted, CancelAllRequest):
+        # What the broker took a moment before was withdrawn by its number.
+        return [each for each in found if each.broker_order_id is None]
+    exits = [each.request for each in desk.store.journal.orders_of([ticket.id])]
+    closing = [each for each in exits if isinstance(each, OrderRequest)]
+    return [each for each in found if may_open(each, closing)]
+
+
+def unseen_legs(desk: Desk, ticket: Ticket) -> list[Leg]:
+    """What :func:`unseen` finds, as a report tells it. Raises StorageError."""
+    return [unseen_leg(ticket.request, each) for each in unseen(desk, ticket)]
+
+
+def unseen_leg(wanted: TicketRequest, order: JournalOrder) -> Leg:
+    """What is not seen, as a report tells it: an order to be withdrawn, or one that may open a position."""
+    if isinstance(wanted, CancelAllRequest):
+        return Leg(request=CancelRequest(broker_order_id=BrokerOrderId(order.ref)), refusal=NOT_WITHDRAWN)
+    why = _JUST_TAKEN if order.state is OrderState.SENT else _MAY_OPEN
+    return Leg(request=order.request, refusal=why.format(order.ref))
 
 
 def stopped_by(desk: Desk, ticket: Ticket) -> list[JournalOrder]:
@@ -66,6 +159,17 @@ def stopped_by(desk: Desk, ticket: Ticket) -> list[JournalOrder]:
     if not isinstance(ticket.request, CancelAllRequest | CloseRequest):
         return []
     return desk.store.journal.given_up(actor_of(ticket))
+
+
+def report_of(desk: Desk, stop: Ticket, legs: Sequence[Leg]) -> Report:
+    """What became of a stop that was carried out: its own messages, and what it kept from being sent. Where that cannot
+    be read the messages are told without it.
+    """
+    try:
+        return Report(ticket=stop, legs=(*stopped_legs(desk, stop), *legs))
+    except StorageError:
+        _log.exception("ticket %s: what it kept from being sent cannot be told", stop.ref)
+        return Report(ticket=stop, legs=tuple(legs))
 
 
 def stopped_legs(desk: Desk, ticket: Ticket) -> tuple[Leg, ...]:

@@ -33,7 +33,7 @@ def find(desk: Desk, wanted: str) -> Target:
         raise Conflict(_which_of(desk, many))
     message = desk.store.journal.order_by_ref(wanted)
     if message is not None:
-        return _of_message(desk, message)
+        return _of_message(desk, _in_place_of(desk, message))
     ticket = desk.store.journal.ticket_by_ref(wanted)
     if ticket is not None:
         raise _without_order(ticket)
@@ -74,6 +74,12 @@ def held(desk: Desk, wanted: str) -> Ticket | None:
     desk.store.journal.expire_held()
     ticket = desk.store.journal.ticket_by_ref(wanted)
     return ticket if ticket is not None and ticket.state is TicketState.HELD else None
+
+
+def _in_place_of(desk: Desk, message: JournalOrder) -> JournalOrder:
+    """Where a restart took an approval back, the one order that went by the next has another reference."""
+    current = desk.store.journal.orders_of([message.ticket_id])
+    return current[0] if len(current) == 1 else message
 
 
 def _placed(desk: Desk, ticket: Ticket) -> list[JournalOrder]:

@@ -1,4 +1,7 @@
-"""What brokers said and could not be written down: in memory until it can be (the rows are still ``sending``)."""
+"""What became of orders and could not be written down: in memory until it can be.
+
+What brokers said, where the rows are still ``sending``, and what was given up, where they are still ``planned``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from openalgo_bridge.store.journal_rows import Settlement
 
 
 class Unwritten:
-    """Thread-safe. What is lost with the process, the next start finds as ``sending`` and looks up."""
+    """Thread-safe. What is lost with the process, the next start finds: it looks up the one and drops the other."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,7 +23,7 @@ class Unwritten:
             self._outcomes[order_id] = outcome
 
     def all(self) -> list[tuple[int, Settlement]]:
-        """Each order's id, and how its message ended."""
+        """Each order's id, and what became of it."""
         with self._lock:
             return list(self._outcomes.items())
 

@@ -17,7 +17,7 @@ from openalgo_bridge.model.guards import GuardSettings, repeat
 from openalgo_bridge.model.legs import UNKNOWN, Arrival, Side, side_of, sides, wholes
 from openalgo_bridge.model.order import LegsKind, LegsRequest, OrderRequest, PositionKey, TradingMode
 from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft
-from openalgo_bridge.store.guards import Signal
+from openalgo_bridge.store.guards import Premises, Signal
 from openalgo_bridge.store.standing import Standing
 from openalgo_bridge.trading import guards
 from openalgo_bridge.trading.guards import Case, Obstacle, Passage
@@ -35,10 +35,11 @@ def is_proven_exit(desk: Desk, broker: Broker, request: LegsRequest, origin: Ori
         return False
 
 
-def obstacle(
+def passage(
     desk: Desk, broker: Broker, draft: TicketDraft, request: LegsRequest, rules: Rules, *, waits: bool
-) -> Obstacle | None:
-    """What keeps all of it back when it arrives. Raises StorageError.
+) -> Passage:
+    """Whether anything keeps all of it back when it arrives. What must go whole has ``premises``, for the commit that
+    plans it. Raises StorageError.
 
     Whether any of its orders may go is asked where it ``waits`` for the person, and of an option strategy, which goes
     whole or, but for its exits, not at all. Of others each has its own word when its turn comes.
@@ -46,24 +47,31 @@ def obstacle(
     judged = _Judgement(desk=desk, broker=broker, ticket=draft, request=request, books=ReadOnce(broker))
     stops = next(_of_all(judged, rules.limits), None)
     if stops is not None or not (waits or request.kind is LegsKind.MULTI_LEG):
-        return stops
+        return Passage(stopped_by=stops)
     going = [_arriving(judged.case(order), rules) for order in dict.fromkeys(request.orders)]
     stopped = [each.stopped_by for each in going if each.stopped_by is not None]
-    return stopped[0] if stopped and not _may_go_alone(request, going) else None
+    if stopped and not _may_go_alone(request, going):
+        return Passage(stopped_by=stopped[0])
+    return Passage(premises=None if stopped else _of_whole(request, going))
 
 
 def _arriving(found: Case, rules: Rules) -> Passage:
     return guards.passage(found, rules.limits, guards.obstacles(found, rules.limits, rules.kill_switch))
 
 
-def check_approval(
-    desk: Desk, broker: Broker, held: Ticket, request: LegsRequest, standing: Standing
-) -> Mapping[Side, Obstacle]:
-    """The sides of positions of which less is left to close than came to be closed: nothing of these may go, for
-    :func:`among`; the rest may.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """How what waited may go. Of ``stopped`` sides less is left to close than came to be closed: nothing of these may,
+    for :func:`among`; the rest may. What must go whole has ``premises``, as :func:`passage` makes them.
+    """
 
-    Raises what stops it where nothing of it could go, or not all of an option strategy, and a BridgeError where nobody
-    can tell. The ticket then is still held.
+    stopped: Mapping[Side, Obstacle]
+    premises: Premises | None
+
+
+def check_approval(desk: Desk, broker: Broker, held: Ticket, request: LegsRequest, standing: Standing) -> Approval:
+    """Raises what stops it where nothing of it could go, or not all of an option strategy, and a BridgeError where
+    nobody can tell. The ticket then is still held.
     """
     limits = standing.limits
     if limits is None:
@@ -81,7 +89,7 @@ def check_approval(
             refusals.append(refusal)
     if refusals and not _may_go_alone(request, going):
         raise refusals[0]
-    return stopped
+    return Approval(stopped=stopped, premises=None if refusals else _of_whole(request, going))
 
 
 def _closing_too_much(judged: _Judgement, held: Ticket) -> Mapping[Side, Obstacle]:
@@ -156,6 +164,15 @@ def _repeat(desk: Desk, ticket: TicketDraft | Ticket, limits: GuardSettings) -> 
     if desk.store.guards.has_equal_signal(signal, timedelta(seconds=window)):
         stopped = repeat(window)
         yield Obstacle(reason=stopped.sentence, guard=stopped.guard, exits_pass=False)
+
+
+def _of_whole(request: LegsRequest, going: Iterable[Passage]) -> Premises | None:
+    """Of an option strategy of which no order was stopped: another may plan before it does, and take a part of its
+    room. What only closes needs none.
+    """
+    if request.kind is not LegsKind.MULTI_LEG or len(request.orders) == 1:
+        return None
+    return next((each.premises for each in going if each.reserve is None), None)
 
 
 def _may_go_alone(request: LegsRequest, judged: Iterable[Passage]) -> bool:

@@ -136,7 +136,7 @@ def report(ticket_id: int) -> ResponseReturnValue:
         return redirect(url_for("ticket.ticket", ticket_id=ticket_id))
     said, closes = said_of(desk, messages, desk.clock.now()), ticket.operation is Operation.CLOSE
     legs = [leg_of(each, said.of(each), closes=closes) for each in messages]
-    unseen = closing.unseen(desk, ticket)
+    unseen = stopping.unseen(desk, ticket)
     return render_template(
         "closing_report.html",
         ticket=ticket,

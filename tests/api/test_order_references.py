@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.model.guards import GuardSettings
+from openalgo_bridge.model.order import LegsRequest, OrderMode
+from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.trading import approvals
 from tests.api.conftest import ORDER, Post, rest
+from tests.conftest import TRADER
 
 
 def test_each_closing_order_is_asked_for_by_its_reference(post: Post, desk: Desk) -> None:
@@ -135,3 +140,75 @@ def test_a_basket_of_one_is_cancelled_and_changed_by_its_reference(post: Post) -
     assert (changed["status"], changed["orderid"]) == ("success", one["results"][0]["orderid"])
     assert post("cancelorder", orderid=one["reference"])[1]["orderid"] == one["results"][0]["orderid"]
     assert list(in_the_book(post).values()) == ["cancelled"]
+
+
+# -- a basket that was approved when the bridge stopped, and waits again ---------------------------
+
+
+def held_again(post: Post, desk: Desk, *quantities: int) -> Ticket:
+    """A basket of orders that will work, approved and not begun when the bridge stopped."""
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    post("basketorder", strategy="t", orders=[low(post, quantity) for quantity in quantities])
+    (held,) = desk.store.journal.held()
+    assert isinstance(held.request, LegsRequest)
+    desk.store.journal.approve_plan(held.id, held.shown, held.request.orders, by=TRADER)
+    desk.store.journal.interrupt()
+    return desk.store.journal.ticket(held.id)
+
+
+def test_a_basket_that_waits_again_after_a_crash_is_told_as_held_by_every_reference(post: Post, desk: Desk) -> None:
+    ticket = held_again(post, desk, 10, 20)
+    for reference in (ticket.ref, f"{ticket.ref}AB"):
+        answer = post("orderstatus", orderid=reference)[1]
+        told = answer["data"]
+        assert (told["orderid"], told["order_status"]) == (ticket.ref, "held")
+        assert told["rejection_reason"] == "The bridge stopped before it was sent. Decide again."
+        assert "message" not in answer
+
+
+def test_a_basket_that_went_after_a_crash_is_told_by_what_went(post: Post, desk: Desk) -> None:
+    ticket = held_again(post, desk, 10, 20)
+    approvals.approve(desk, ticket.id, ticket.shown, by=TRADER)
+    first, second = in_the_book_by_quantity(post)
+    answer = post("orderstatus", orderid=ticket.ref)[1]
+    assert (answer["data"]["orderid"], answer["data"]["order_status"]) == (first, "open")
+    assert "basketorder of 2 orders" in answer["message"]
+    other = answer["message"].split("ask for ")[1].split(" too")[0]
+    assert post("orderstatus", orderid=other)[1]["data"]["orderid"] == second
+    assert post("orderstatus", orderid=f"{ticket.ref}AB")[1]["data"]["orderid"] == first, "an order that never went"
+    assert sorted(post("cancelorder", orderid=ticket.ref)[1]["canceled_orders"]) == sorted([first, second])
+
+
+def in_the_book_by_quantity(post: Post) -> list[str]:
+    orders = post("orderbook")[1]["data"]["orders"]
+    return [each["orderid"] for each in sorted(orders, key=lambda each: int(each["quantity"]))]
+
+
+def test_a_basket_of_one_that_went_after_a_crash_is_changed_and_cancelled_by_its_reference(
+    post: Post, desk: Desk
+) -> None:
+    ticket = held_again(post, desk, 10)
+    approvals.approve(desk, ticket.id, ticket.shown, by=TRADER)
+    (number,) = in_the_book(post)
+    desk.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+    changed = post("modifyorder", **low(post, 5), product="MIS", orderid=ticket.ref)[1]
+    assert (changed["status"], changed["orderid"]) == ("success", number)
+    assert post("cancelorder", orderid=ticket.ref)[1]["orderid"] == number
+
+
+@pytest.mark.parametrize("quantities", [(10,), (10, 20)], ids=["one", "two"])
+def test_a_basket_that_waits_again_after_a_crash_is_taken_back_by_its_reference(
+    post: Post, desk: Desk, quantities: tuple[int, ...]
+) -> None:
+    ticket = held_again(post, desk, *quantities)
+    assert post("cancelorder", orderid=ticket.ref)[1]["status"] == "success"
+    assert desk.store.journal.held() == []
+    assert in_the_book(post) == {}
+
+
+def test_a_basket_that_waits_again_after_a_crash_is_not_asked_for_twice(post: Post, desk: Desk) -> None:
+    desk.store.guards.save(GuardSettings(duplicate_window=600), by=TRADER)
+    ticket = held_again(post, desk, 10, 20)
+    status, answer = post("basketorder", strategy="t", orders=[low(post, quantity) for quantity in (10, 20)])
+    assert (status, answer["guard"]) == (403, "duplicate_signal")
+    assert [each.id for each in desk.store.journal.held()] == [ticket.id]

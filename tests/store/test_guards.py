@@ -354,3 +354,48 @@ def test_counting_the_orders_of_a_day_stops_at_the_limit(
         steps[limit] = counted["step"]
     # A hundred orders cost SQLite's machine more than a thousand steps.
     assert max(steps.values()) < 300, steps
+
+
+STRADDLES = [
+    LegsRequest(kind=LegsKind.MULTI_LEG, orders=tuple(replace(BUY_TEN, symbol=each) for each in names))
+    for names in (("A", "B", "C", "D"), ("E", "F", "G", "H"))
+]
+JUST_TOO_FEW = pytest.mark.parametrize("limits", [GuardSettings(orders_per_day=7), GuardSettings(open_positions=7)])
+
+
+@JUST_TOO_FEW
+def test_what_goes_whole_or_not_at_all_is_planned_only_where_there_is_room_beside_what_is_planned(
+    guards: Guards, journal: Journal, clock: FixedClock, limits: GuardSettings
+) -> None:
+    guards.save(limits, by=TRADER)
+    premises = Premises(limits=limits, day_begin=clock.now() - timedelta(hours=10))
+    one, other = STRADDLES
+    _, planned = journal.plan(a_draft(one), one.orders, room=premises)
+    before = journal.mark()
+    with pytest.raises(Conflict, match="meanwhile"):
+        journal.plan(a_draft(other), other.orders, room=premises)
+    assert journal.mark() == before
+    journal.settle(planned[0].id, Settlement(state=OrderState.DROPPED), was=OrderState.PLANNED, by=TRADER)
+    assert len(journal.plan(a_draft(other), other.orders, room=premises)[1]) == 4
+
+
+@JUST_TOO_FEW
+def test_what_is_approved_whole_or_not_at_all_waits_on_where_there_is_no_room(
+    guards: Guards, journal: Journal, clock: FixedClock, limits: GuardSettings
+) -> None:
+    guards.save(limits, by=TRADER)
+    premises = Premises(limits=limits, day_begin=clock.now() - timedelta(hours=10))
+    tickets = [journal.hold(a_draft(each), expires_at=None, reason="") for each in STRADDLES]
+    journal.approve_plan(tickets[0].id, tickets[0].shown, STRADDLES[0].orders, by=TRADER, room=premises)
+    with pytest.raises(Conflict, match="meanwhile"):
+        journal.approve_plan(tickets[1].id, tickets[1].shown, STRADDLES[1].orders, by=TRADER, room=premises)
+    assert [each.id for each in journal.held()] == [tickets[1].id]
+
+
+def test_room_that_was_judged_by_other_limits_is_judged_again(
+    guards: Guards, journal: Journal, clock: FixedClock
+) -> None:
+    premises = Premises(limits=guards.load(), day_begin=clock.now())
+    guards.save(GuardSettings(orders_per_day=9), by=TRADER)
+    with pytest.raises(Conflict, match="limits were changed"):
+        journal.plan(a_draft(STRADDLES[0]), STRADDLES[0].orders, room=premises)

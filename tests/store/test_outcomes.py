@@ -19,6 +19,8 @@ from openalgo_bridge.model.order import (
     CancelRequest,
     CloseRequest,
     Exchange,
+    LegsKind,
+    LegsRequest,
     OrderMode,
     OrderRequest,
     TicketRequest,
@@ -180,6 +182,23 @@ def test_a_list_of_one_outcome_is_paged_by_key(desk: Desk) -> None:
         pages.append([ticket.id for ticket in listed])
         before = listed[-1].id
     assert pages == [[11, 9, 7, 5], [3, 1]]
+
+
+def test_what_a_restart_took_back_is_no_part_of_what_became_of_it(desk: Desk) -> None:
+    journal = desk.store.journal
+    basket = LegsRequest(kind=LegsKind.BASKET, orders=(BUY, replace(BUY, symbol="TCS")))
+    held = journal.hold(draft(desk, basket), expires_at=None, reason="")
+    journal.approve_plan(held.id, held.shown, basket.orders, by=TRADER)
+    journal.interrupt()
+    assert desk.store.outcomes.tally(today(desk), {}).counts == {Outcome.WAITING: 1}
+    assert journal.orders_of([held.id]) == []
+    again = journal.ticket(held.id)
+    _, (first, second) = journal.approve_plan(again.id, again.shown, basket.orders, by=TRADER)
+    for order in (first, second):
+        journal.claim(order.id, is_approved=True)
+        journal.settle(order.id, Settlement(state=OrderState.REJECTED))
+    assert set(desk.store.outcomes.tally(today(desk), {}).kinds[Outcome.REFUSED]) == {"released|placeorder/rejected/"}
+    assert [each.id for each in journal.orders_of([held.id])] == [first.id, second.id]
 
 
 def test_an_account_does_not_answer_for_an_order_of_the_other(desk: Desk) -> None:

@@ -20,6 +20,7 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.stops import Stop, actor_of
+from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.store.claims import Reservation
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.guards import Premises
@@ -64,6 +65,21 @@ def test_what_a_stop_gave_up_is_found_by_its_ticket_and_by_no_other(
     assert found == [[BASKET.orders[1]], [BASKET.orders[0]]]
 
 
+def test_what_is_planned_beside_an_exit_that_a_closing_does_not_make_goes_on(
+    journal: Journal, planned: list[JournalOrder]
+) -> None:
+    journal.plan(a_draft(CloseRequest()), [], spares=[replace(BUY_TEN, quantity=99)])
+    assert [journal.order(each.id).state for each in planned] == [OrderState.PLANNED, OrderState.DROPPED]
+
+
+def test_a_closing_takes_over_from_the_closing_before_it_and_cancel_all_does_not(journal: Journal) -> None:
+    _, (first,) = journal.plan(a_draft(CloseRequest()), [BUY_TEN])
+    journal.plan(a_draft(CancelAllRequest()), [])
+    assert journal.order(first.id).state is OrderState.PLANNED
+    _, (second,) = journal.plan(a_draft(CloseRequest()), [BUY_TEN])
+    assert [journal.order(each.id).state for each in (first, second)] == [OrderState.DROPPED, OrderState.PLANNED]
+
+
 @pytest.mark.parametrize("stop", [CancelAllRequest(), CancelAllRequest(symbol="TCS"), CloseRequest()])
 def test_a_basket_that_arrived_before_a_stop_which_means_one_of_its_orders_is_not_planned(
     journal: Journal, stop: Stop
@@ -73,6 +89,36 @@ def test_a_basket_that_arrived_before_a_stop_which_means_one_of_its_orders_is_no
     with pytest.raises(Stopped, match=f"{written.ref} came first"):
         journal.plan(a_draft(BASKET), BASKET.orders, after=after)
     journal.plan(a_draft(BASKET), BASKET.orders, after=journal.mark())
+
+
+@pytest.mark.parametrize("stop", [CancelAllRequest(), CloseRequest()])
+def test_what_arrives_after_a_stop_goes_although_that_plans_more(journal: Journal, stop: Stop) -> None:
+    ticket, _ = journal.plan(a_draft(stop), [])
+    after = journal.mark()
+    journal.plan_further(ticket.id, [CancelRequest(broker_order_id=BrokerOrderId("S1"))], by=TRADER)
+    journal.plan(a_draft(BASKET), BASKET.orders, after=after)
+
+
+@pytest.fixture
+def held(journal: Journal) -> Ticket:
+    """A closing that waits for the person."""
+    return journal.hold(a_draft(CloseRequest()), expires_at=None, reason="")
+
+
+def test_what_arrived_before_a_closing_was_approved_does_not_go(journal: Journal, held: Ticket) -> None:
+    after = journal.mark()
+    journal.approve_plan(held.id, held.shown, [BUY_TEN], by=TRADER)
+    with pytest.raises(Stopped, match=f"{held.ref} came first"):
+        journal.plan(a_draft(BASKET), BASKET.orders, after=after)
+
+
+def test_what_arrives_after_a_closing_was_approved_goes_although_that_plans_anew(
+    journal: Journal, held: Ticket
+) -> None:
+    journal.approve_plan(held.id, held.shown, [BUY_TEN], by=TRADER)
+    after = journal.mark()
+    journal.plan_anew(held.id, [replace(BUY_TEN, quantity=7)], "Less is open.", by=TRADER)
+    journal.plan(a_draft(BASKET), BASKET.orders, after=after)
 
 
 def test_a_ticket_can_be_planned_anew(journal: Journal) -> None:

@@ -33,7 +33,7 @@ from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import PAGE, Operation, Origin
 from openalgo_bridge.settings import Settings
-from openalgo_bridge.trading import approvals, closing, kill_switch, orders
+from openalgo_bridge.trading import approvals, closing, kill_switch, orders, stopping
 from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.doors import Doors
 from openalgo_bridge.trading.orders import Held
@@ -527,7 +527,21 @@ def test_an_order_that_may_still_come_to_be_there_is_not_called_withdrawn(
     assert leg.why_not == "Not withdrawn: nobody knows yet whether it is there."
     (account,) = kill_switch.standing(scripted)
     assert (account.orders, account.unseen) == (0, 1)
-    assert [each.id for each in closing.unseen(scripted, engaged.cancelled[0].ticket)] == [1]
+    assert [each.id for each in stopping.unseen(scripted, engaged.cancelled[0].ticket)] == [1]
+
+
+def test_a_doubt_of_an_earlier_trading_day_keeps_the_switch_from_nothing(
+    scripted: Desk, broker: PartlyStubborn, clock: FixedClock
+) -> None:
+    broker.fault, broker.reread_after = lambda: OutcomeUnknown("timed out"), None
+    orders.place(scripted, RESTING, ORIGIN)
+    broker.fault = None
+    done = []
+    for days in (0, 3):
+        clock.move(days=days)
+        engaged = kill_switch.engage(scripted, "stop", cancel_all=True, close_all=True, by=TRADER)
+        done.append([report.is_done for report in (*engaged.cancelled, *engaged.closed)])
+    assert done == [[False, False], [True, True]]
 
 
 def test_what_was_on_its_way_when_the_switch_cancelled_everything_is_withdrawn_when_it_shows(

@@ -216,10 +216,14 @@ def test_a_filled_order_takes_no_room_twice(scripted: Desk, broker: ScriptedBrok
 
 
 def two_planned(desk: Desk) -> tuple[int, int]:
-    """The closing orders of two closings of the same position, neither of them claimed yet."""
+    """The closing orders of two closings of the same position, neither of them claimed yet: the second could not be
+    proven, so it did not take over from the first.
+    """
     first, second = (
         desk.store.journal.plan(
-            orders.draft_of(desk, CloseRequest(), ORIGIN, TradingMode.ANALYZE, OrderMode.SEMI_AUTO), [SELL]
+            orders.draft_of(desk, CloseRequest(), ORIGIN, TradingMode.ANALYZE, OrderMode.SEMI_AUTO),
+            [SELL],
+            spares=[SELL],
         )[1][0].id
         for _ in range(2)
     )

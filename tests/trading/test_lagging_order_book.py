@@ -9,12 +9,24 @@ from decimal import Decimal
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict
-from openalgo_bridge.model.books import BrokerOrder
+from openalgo_bridge.errors import BridgeError, Conflict, NotSent
+from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import Action, CloseRequest, Exchange, OrderMode, OrderRequest, PriceType
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    CancelAllRequest,
+    CancelRequest,
+    CloseRequest,
+    Exchange,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+)
+from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.ticket import PAGE, Origin, Ticket
-from openalgo_bridge.trading import approvals, closing, orders
+from openalgo_bridge.trading import approvals, closing, kill_switch, orders, stopping
+from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import Sent
 from tests.conftest import TRADER, FixedClock
@@ -25,14 +37,24 @@ BY_HAND = Origin(source=PAGE, strategy="", request_id="", may_trade_live=True)
 SELL = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.SELL, quantity=10)
 STOP = replace(SELL, price_type=PriceType.SL_M, trigger_price=Decimal(900))
 TARGET = replace(SELL, price_type=PriceType.LIMIT, price=Decimal(1100))
+ENTRY = replace(SELL, action=Action.BUY, price_type=PriceType.LIMIT, price=Decimal(900))
 
 
 @dataclass
 class Late(ScriptedBroker):
-    """Its order book is the one of when a test last asked it to catch up."""
+    """Its order book is the one of when a test last asked it to catch up; ``is_blind``: its orders by number, too."""
 
     reread_after: float | None = 2.0
     shown: list[BrokerOrder] = field(default_factory=list)
+    is_blind: bool = False
+
+    def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
+        return None if self.is_blind else super().order(order_id)
+
+    def cancel(self, permit: SendPermit[CancelRequest]) -> None:
+        self.calls.append(permit.ref)
+        (there,) = (each for each in self.book.values() if each.id == permit.request.broker_order_id)
+        self.book[there.tag] = replace(there, status=OrderStatus.CANCELLED)
 
     def order_book(self) -> list[BrokerOrder]:
         self._read("order_book")
@@ -40,6 +62,10 @@ class Late(ScriptedBroker):
 
     def catch_up(self) -> None:
         self.shown = list(reversed(self.book.values()))
+
+    @property
+    def working(self) -> int:
+        return sum(each.status.is_working for each in self.book.values())
 
 
 @pytest.fixture
@@ -164,3 +190,75 @@ def test_of_two_exits_that_waited_the_second_does_not_pass_flat(semi_auto: Desk,
 def test_a_stop_and_its_target_that_waited_both_go(semi_auto: Desk) -> None:
     for each in (held(semi_auto, STOP), held(semi_auto, TARGET)):
         assert isinstance(approvals.approve(semi_auto, each.id, each.shown, by=TRADER), Sent)
+
+
+# -- when everything is stopped --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_blind", [False, True])
+def test_cancel_all_withdraws_by_its_number_what_does_not_show_yet(
+    scripted: Desk, broker: Late, is_blind: bool
+) -> None:
+    broker.is_blind = is_blind
+    assert is_sent(scripted, ENTRY)
+    report = closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+    assert ([request.broker_order_id for request, _ in report.cancels()], report.is_done) == (["S1"], True)
+    assert broker.working == 0
+
+
+def test_the_kill_switch_leaves_nothing_working_that_the_broker_took_just_before(scripted: Desk, broker: Late) -> None:
+    broker.held.clear()
+    assert is_sent(scripted, ENTRY)
+    engaged = kill_switch.engage(scripted, "stop", cancel_all=True, close_all=True, by=TRADER)
+    assert (engaged.is_done, broker.working) == (True, 0)
+
+
+def test_cancel_all_of_one_symbol_leaves_what_does_not_show_yet_of_another(scripted: Desk, broker: Late) -> None:
+    assert is_sent(scripted, ENTRY)
+    report = closing.cancel_all(scripted, CancelAllRequest(symbol="TCS", exchange=Exchange.NSE), ORIGIN)
+    assert (report.legs, broker.working) == ((), 1)
+
+
+def test_nothing_is_withdrawn_that_is_known_by_its_number_to_be_over(scripted: Desk, broker: Late) -> None:
+    assert is_sent(scripted, ENTRY)
+    (ref,) = broker.book
+    broker.book[ref] = replace(broker.book[ref], status=OrderStatus.COMPLETE, filled_quantity=10)
+    report = closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+    assert (report.legs, len(broker.calls)) == ((), 1)
+
+
+def test_a_number_that_cannot_be_asked_for_is_withdrawn_all_the_same(scripted: Desk, broker: Late) -> None:
+    assert is_sent(scripted, ENTRY)
+
+    def fail() -> None:
+        raise NotSent("timeout")
+
+    broker.before_answering = fail
+    assert closing.cancel_all(scripted, CancelAllRequest(), ORIGIN).is_done
+    assert broker.working == 0
+
+
+def test_a_closing_is_not_called_done_while_an_entry_does_not_show_yet(
+    scripted: Desk, broker: Late, clock: FixedClock
+) -> None:
+    broker.held.clear()
+    assert is_sent(scripted, ENTRY)
+    report = closing.close(scripted, CloseRequest(), BY_HAND)
+    assert isinstance(report, Report)
+    (ref,) = broker.book
+    assert [leg.why_not for leg in report.legs] == [
+        f"The broker took order {ref} a moment ago and does not show it yet: it may still open a position."
+    ]
+    assert [each.ref for each in stopping.unseen(scripted, report.ticket)] == [ref], "its page says so, too"
+    clock.move(seconds=2.1)
+    broker.catch_up()
+    assert stopping.unseen(scripted, report.ticket) == []
+    assert closing.close(scripted, CloseRequest(), BY_HAND).is_done  # type: ignore[union-attr]
+
+
+def test_an_exit_that_does_not_show_yet_is_told_once_by_the_closing_that_it_keeps_back(scripted: Desk) -> None:
+    assert is_sent(scripted, STOP)
+    report = closing.close(scripted, CloseRequest(), BY_HAND)
+    assert isinstance(report, Report)
+    assert ["already close this position" in leg.why_not for leg in report.legs] == [True]
+    assert stopping.unseen(scripted, report.ticket) == []

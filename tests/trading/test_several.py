@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from openalgo_bridge.trading import approvals, several
 from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.orders import Held, draft_of
 from openalgo_bridge.trading.recovery import recover
+from openalgo_bridge.trading.throttle import Throttle
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 
@@ -96,6 +98,61 @@ def test_under_the_kill_switch_only_what_is_an_exit_goes(scripted: Desk, broker:
     assert [leg.is_done for leg in report.legs] == [False, False, True]
     assert "kill switch" in report.legs[0].refusal
     assert [order.request.symbol for order in broker.book.values()] == ["TCS"]
+
+
+EXITS = LegsRequest(
+    kind=LegsKind.BASKET, orders=tuple(replace(SELL, symbol=each) for each in ("RELIANCE", "INFY", "TCS"))
+)
+
+
+@pytest.fixture
+def long(broker: ScriptedBroker) -> None:
+    for order in EXITS.orders:
+        broker.hold(order.symbol, 10)
+
+
+def while_it_waits(desk: Desk, act: Callable[[], object]) -> Desk:
+    """The same desk, where ``act`` is done while the second order of a ticket waits for its token."""
+    passed = [0.0]
+
+    def wait(seconds: float) -> None:
+        if not passed[0]:
+            act()
+        passed[0] += seconds
+
+    throttle = Throttle(1, monotonic=lambda: passed[0], wait=wait)
+    return replace(desk, throttles={"scripted": throttle})
+
+
+def engage(desk: Desk) -> None:
+    desk.store.kill_switch.engage("test", by=TRADER)
+
+
+@pytest.mark.usefixtures("long")
+def test_the_kill_switch_lets_an_exit_through_that_waits_for_its_token(scripted: Desk, broker: ScriptedBroker) -> None:
+    report = placed(while_it_waits(scripted, lambda: engage(scripted)), EXITS)
+    assert report.is_done, [leg.refusal for leg in report.legs]
+    assert len(broker.calls) == 3
+
+
+@pytest.mark.usefixtures("long")
+def test_the_kill_switch_stops_what_is_no_exit_when_its_turn_comes(scripted: Desk, broker: ScriptedBroker) -> None:
+    """Its position was closed by hand while it waited."""
+
+    def close_by_hand() -> None:
+        broker.held[:] = [each for each in broker.held if each.symbol != "INFY"]
+        engage(scripted)
+
+    report = placed(while_it_waits(scripted, close_by_hand), EXITS)
+    assert [leg.is_done for leg in report.legs] == [True, False, True]
+    assert "kill_switch" in report.legs[1].refusal
+
+
+def test_limits_that_are_changed_while_it_waits_are_asked_anew(scripted: Desk, broker: ScriptedBroker) -> None:
+    limits = GuardSettings(allowed_symbols=frozenset({"NSE:RELIANCE", "NSE:TCS"}))
+    report = placed(while_it_waits(scripted, lambda: scripted.store.guards.save(limits, by=TRADER)))
+    assert [leg.is_done for leg in report.legs] == [True, False, True]
+    assert "INFY on NSE is not among the symbols you allow" in report.legs[1].refusal
 
 
 def test_an_outcome_in_doubt_keeps_the_rest_of_its_symbol_back(scripted: Desk, broker: ScriptedBroker) -> None:

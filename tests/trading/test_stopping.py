@@ -12,7 +12,7 @@ import pytest
 
 from openalgo_bridge.api import answers
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Conflict, NotSent
+from openalgo_bridge.errors import Conflict, NotSent, OutcomeUnknown
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import (
@@ -34,6 +34,7 @@ from openalgo_bridge.model.ticket import PAGE, Origin
 from openalgo_bridge.trading import approvals, closing, kill_switch, orders, several, smart, stopping
 from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.trading.sending import InDoubt
 from tests.conftest import TRADER
 from tests.fakes import ScriptedBroker, with_broker
 
@@ -41,6 +42,7 @@ ORIGIN = Origin(source="api", strategy="test", request_id="r1")
 BY_HAND = replace(ORIGIN, source=PAGE)
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
 SELL = replace(BUY, action=Action.SELL)
+STOP = replace(SELL, price_type=PriceType.SL_M, trigger_price=Decimal(900), quantity=100)
 RESTING = replace(BUY, price_type=PriceType.LIMIT, price=Decimal(900))
 
 
@@ -69,16 +71,19 @@ class Filling(ScriptedBroker):
         if order.price_type is PriceType.MARKET:
             filled = replace(self.book[permit.ref], status=OrderStatus.COMPLETE, filled_quantity=order.quantity)
             self.book[permit.ref] = filled
-            self.stand_at(self.net + order.action.sign * order.quantity)
+            self.stand_at(self.net_of(order.symbol) + order.action.sign * order.quantity, order.symbol)
         return order_id
 
-    def stand_at(self, net: int) -> None:
-        self.held.clear()
-        self.hold("RELIANCE", net)
+    def stand_at(self, net: int, symbol: str = "RELIANCE") -> None:
+        self.held[:] = [each for each in self.held if each.symbol != symbol]
+        self.hold(symbol, net)
+
+    def net_of(self, symbol: str) -> int:
+        return sum(each.quantity for each in self.held if each.symbol == symbol)
 
     @property
     def net(self) -> int:
-        return sum(each.quantity for each in self.held)
+        return self.net_of("RELIANCE")
 
     @property
     def working(self) -> int:
@@ -199,7 +204,7 @@ def test_a_broker_that_hangs_keeps_nobody_from_cancelling_what_works(scripted: D
     waited: list[float] = []
     stop = closing.cancel_all(replace(scripted, wait=waited.append), CancelAllRequest(), ORIGIN)
     assert (tuple(waited), broker.working) == (stopping.LANDING_S, 0)
-    assert [leg.why_not for leg in stop.legs if not leg.is_done] == [closing.NOT_WITHDRAWN]
+    assert [leg.why_not for leg in stop.legs if not leg.is_done] == [stopping.NOT_WITHDRAWN]
     broker.book.update([hidden])
     go_on.set()
     running.join()
@@ -381,6 +386,85 @@ def test_a_closing_that_cannot_be_planned_anew_closes_what_it_had_read_and_is_no
 
     _, stop = interrupted(scripted, broker, split(BUY), fail_later)
     assert (broker.net, stop.is_done) == (0, False)
+
+
+# -- an exit under way that the closing does not make ----------------------------------------------------------------
+
+OF_TCS = {("NSE", "TCS", "MIS"): 20}
+"""What a page named: another position than that of the basket on its way."""
+
+
+def close_tcs(desk: Desk, broker: Filling) -> Report:
+    broker.stand_at(20, "TCS")
+    report = closing.close(desk, CloseRequest(), BY_HAND, seen=OF_TCS)
+    assert isinstance(report, Report)
+    return report
+
+
+def test_a_closing_of_what_a_page_named_leaves_the_exit_of_another_position_alone(
+    scripted: Desk, broker: Filling
+) -> None:
+    broker.stand_at(100)
+    sent, stop = interrupted(scripted, broker, split(SELL), lambda: close_tcs(scripted, broker))
+    assert (broker.net, broker.net_of("TCS")) == (0, 0)
+    assert (sent.is_done, stop.is_done) == (True, True)
+
+
+def test_nothing_more_is_opened_beside_a_closing_of_what_a_page_named(scripted: Desk, broker: Filling) -> None:
+    interrupted(scripted, broker, split(BUY), lambda: close_tcs(scripted, broker))
+    assert (broker.net, broker.net_of("TCS")) == (30, 0)
+
+
+def test_an_approved_closing_leaves_the_exit_of_a_position_that_its_page_did_not_name_alone(
+    scripted: Desk, broker: Filling
+) -> None:
+    scripted.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    held = closing.close(scripted, CloseRequest(), ORIGIN)
+    assert isinstance(held, Held)
+    scripted.store.preferences.set_order_mode(OrderMode.AUTO, by=TRADER)
+    broker.stand_at(100)
+    broker.stand_at(20, "TCS")
+    sent, _ = interrupted(
+        scripted,
+        broker,
+        split(SELL),
+        lambda: approvals.approve(scripted, held.ticket.id, held.ticket.shown, by=TRADER, seen=OF_TCS),
+    )
+    assert (broker.net, broker.net_of("TCS"), sent.is_done) == (0, 0, True)
+
+
+def test_a_closing_that_cannot_be_proven_leaves_the_exit_under_way_alone(scripted: Desk, broker: Filling) -> None:
+    broker.stand_at(105)
+    broker.fault = lambda: OutcomeUnknown("timed out")
+    doubt = orders.place(scripted, replace(STOP, quantity=5), ORIGIN)
+    assert isinstance(doubt, InDoubt)
+    broker.fault = None
+    sent, stop = interrupted(scripted, broker, split(SELL), lambda: close_all(scripted))
+    assert (broker.net, sent.is_done, stop.is_done) == (5, True, False)
+    assert f"Order {doubt.ticket.ref} may already close this position" in stop.legs[0].why_not
+
+
+def test_a_closing_that_the_broker_is_known_to_refuse_leaves_the_exit_under_way_alone(
+    scripted: Desk, broker: Filling
+) -> None:
+    broker.stand_at(100)
+    orders.place(scripted, STOP, ORIGIN)
+
+    def refused() -> Report:
+        broker.refuses = "Market orders are blocked"
+        report = close_all(scripted)
+        broker.refuses = ""
+        return report
+
+    sent, stop = interrupted(scripted, broker, split(SELL), refused)
+    assert (broker.net, sent.is_done, stop.is_done) == (0, True, False)
+
+
+def test_a_stop_beside_the_exit_that_a_closing_ends_is_withdrawn_too(scripted: Desk, broker: Filling) -> None:
+    broker.stand_at(100)
+    orders.place(scripted, STOP, ORIGIN)
+    _, stop = interrupted(scripted, broker, split(SELL), lambda: close_all(scripted))
+    assert (broker.net, broker.working, stop.is_done) == (0, 0, True)
 
 
 # -- what arrived before the stop and waited for its turn ------------------------------------------------------------

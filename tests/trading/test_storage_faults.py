@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError
-from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest
+from openalgo_bridge.errors import BridgeError, OutcomeUnknown
+from openalgo_bridge.model.order import (
+    Action,
+    CancelAllRequest,
+    CloseRequest,
+    Exchange,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+)
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Origin
-from openalgo_bridge.trading import approvals, orders, parked
+from openalgo_bridge.model.ticket import PAGE, Origin
+from openalgo_bridge.trading import approvals, closing, orders, parked
 from openalgo_bridge.trading.recovery import recover
+from openalgo_bridge.trading.sending import write_again
 from tests.conftest import TRADER
 from tests.fakes import ScriptedBroker, with_broker
 from tests.faults import NthFails, WatchedDatabase, with_database
+from tests.trading.test_stopping import Filling
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
+BY_HAND = replace(ORIGIN, source=PAGE)
+STOP = replace(BUY, action=Action.SELL, price_type=PriceType.SL_M, trigger_price=Decimal(900))
 MAY_HAVE_LEFT = {OrderState.SENDING, OrderState.SENT, OrderState.UNKNOWN}
 
 
@@ -133,6 +147,82 @@ def test_whichever_statement_of_sending_again_fails_it_goes_at_most_once(
         for waiting in desk.store.journal.held():
             approvals.reject(desk, waiting.id, waiting.shown, "", by=TRADER)
     assert n > 10
+
+
+def planned(desk: Desk) -> list[OrderRequest]:
+    """The orders to place that wait for their claim."""
+    waiting = (each for each in desk.store.journal.on_their_way() if each.state is OrderState.PLANNED)
+    return [each.request for each in waiting if isinstance(each.request, OrderRequest)]
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_whichever_statement_of_a_closing_fails_what_it_sent_is_told_and_the_next_one_closes(
+    desk: Desk, fault: NthFails, is_late: bool
+) -> None:
+    broker = Filling(desk)
+    sound, n, has_failed = with_broker(desk, broker), 0, True
+    database = WatchedDatabase(desk.store.files[0].path, before=fault.before, after=fault.after)
+    while has_failed:
+        n += 1
+        orders.place(sound, BUY, ORIGIN)
+        orders.place(sound, STOP, ORIGIN)
+        sent, report = len(broker.calls), None
+        fault.arm(n, is_late=is_late)
+        with contextlib.suppress(BridgeError):
+            report = closing.close(with_database(sound, database), CloseRequest(), BY_HAND)
+        has_failed = fault.disarm()
+        assert report is not None or len(broker.calls) == sent, f"statement {n}: something was sent and nothing told"
+        write_again(sound)
+        if any(each.state is OrderState.SENDING for each in desk.store.journal.doubts()):
+            recover(sound)
+        closing.close(sound, CloseRequest(), BY_HAND)
+        closing.cancel_all(sound, CancelAllRequest(), ORIGIN)
+        assert (broker.net, broker.working, planned(sound)) == (0, 0, []), f"statement {n}"
+    database.close()
+    assert n > 25
+
+
+def test_whichever_statement_of_a_closing_that_is_kept_back_fails_none_of_its_orders_waits_for_good(
+    desk: Desk, fault: NthFails
+) -> None:
+    broker = Filling(desk)
+    sound, n, has_failed = with_broker(desk, broker), 0, True
+    database = WatchedDatabase(desk.store.files[0].path, before=fault.before, after=fault.after)
+    broker.stand_at(10)
+    broker.fault = lambda: OutcomeUnknown("timed out")
+    orders.place(sound, STOP, ORIGIN)
+    broker.fault = None
+    while has_failed:
+        n += 1
+        fault.arm(n, is_late=False)
+        with contextlib.suppress(BridgeError):
+            closing.close(with_database(sound, database), CloseRequest(), BY_HAND)
+        has_failed = fault.disarm()
+        write_again(sound)
+        assert planned(sound) == [], f"statement {n}"
+    database.close()
+    assert (broker.net, len(broker.calls)) == (10, 1)
+    assert n > 20
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_whichever_statement_of_cancel_all_fails_what_it_sent_is_told(
+    desk: Desk, failing: Desk, broker: ScriptedBroker, fault: NthFails, is_late: bool
+) -> None:
+    n, has_failed = 0, True
+    while has_failed:
+        n += 1
+        orders.place(with_broker(desk, broker), STOP, ORIGIN)
+        sent, report = len(broker.calls), None
+        fault.arm(n, is_late=is_late)
+        with contextlib.suppress(BridgeError):
+            report = closing.cancel_all(failing, CancelAllRequest(), ORIGIN)
+        has_failed = fault.disarm()
+        assert report is not None or len(broker.calls) == sent, f"statement {n}: something was sent and nothing told"
+        recover(with_broker(desk, broker))
+        closing.cancel_all(with_broker(desk, broker), CancelAllRequest(), ORIGIN)
+        assert not [each for each in broker.order_book() if each.status.is_working]
+    assert n > 15
 
 
 @pytest.mark.parametrize("act", ["submit", "approve"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -22,6 +24,7 @@ from openalgo_bridge.model.order import (
     OrderRequest,
     PriceType,
 )
+from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import approvals, several
@@ -29,7 +32,7 @@ from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.throttle import Throttle
 from tests.conftest import TRADER
-from tests.fakes import ScriptedBroker, with_broker
+from tests.fakes import ScriptedBroker, in_threads, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
@@ -279,3 +282,87 @@ def test_a_leg_in_doubt_covers_nothing(scripted: Desk, broker: SecondThoughts) -
     report = placed(scripted)
     states = [each.state for each in scripted.store.journal.orders_of([report.ticket.id])]
     assert states == [OrderState.UNKNOWN, OrderState.DROPPED]
+
+
+# -- two strategies at once ----------------------------------------------------------------------
+
+
+@dataclass
+class Interrupting(ScriptedBroker):
+    """Fills every order, and does ``meanwhile`` once, while it takes the first."""
+
+    meanwhile: Callable[[], None] = lambda: None
+
+    def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
+        number = super().place(permit)
+        filled = permit.request.quantity
+        self.book[permit.ref] = replace(self.book[permit.ref], status=OrderStatus.COMPLETE, filled_quantity=filled)
+        self.hold(permit.request.symbol, filled if permit.request.action is Action.BUY else -filled)
+        if len(self.calls) == 1:
+            self.meanwhile()
+        return number
+
+
+@pytest.fixture
+def interrupting(desk: Desk) -> Interrupting:
+    return Interrupting(desk)
+
+
+@pytest.fixture
+def busy(desk: Desk, interrupting: Interrupting) -> Desk:
+    return with_broker(desk, interrupting)
+
+
+def condor(*names: str) -> LegsRequest:
+    first, second, third, fourth = names
+    bought = (replace(BUY, symbol=first), replace(BUY, symbol=second))
+    return replace(SPREAD, orders=(*bought, replace(SELL, symbol=third), replace(SELL, symbol=fourth)))
+
+
+ONE = condor("RELIANCE", "INFY", "TCS", "SBIN")
+OTHER = condor("ITC", "WIPRO", "HDFCBANK", "ICICIBANK")
+ROOM_FOR_ONE = pytest.mark.parametrize(
+    "limits", [GuardSettings(orders_per_day=6), GuardSettings(open_positions=6)], ids=["orders", "positions"]
+)
+
+
+@ROOM_FOR_ONE
+def test_a_strategy_does_not_take_the_room_of_one_that_is_on_its_way(
+    busy: Desk, interrupting: Interrupting, limits: GuardSettings
+) -> None:
+    busy.store.guards.save(limits, by=TRADER)
+    refused: list[Guard | None] = []
+
+    def place_other() -> None:
+        with pytest.raises(Denied) as refusal:
+            several.place(busy, OTHER, ORIGIN)
+        refused.append(refusal.value.guard)
+
+    interrupting.meanwhile = place_other
+    assert placed(busy, ONE).is_done
+    assert refused == [Guard.ORDERS_PER_DAY if limits.open_positions is None else Guard.OPEN_POSITIONS]
+    assert sent_to(interrupting) == [each.symbol for each in ONE.orders]
+
+
+@ROOM_FOR_ONE
+@pytest.mark.parametrize("mode", OrderMode)
+def test_of_strategies_that_come_or_are_approved_at_once_each_goes_whole_or_not_at_all(
+    busy: Desk, interrupting: Interrupting, limits: GuardSettings, mode: OrderMode
+) -> None:
+    busy.store.preferences.set_order_mode(mode, by=TRADER)
+    deeds: list[Callable[[], object]] = [partial(several.place, busy, each, ORIGIN) for each in (ONE, OTHER)]
+    if mode is OrderMode.SEMI_AUTO:
+        for hold in deeds:
+            hold()
+        held = busy.store.journal.held()
+        deeds = [partial(approvals.approve, busy, each.id, each.shown, by=TRADER) for each in held]
+    busy.store.guards.save(limits, by=TRADER)
+    chosen = iter(deeds)
+
+    def go() -> object:
+        return next(chosen)()
+
+    outcomes = in_threads(2, go)
+    assert sorted(isinstance(each, Report) and each.is_done for each in outcomes) == [False, True]
+    sent = set(sent_to(interrupting))
+    assert sent in ({each.symbol for each in ONE.orders}, {each.symbol for each in OTHER.orders})

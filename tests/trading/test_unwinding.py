@@ -31,7 +31,7 @@ from openalgo_bridge.model.order import (
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import PAGE, Origin
-from openalgo_bridge.trading import closing, kill_switch, orders, recovery
+from openalgo_bridge.trading import closing, kill_switch, orders, recovery, stopping
 from openalgo_bridge.trading.budget import Budget
 from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.orders import Held
@@ -417,7 +417,7 @@ def test_an_entry_in_doubt_may_still_open_a_position_and_the_report_says_so(scri
     assert failure["symbol"] == "RELIANCE"
     assert f"{entry.ticket.ref} may still open a position" in failure["message"]
     assert not kill_switch.engage(scripted, "stop", cancel_all=False, close_all=True, by=TRADER).is_done
-    assert [each.ref for each in closing.unseen(scripted, report.ticket)] == [entry.ticket.ref]
+    assert [each.ref for each in stopping.unseen(scripted, report.ticket)] == [entry.ticket.ref]
 
 
 def test_an_entry_in_doubt_elsewhere_or_one_that_shows_is_no_such_doubt(scripted: Desk, broker: Unhurried) -> None:

@@ -246,7 +246,7 @@ def test_an_entry_in_doubt_is_told_beside_what_was_closed(person: Person, script
     broker.fault = None
     broker.hold("RELIANCE", 10)
     text = close_all(person)
-    assert "May still open a position: nobody knows yet whether they are there" in text
+    assert "May still open a position: the broker does not show them yet" in text
     assert "Not everything was done." in text
 
 
