@@ -6,6 +6,7 @@ import http.client
 import json
 import statistics
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ _A_MOVE_S = 1.05
 def measure(folder: Path, calls: int) -> dict[str, Verdict]:
     """Over one connection, every strike of the second expiry: none of it expires while it is measured."""
     bridge = servers.make_bridge(folder)
-    with servers.running_bridge(bridge) as running:
-        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=_PATIENCE_S)
+    with (
+        servers.running_bridge(bridge) as running,
+        closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=_PATIENCE_S)) as connection,
+    ):
         asked = {
             "apikey": bridge.key,
             "underlying": "NIFTY",

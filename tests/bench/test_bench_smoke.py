@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import re
 import sqlite3
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The bench's own modules, by their short names as ``run.py`` imports them."""
     monkeypatch.syspath_prepend(str(BENCH))
     yield importlib.import_module("report")
-    for name in ("load", "rows", "report", "servers", "attack", "key_check", "market_data"):
+    for name in ("load", "rows", "report", "servers", "attack", "key_check", "market_data", "option_chain"):
         sys.modules.pop(name, None)
 
 
@@ -233,6 +234,17 @@ def test_bars_searches_and_the_whole_list_are_measured_over_http(bench: ModuleTy
     assert list(seen) == ["history, 10 days of 1m", "search in 18,000", "list of 18,000"]
     assert all(each.budget for each in seen.values() if "not measured" not in each.figure)
     assert not any(" 0.0 MB" in each.figure for each in seen.values())
+
+
+def test_a_chain_of_a_hundred_strikes_with_greeks_is_measured_over_http(bench: ModuleType, tmp_path: Path) -> None:
+    option_chain = importlib.import_module("option_chain")
+    seen = option_chain.measure(tmp_path / "bridge", calls=1)
+    assert list(seen) == ["option chain with greeks"]
+    measured = re.fullmatch(r"(.+) ms p50, (.+) ms at most, (.+) strikes", seen["option chain with greeks"].figure)
+    assert measured is not None
+    median, worst, strikes = map(float, measured.groups())
+    assert 0 < median == worst
+    assert strikes >= option_chain.STRIKES
 
 
 def test_what_is_no_success_is_no_time_of_it(bench: ModuleType, tiny: TinyServer) -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from openalgo_bridge.api import account_answers
+from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.books import Holding
 from openalgo_bridge.model.order import Exchange
+from tests.api.test_closing import ClosedForCancels
+from tests.conftest import Account, app_of, client_of
+from tests.fakes import with_broker
 from tests.serving import Bridge
+from tests.wire import Wire
 
 TEXT, WHOLE, NUMBER = (str,), (int,), (int, float)
 LIMIT = {"strategy": "t", "symbol": "SBIN", "exchange": "NSE", "action": "BUY", "pricetype": "LIMIT", "quantity": 3}
 SHARE = {"symbol": "SBIN", "exchange": "NSE"}
 BARS = {**SHARE, "interval": "5m", "start_date": "2026-11-20", "end_date": "2026-11-20"}
+NIFTY = {"underlying": "NIFTY", "exchange": "NSE_INDEX", "expiry_date": "23NOV26"}
+OPTION = {"symbol": "NIFTY23NOV2626000CE", "exchange": "NFO"}
 
 Types = dict[str, tuple[type, ...]]
 
@@ -41,6 +49,19 @@ ORDER_ROW: Types = {
     "trigger_price": NUMBER,
     "timestamp": TEXT,
 }
+PRICES = dict.fromkeys(("open", "high", "low"), NUMBER)
+BAR: Types = {"timestamp": WHOLE, "volume": WHOLE, "oi": WHOLE, "close": NUMBER, **PRICES}
+OF_A_CHAIN: Types = {
+    "symbol": TEXT,
+    "label": TEXT,
+    **dict.fromkeys(("ltp", "bid", "ask", "prev_close", "tick_size"), NUMBER),
+    **PRICES,
+    **dict.fromkeys(("bid_qty", "ask_qty", "volume", "oi", "lotsize"), WHOLE),
+    **dict.fromkeys(("implied_volatility", "delta", "gamma", "theta", "vega"), NUMBER),
+}
+OF_GREEKS: Types = dict.fromkeys(
+    ("strike", "days_to_expiry", "spot_price", "option_price", "interest_rate", "implied_volatility"), NUMBER
+)
 
 
 def test_an_order(bridge: Bridge, order_id: str) -> None:
@@ -75,9 +96,7 @@ def test_prices(bridge: Bridge) -> None:
 def test_bars(bridge: Bridge) -> None:
     rows = bridge.ask("history", **BARS)["data"]
     assert rows
-    assert [
-        row for row in rows if wrong(row, {"timestamp": WHOLE, "volume": WHOLE, "oi": WHOLE, "close": NUMBER})
-    ] == []
+    assert [fault for row in rows if (fault := wrong(row, BAR))] == []
 
 
 def test_a_symbol(bridge: Bridge) -> None:
@@ -92,3 +111,42 @@ def test_a_holding() -> None:
     )
     (row,) = account_answers.holdings([shares])["holdings"]
     assert wrong(row, {"quantity": WHOLE, "average_price": NUMBER, "pnl": NUMBER, "pnlpercent": NUMBER}) == {}
+
+
+def test_bars_of_the_ticker(bridge: Bridge) -> None:
+    asked = f"apikey={bridge.key}&interval=5m&from=2026-11-20&to=2026-11-20"
+    request = f"GET /api/v1/ticker/NSE:SBIN?{asked} HTTP/1.1\r\nHost: 127.0.0.1:{bridge.port}\r\n\r\n"
+    with Wire(bridge.port) as wire:
+        rows = json.loads(wire.ask(request.encode()).body)["data"]
+    assert rows
+    assert [fault for row in rows if (fault := wrong(row, BAR))] == []
+
+
+def test_an_option_chain(bridge: Bridge) -> None:
+    answer = bridge.ask("optionchain", **NIFTY, strike_count=2, with_greeks=True)
+    times: Types = {"expiry_ts": WHOLE, "server_ts": WHOLE}
+    assert wrong(answer, {"underlying_ltp": NUMBER, "atm_strike": NUMBER, "expiry_date": TEXT, **times}) == {}
+    assert [row["strike"] for row in answer["chain"] if wrong(row, {"strike": NUMBER})] == []
+    options = [row[side] for row in answer["chain"] for side in ("ce", "pe")]
+    assert len(options) == 10
+    assert [fault for each in options if (fault := wrong(each, OF_A_CHAIN))] == []
+
+
+def test_the_symbol_of_an_option(bridge: Bridge) -> None:
+    answer = bridge.ask("optionsymbol", **NIFTY, offset="ATM", option_type="CE")
+    numbers: Types = {"lotsize": WHOLE, "freeze_qty": WHOLE, "tick_size": NUMBER, "underlying_ltp": NUMBER}
+    assert wrong(answer, {"symbol": TEXT, "exchange": TEXT, **numbers}) == {}
+
+
+def test_greeks(bridge: Bridge) -> None:
+    many = bridge.ask("multioptiongreeks", symbols=[OPTION])["data"]
+    for answer in (bridge.ask("optiongreeks", **OPTION), *many):
+        assert wrong(answer, {"symbol": TEXT, "option_type": TEXT, "expiry_date": TEXT, **OF_GREEKS}) == {}
+        assert wrong(answer["greeks"], dict.fromkeys(("delta", "gamma", "theta", "vega", "rho"), NUMBER)) == {}
+
+
+def test_what_could_not_be_cancelled(desk: Desk, account: Account) -> None:
+    client = client_of(app_of(with_broker(desk, ClosedForCancels(desk))))
+    client.post("/api/v1/placeorder", json={"apikey": account.key, **LIMIT, "price": 900})
+    answer = client.post("/api/v1/cancelallorder", json={"apikey": account.key}).get_json()
+    assert [type(each) for each in answer["failed_cancellations"]] == [str]

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from openalgo_bridge.api.endpoints import ENDPOINTS
 from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.trading import approvals
 from tests.conftest import TRADER
@@ -27,9 +26,6 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PATIENCE_S = 60
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None or os.name == "nt", reason="needs curl and a POSIX shell")
-comes_with_the_chain = pytest.mark.skipif(
-    "/optionchain" not in {endpoint.path for endpoint in ENDPOINTS}, reason="comes with /optionchain"
-)
 
 
 @pytest.fixture
@@ -118,7 +114,6 @@ def test_target_position_waits_for_the_decision(bridge: Bridge, here: Here, monk
     assert done.stdout.endswith("is rejected.\nHeld now: 0 INFY.\n")
 
 
-@comes_with_the_chain
 def test_option_chain_lists_the_strikes_around_the_price(bridge: Bridge, here: Here) -> None:
     before = len(bridge.tickets())
     done = here("option_chain", "NIFTY")

@@ -289,7 +289,8 @@ _MOMENT_SCHEMA = {
 }
 
 Quantity = Annotated[int, BeforeValidator(_quantity), number_schema("integer", 1, _MAX_QUANTITY, "1")]
-WantedQuantity = Annotated[int, BeforeValidator(_wanted), number_schema("integer", 0, _MAX_QUANTITY, "1")]
+WANTED_SCHEMA = number_schema("integer", 0, _MAX_QUANTITY, "1")
+WantedQuantity = Annotated[int, BeforeValidator(_wanted), WANTED_SCHEMA]
 Size = Annotated[int, BeforeValidator(_size), number_schema("integer", -_MAX_QUANTITY, _MAX_QUANTITY, "10")]
 SplitSize = Annotated[int, BeforeValidator(_split_size), number_schema("integer", 1, _MAX_QUANTITY, "100")]
 DisclosedQuantity = Annotated[int, BeforeValidator(_disclosed), number_schema("integer", 0, _MAX_QUANTITY, "0")]

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from openalgo_bridge.api.schemas.base import Marked, of_each
 from openalgo_bridge.api.schemas.fields import (
+    WANTED_SCHEMA,
     ActionField,
     DisclosedQuantity,
     Quantity,
@@ -41,7 +42,11 @@ def _split_size(value: Any) -> Any:
 OptionProduct = Annotated[
     Product, BeforeValidator(_product), WithJsonSchema({"enum": list(_PRODUCTS), "examples": ["MIS"]})
 ]
-OptionSplit = Annotated[WantedQuantity, BeforeValidator(_split_size)]
+OptionSplit = Annotated[
+    WantedQuantity,
+    BeforeValidator(_split_size),
+    WithJsonSchema({"anyOf": [WANTED_SCHEMA.json_schema, {"type": "null"}], "examples": ["0"]}),
+]
 
 
 class OptionLegFields(PriceOrMarket):
