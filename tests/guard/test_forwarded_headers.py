@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import string
+from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, example, given
@@ -136,23 +137,21 @@ def test_junk_in_front_never_opens_a_door_nor_changes_the_address(
     assert rows_of_every_table(live.desk) == before
 
 
-@pytest.mark.parametrize("header", ABOUT_THE_CALLER)
-def test_no_header_makes_a_stranger_this_pc(live: Live, key: str, header: str) -> None:
+def test_no_header_makes_a_stranger_this_pc(live: Live, key: str) -> None:
     """The other way round: whoever comes from elsewhere does not get nearer by saying 127.0.0.1."""
     with Wire(live.port) as wire:
-        for request, decision in requests_of(live.port, key).values():
+        for header, (request, decision) in product(ABOUT_THE_CALLER, requests_of(live.port, key).values()):
             for value in (PEER, f"{PEER}:{live.port}", "localhost", f"for={PEER}", "1"):
-                assert wire.ask(with_junk(request, [(header, value)])).status in {decision, 421}
-    assert {row.address for row in live.desk.store.traffic.page(limit=100)} == {PEER}
+                assert wire.ask(with_junk(request, [(header, value)])).status in {decision, 421}, header
+    assert {row.address for row in live.desk.store.traffic.page(limit=5000)} == {PEER}
 
 
-@pytest.mark.parametrize("header", ABOUT_THE_CALLER)
-def test_no_header_lends_the_key_an_address_it_may_be_used_from(live: Live, key: str, header: str) -> None:
+def test_no_header_lends_the_key_an_address_it_may_be_used_from(live: Live, key: str) -> None:
     allowed = "203.0.113.7"
     live.desk.store.api_keys.restrict(AddressRule.of_networks(allowed), by=TRADER)
     call, _ = requests_of(live.port, key)["the right key"]
     with Wire(live.port) as wire:
         assert wire.ask(with_junk(call, [])).status == 403
-        for value in (allowed, f"for={allowed}", f"{allowed}, {PEER}"):
-            assert wire.ask(with_junk(call, [(header, value)])).status in {403, 421}
-    assert {row.address for row in live.desk.store.traffic.page(limit=100)} == {PEER}
+        for header, value in product(ABOUT_THE_CALLER, (allowed, f"for={allowed}", f"{allowed}, {PEER}")):
+            assert wire.ask(with_junk(call, [(header, value)])).status in {403, 421}, header
+    assert {row.address for row in live.desk.store.traffic.page(limit=5000)} == {PEER}
