@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from openalgo_bridge.web.snippets import Snippet
+from openalgo_bridge.web.snippets import Snippet, afl
 
 Values = Mapping[str, Any]
 
@@ -153,30 +153,6 @@ def _node(request: Request) -> str:
     return "\n".join(lines)
 
 
-_AFL = r"""// A button in the Parameters window. It calls once, and never a second time by itself.
-Version( 6.40 );
-EnableScript( "vbscript" );
-<%
-Function BridgeKey()
-    BridgeKey = CreateObject( "WScript.Shell" ).ExpandEnvironmentStrings( "%@KEY@%" )
-End Function
-%>
-script = GetScriptObject();
-if( ParamTrigger( "Call the bridge", "@NAME@" ) )
-{
-    InternetSetHeaders( "Content-Type: application/json\r\nX-API-KEY: " + script.BridgeKey() + "\r\n" );
-    answer = @CALL@;
-    text = "No answer: " + GetLastOSError();
-    if( answer )
-    {
-        text = "";
-        while( ( line = InternetReadString( answer ) ) != "" ) text += line;
-        InternetClose( answer );
-    }
-    _TRACE( text );
-}"""
-
-
 def _afl(request: Request) -> str:
     if request.is_read_by_address:
         call = f"InternetOpenURL( {_afl_text(request.whole_address)} )"
@@ -185,7 +161,7 @@ def _afl(request: Request) -> str:
         lines = [f"{pair}," for pair in pairs[:-1]] + pairs[-1:]
         body = " +\n        ".join(map(_afl_text, ["{", *lines, "}"]))
         call = f"InternetPostRequest( {_afl_text(request.address)},\n        {body} )"
-    return _AFL.replace("@KEY@", _KEY).replace("@NAME@", request.operation).replace("@CALL@", call)
+    return afl("Call the bridge", request.operation, call)
 
 
 def _afl_text(text: str) -> str:

@@ -66,7 +66,7 @@ const order = { strategy: "first", symbol: "RELIANCE", exchange: "NSE",
 client.placeOrder(order).then(console.log)
   .catch((error) => console.error(error.response?.data ?? error.message));"""
 
-_AMIBROKER = r"""// A button in the Parameters window. It sends one order, and never a second time by itself.
+_AFL = r"""// A button in the Parameters window. It calls once, and never a second time by itself.
 Version( 6.40 );
 EnableScript( "vbscript" );
 <%
@@ -75,12 +75,10 @@ Function BridgeKey()
 End Function
 %>
 script = GetScriptObject();
-if( ParamTrigger( "Order to the bridge", "Buy 1 RELIANCE" ) )
+if( ParamTrigger( "@PARAMETER@", "@BUTTON@" ) )
 {
     InternetSetHeaders( "Content-Type: application/json\r\nX-API-KEY: " + script.BridgeKey() + "\r\n" );
-    answer = InternetPostRequest( "@URL@/api/v1/placeorder",
-        "{\"strategy\":\"first\",\"symbol\":\"RELIANCE\",\"exchange\":\"NSE\",\"action\":\"BUY\"," +
-        "\"pricetype\":\"MARKET\",\"product\":\"MIS\",\"quantity\":\"1\"}" );
+    answer = @CALL@;
     text = "No answer: " + GetLastOSError();
     if( answer )
     {
@@ -90,6 +88,10 @@ if( ParamTrigger( "Order to the bridge", "Buy 1 RELIANCE" ) )
     }
     _TRACE( text );
 }"""
+
+_AFL_ORDER = r"""InternetPostRequest( "@URL@/api/v1/placeorder",
+        "{\"strategy\":\"first\",\"symbol\":\"RELIANCE\",\"exchange\":\"NSE\",\"action\":\"BUY\"," +
+        "\"pricetype\":\"MARKET\",\"product\":\"MIS\",\"quantity\":\"1\"}" )"""
 
 
 def checks(url: str) -> tuple[Snippet, ...]:
@@ -110,7 +112,7 @@ def programs(url: str) -> tuple[Snippet, ...]:
             "AmiBroker",
             "Version 6.40 or newer. The answer appears in the Log window. "
             "The OpenAlgo data plug-in takes the key in its own Configure dialog.",
-            _AMIBROKER,
+            afl("Order to the bridge", "Buy 1 RELIANCE", _AFL_ORDER),
             url,
         ),
     )
@@ -119,6 +121,11 @@ def programs(url: str) -> tuple[Snippet, ...]:
 def python(url: str) -> str:
     """The Python program alone, for the first steps."""
     return _PYTHON.replace("@URL@", url)
+
+
+def afl(parameter: str, button: str, call: str) -> str:
+    """A program for AmiBroker with a button of its Parameters window, which makes a call and shows the answer."""
+    return _AFL.replace("@PARAMETER@", parameter).replace("@BUTTON@", button).replace("@CALL@", call)
 
 
 def _snippet(name: str, title: str, note: str, text: str, url: str) -> Snippet:
