@@ -11,6 +11,7 @@
       NotAllowed         403  this caller may never do that here
       NotFound           404  no such order, ticket or page
       Conflict           409  somebody else decided first, or it changed since it was shown
+        GivenUp          409  an order that was planned is not to go any more
         Unsettled        409  it is just changing: in a moment it can be told
         StillRunning     409  the same call is being done just now; carries retry_after
       Denied             403  a guard or the person said no; nothing left this machine
@@ -130,6 +131,10 @@ class Conflict(BridgeError):
 
 class Stopped(Conflict):
     """Somebody cancelled or closed everything it belongs to while it waited for its turn: it is held."""
+
+
+class GivenUp(Conflict):
+    """Somebody gave the order up while it waited to be claimed. However often it is judged, it goes no more."""
 
 
 class Unsettled(Conflict):

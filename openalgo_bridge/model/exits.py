@@ -127,6 +127,14 @@ def position_of(of: OrderRequest | Position) -> PositionKey:
     return (of.exchange, of.symbol, of.product)
 
 
+def by_position(book: Iterable[BrokerOrder]) -> dict[PositionKey, list[BrokerOrder]]:
+    """The orders of each position, in the order in which the book has them."""
+    found: dict[PositionKey, list[BrokerOrder]] = {}
+    for each in book:
+        found.setdefault(position_of(each.request), []).append(each)
+    return found
+
+
 def is_within(now: int, seen: int) -> bool:
     """Whether a signed quantity is on the side that was seen, and no larger."""
     return now * seen > 0 and abs(now) <= abs(seen)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from openalgo_bridge.clock import to_ms
-from openalgo_bridge.errors import Conflict, Invalid
+from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import Guard, GuardSettings
@@ -27,7 +27,7 @@ from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.carried_over import Doubt
 from openalgo_bridge.store.claims import JournalMark, Reservation
 from openalgo_bridge.store.guards import Premises
-from openalgo_bridge.store.journal_plans import JournalPlans, plan_beside
+from openalgo_bridge.store.journal_plans import JournalPlans, check_planned, plan_beside
 from openalgo_bridge.store.journal_reads import (
     REFUSED,
     REVISED,
@@ -274,7 +274,7 @@ class Journal(JournalPlans):
         follows: Sequence[int] = (),
         is_approved: bool = False,
     ) -> SendPermit[BrokerRequest]:
-        """Make one planned order ``sending``. Raises as :meth:`release`; the order then is still planned.
+        """Make one planned order ``sending``. Raises GivenUp, or as :meth:`release`: then it is still planned.
 
         ``follows`` are the orders of the ticket which it must follow, whatever the order mode, if one of them went out.
         ``is_approved``: the person let the ticket go, and his word stands above the modes.
@@ -282,8 +282,7 @@ class Journal(JournalPlans):
         now = self._clock.now()
         with self._db.transaction() as db:
             order = order_by_id(db, order_id)
-            if order.state is OrderState.DROPPED:
-                raise Conflict(order.message)
+            check_planned(order)
             ticket = ticket_of(ticket_row(db, order.ticket_id))
             standing = read_standing(db)
             claims.check_kill_switch(standing, order.operation, reserve)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
+from openalgo_bridge.errors import GivenUp
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import GuardSettings
@@ -78,13 +79,26 @@ class JournalPlans(JournalReads):
             return [order_by_id(db, each) for each in ids]
 
     def replace_planned(self, order_id: int, request: BrokerRequest, reason: str, *, by: Actor) -> JournalOrder:
-        """Drop a planned order, and plan another of its ticket. Raises Conflict when it is not planned any more."""
+        """Drop a planned order, and plan another of its ticket. Raises GivenUp."""
         now, dropped = self._clock.now(), Settlement(state=OrderState.DROPPED, message=reason)
         with self._db.transaction() as db:
-            ticket_id = order_by_id(db, order_id).ticket_id
+            order = order_by_id(db, order_id)
+            check_planned(order)
             rows.move_order(db, order_id, OrderState.PLANNED, dropped, now, by.name)
-            (new,) = plan_beside(db, ticket_id, [request], now, by)
+            (new,) = plan_beside(db, order.ticket_id, [request], now, by)
             return order_by_id(db, new)
+
+    def check_planned(self, order_id: int) -> None:
+        """Asked before an order is judged, which costs reads and a token of the broker; its claim looks again. Raises
+        GivenUp.
+        """
+        check_planned(self.order(order_id))
+
+
+def check_planned(order: JournalOrder) -> None:
+    """Raises GivenUp, with the reason, where it was dropped."""
+    if order.state is OrderState.DROPPED:
+        raise GivenUp(order.message)
 
 
 def plan_beside(

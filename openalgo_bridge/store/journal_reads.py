@@ -222,19 +222,22 @@ class JournalReads:
         rows = self._db.read(f"{_ORDERS} WHERE {OPEN_ORDERS} AND {which} ORDER BY orders.id")
         return [_order_of(row) for row in rows]
 
-    def landed_after_cancel_all(self, *, source: str, strategy: str, since: datetime) -> list[JournalOrder]:
-        """Orders that were accepted before the newest ticket of ``source`` and ``strategy`` that cancels everything,
-        and became known to be at the broker after ``since``, without anybody having tried to withdraw them since.
+    def left_by_cancel_all(self, *, source: str, strategy: str, since: datetime) -> list[JournalOrder]:
+        """Orders accepted before the newest ticket of ``source`` and ``strategy`` that cancels everything, which became
+        known to be at the broker after ``since``, or which it refused to withdraw for such a ticket. Whatever else was
+        tried with one of them from the first such ticket on, it is left to the trader.
         """
         sql = (
-            f"{_ORDERS} WHERE orders.id > (SELECT max(id) FROM orders) - :last AND orders.operation = 'placeorder'"
-            " AND orders.state = 'sent' AND orders.changed_at >= :since"
-            " AND orders.ticket_id < (SELECT max(id) FROM ticket AS stop WHERE stop.operation = 'cancelallorder'"
-            " AND stop.source = :source AND stop.strategy = :strategy AND stop.created_at >= :since"
-            " AND stop.trading_mode = ticket.trading_mode)"
-            " AND NOT EXISTS (SELECT 1 FROM orders AS later WHERE later.id > orders.id"
-            " AND later.operation = 'cancelorder'"
-            " AND json_extract(later.request, '$.broker_order_id') = orders.broker_order_id) ORDER BY orders.id"
+            "WITH stop AS (SELECT id, trading_mode FROM ticket WHERE strategy = :strategy AND source = :source"
+            " AND operation = 'cancelallorder' AND created_at >= :since), tried AS (SELECT"
+            " json_extract(request, '$.broker_order_id') AS number,"
+            " state = 'rejected' AND ticket_id IN (SELECT id FROM stop) AS is_refused FROM orders"
+            " WHERE operation = 'cancelorder' AND ticket_id >= (SELECT min(id) FROM stop))"
+            f" {_ORDERS} WHERE orders.id > (SELECT max(id) FROM orders) - :last AND orders.operation = 'placeorder'"
+            " AND orders.ticket_id < (SELECT max(id) FROM stop WHERE stop.trading_mode = ticket.trading_mode)"
+            " AND orders.state = 'sent' AND (orders.changed_at >= :since"
+            " OR orders.broker_order_id IN (SELECT number FROM tried WHERE is_refused))"
+            " AND orders.broker_order_id NOT IN (SELECT number FROM tried WHERE NOT is_refused) ORDER BY orders.id"
         )
         named = {"source": source, "strategy": strategy, "since": to_ms(since), "last": _LAST}
         return [_order_of(row) for row in self._db.read(sql, named)]

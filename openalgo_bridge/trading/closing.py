@@ -10,15 +10,15 @@ way of its closing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Invalid, Rejected
+from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Invalid
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import BrokerOrder, Position
-from openalgo_bridge.model.exits import closing_action, is_on_same_side, is_within, position_of
+from openalgo_bridge.model.exits import by_position, closing_action, is_on_same_side, is_within, position_of
 from openalgo_bridge.model.expand import within_freeze
 from openalgo_bridge.model.order import (
     BrokerOrderId,
@@ -32,7 +32,7 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.stops import is_meant
-from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, order_of
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import routing
 from openalgo_bridge.trading.exits import is_provable
@@ -46,10 +46,12 @@ from openalgo_bridge.trading.stopping import (
     may_open,
     missing,
     report_of,
+    still_in_doubt,
     unseen_leg,
     unsettled,
+    without_needless,
 )
-from openalgo_bridge.trading.unwinding import Unwinding, WayOut, messages_of
+from openalgo_bridge.trading.unwinding import Unwinding, WayOut, known_refusal, messages_of
 
 __all__ = [
     "Leg",
@@ -61,6 +63,7 @@ __all__ = [
     "close",
     "exit_of",
     "ways_out",
+    "withdraw_all",
 ]
 
 _UNREADABLE = "Nothing was withdrawn, because the broker cannot say what is working: {}"
@@ -76,6 +79,11 @@ def cancel_all(desk: Desk, wanted: CancelAllRequest, origin: Origin, mode: Tradi
     cannot say what is working; a withdrawal that fails is in the report, and so is, by our reference, an order that
     may still come to be there.
     """
+    return without_needless(desk, withdraw_all(desk, wanted, origin, mode))
+
+
+def withdraw_all(desk: Desk, wanted: CancelAllRequest, origin: Origin, mode: TradingMode | None = None) -> Report:
+    """As :func:`cancel_all`, for whoever has more to stop before he asks the broker about single orders."""
     desk.doors.admit(Operation.CANCEL_ALL)
     mode = mode or desk.store.preferences.trading_mode()
     broker = desk.broker(mode)
@@ -115,8 +123,8 @@ def _working(desk: Desk, broker: Broker, wanted: CancelAllRequest, mode: Trading
     on_their_way = unsettled(desk, mode)
     book = broker.order_book()
     shown = [each.id for each in book if each.status.is_working and is_meant(wanted, each.request, each.tag)]
-    unseen = missing(desk, wanted, on_their_way, book)
-    # What the broker took a moment ago has a number, by which it can be withdrawn although it does not show yet.
+    unseen = missing(wanted, on_their_way, book)
+    # What the broker took a moment ago has a number, and is withdrawn by it after what is known to work.
     taken = [each.broker_order_id for each in unseen if each.broker_order_id is not None]
     return _Found(
         working=[*reversed(shown), *taken],
@@ -182,8 +190,8 @@ def close(
                 reason = refusal.message
                 continue
             closing = _Closing(desk=desk, broker=broker, ticket=ticket, wanted=wanted, seen=seen)
-            unwinding, in_doubt = closing.begun(before, plan, planned)
-        return report_of(desk, ticket, (*unwinding.finish(), *in_doubt))
+            underway = closing.begun(before, plan, planned)
+        return closing.finished(*underway)
     return _hold(desk, draft_of(desk, wanted, origin, mode, OrderMode.SEMI_AUTO), reason)
 
 
@@ -212,8 +220,8 @@ def approve(desk: Desk, ticket: Ticket, shown: str, seen: Mapping[PositionKey, i
             ticket.id, shown, messages_of(plan.ways), by=by, spares=plan.spared
         )
         closing = _Closing(desk=desk, broker=broker, ticket=approved, wanted=wanted, seen=seen)
-        unwinding, in_doubt = closing.begun(before, plan, planned)
-    return report_of(desk, approved, (*unwinding.finish(), *in_doubt))
+        underway = closing.begun(before, plan, planned)
+    return closing.finished(*underway)
 
 
 def _hold(desk: Desk, draft: TicketDraft, reason: str) -> Held:
@@ -223,14 +231,16 @@ def _hold(desk: Desk, draft: TicketDraft, reason: str) -> Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """How each position that is meant is closed, and what is in doubt and may open one after that.
+    """How each position that is meant is closed, and what did not show in the book and may open one after that.
 
     ``spared`` are the exits of those that it does not close, each as one order: what is planned on their sides goes on.
+    ``uncounted`` are the legs of positions that may have changed since.
     """
 
     ways: tuple[WayOut, ...]
     spared: tuple[OrderRequest, ...]
-    in_doubt: tuple[Leg, ...]
+    unseen: tuple[JournalOrder, ...]
+    uncounted: tuple[Leg, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,13 +253,20 @@ class _Closing:
     wanted: CloseRequest
     seen: Mapping[PositionKey, int] | None
 
-    def begun(self, before: Before, plan: _Plan, planned: Sequence[JournalOrder]) -> tuple[Unwinding, tuple[Leg, ...]]:
-        """Under way, with what is in doubt. Planned anew where something went while the broker was read."""
+    def begun(self, before: Before, plan: _Plan, planned: Sequence[JournalOrder]) -> tuple[Unwinding, _Plan]:
+        """Under way, by the plan that counts. Planned anew where something went while the broker was read."""
         if has_moved(self.desk, self.ticket, self.wanted, before):
             plan, planned = self._planned_anew(plan, planned)
         unwinding = Unwinding(self.desk, self.broker, self.ticket, plan.ways, planned)
         unwinding.begin()
-        return unwinding, plan.in_doubt
+        return unwinding, plan
+
+    def finished(self, unwinding: Unwinding, plan: _Plan) -> Report:
+        """What became of it. The broker is asked about single orders last: no position waits for their report."""
+        legs = unwinding.finish()
+        in_doubt = still_in_doubt(self.desk, self.ticket.trading_mode, plan.unseen)
+        unseen = (unseen_leg(self.wanted, each) for each in in_doubt)
+        return report_of(self.desk, self.ticket, (*legs, *unseen, *plan.uncounted))
 
     def _planned_anew(self, plan: _Plan, planned: Sequence[JournalOrder]) -> tuple[_Plan, Sequence[JournalOrder]]:
         """Where that cannot be done the first plan goes on, each order of it proven anew, and is not called done."""
@@ -260,8 +277,8 @@ class _Closing:
                     self.ticket.id, messages_of(again.ways), _PLANNED_ANEW, by=CLOSING
                 )
         except BridgeError:
-            uncounted = (Leg(request=way.orders[0], refusal=_NOT_COUNTED) for way in plan.ways)
-            return replace(plan, in_doubt=(*plan.in_doubt, *uncounted)), planned
+            uncounted = tuple(Leg(request=way.orders[0], refusal=_NOT_COUNTED) for way in plan.ways)
+            return replace(plan, uncounted=uncounted), planned
         return again, planned
 
 
@@ -276,9 +293,8 @@ def _plan(
     # The journal first: what arrives between the readings shows in the later one.
     sent, moving = unsettled(desk, mode), desk.store.journal.on_their_way()
     book = broker.order_book()
-    unseen = missing(desk, wanted, sent, book)
     positions = broker.positions()
-    now = _Reading(desk=desk, broker=broker, mode=mode, moving=moving, book=book, positions=positions)
+    now = _Reading(desk=desk, broker=broker, mode=mode, moving=moving, book=by_position(book), positions=positions)
     open_now = [each for each in positions if each.quantity and is_meant(wanted, each)]
     exits = [exit_of(each) for each in open_now]
     meant = [exit_of(each) for each in sorted(_as_seen(open_now, seen), key=lambda each: each.quantity > 0)]
@@ -287,27 +303,30 @@ def _plan(
     return _Plan(
         ways=ways,
         spared=tuple(order for order in exits if order not in closed),
-        in_doubt=tuple(unseen_leg(wanted, each) for each in unseen if may_open(each, exits)),
+        unseen=tuple(each for each in missing(wanted, sent, book) if may_open(each, exits)),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """An account at the moment for which a closing is planned; ``moving`` is what the journal has on its way."""
+    """An account at the moment for which a closing is planned; ``moving`` is what the journal has on its way.
+
+    Each position has a ``book`` of its own: to look for it among all the orders of a day takes longer than to close it.
+    """
 
     desk: Desk
     broker: Broker
     mode: TradingMode
     moving: Sequence[JournalOrder]
-    book: Sequence[BrokerOrder]
+    book: Mapping[PositionKey, Sequence[BrokerOrder]]
     positions: Sequence[Position]
 
     def way_out(self, order: OrderRequest) -> WayOut:
         """How ``order`` is carried out."""
-        beside, parts = _working_beside(order, self.book), _slices(self.desk, order)
+        beside, parts = self._working_beside(order), _slices(self.desk, order)
         if not beside:
             return WayOut(beside=(), orders=parts)
-        refusal = _known_refusal(self.broker, parts)
+        refusal = known_refusal(self.broker, parts)
         # Nobody's stop is taken away for a closing that something else keeps from being made.
         can_go = not refusal and self._is_provable(order, {OrderState.PLANNED})
         return WayOut(beside=beside if can_go else (), orders=parts, refusal=refusal)
@@ -315,9 +334,21 @@ class _Reading:
     def is_closed_by(self, way: WayOut, order: OrderRequest) -> bool:
         """Whether ``way`` closes the position of ``order`` as far as can be known: then nothing else need close it.
 
-        What is just being sent ends in a moment, and is waited for.
+        What is just being sent ends in a moment, and is waited for. Where nothing is planned that could close it
+        instead, it need not be proven: what comes to be planned until the stop is written down ends with that.
         """
-        return not way.refusal and self._is_provable(order, {OrderState.PLANNED, OrderState.SENDING})
+        if way.refusal or not self._is_planned_beside(order):
+            return not way.refusal
+        return self._is_provable(order, {OrderState.PLANNED, OrderState.SENDING})
+
+    def _is_planned_beside(self, order: OrderRequest) -> bool:
+        planned = (order_of(each.request) for each in self.moving if each.state is OrderState.PLANNED)
+        return any(each is not None and is_on_same_side(each, order) for each in planned)
+
+    def _working_beside(self, order: OrderRequest) -> tuple[BrokerOrder, ...]:
+        """What works on the side of a closing order, oldest first."""
+        book = self.book.get(position_of(order), ())
+        return tuple(each for each in reversed(book) if each.status.is_working and is_on_same_side(each.request, order))
 
     def _is_provable(self, order: OrderRequest, ended: Collection[OrderState]) -> bool:
         return is_provable(
@@ -325,28 +356,11 @@ class _Reading:
             self.broker,
             order,
             self.mode,
-            book=self.book,
+            book=self.book.get(position_of(order), ()),
             positions=self.positions,
-            without={each.id for each in _working_beside(order, self.book)},
+            without={each.id for each in self._working_beside(order)},
             ended=[each for each in self.moving if each.state in ended],
         )
-
-
-def _known_refusal(broker: Broker, parts: Iterable[OrderRequest]) -> str:
-    """Why the broker takes none or not all of them, whatever the account holds; empty where nothing is known."""
-    try:
-        for order in parts:
-            broker.check(order)
-    except Rejected as refusal:
-        return refusal.message
-    except BrokerError:
-        pass  # It says nothing now. The order itself will tell.
-    return ""
-
-
-def _working_beside(order: OrderRequest, book: Sequence[BrokerOrder]) -> tuple[BrokerOrder, ...]:
-    """What works on the side of a closing order, oldest first."""
-    return tuple(each for each in reversed(book) if each.status.is_working and is_on_same_side(each.request, order))
 
 
 def _as_seen(positions: Sequence[Position], seen: Mapping[PositionKey, int] | None) -> Sequence[Position]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -136,12 +136,20 @@ class Outlook:
 
 
 def outlook(
-    desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode, since: Outlook | None = None
+    desk: Desk,
+    broker: Broker,
+    order: OrderRequest,
+    mode: TradingMode,
+    since: Outlook | None = None,
+    *,
+    goes_on_from: Callable[[int], bool],
 ) -> Outlook:
     """The position of ``order``, for whoever computes from it what to send. Read in the order of a proof.
 
     ``since`` is an earlier one: then the net is what the order book has filled since, and the positions are not read.
     They tell of a later moment, and between the two an order that was just sent would be seen as working and as filled.
+    ``goes_on_from`` says of a net whether this one may become such an earlier one: then nothing may have filled between
+    the two books, or the next would take it off once more.
 
     Raises Unsettled where it can be told in a moment: a change is just being sent, or the positions do not show the
     last fills yet. Raises Conflict where nobody knows what a change makes of an order; a BridgeError where something
@@ -156,9 +164,10 @@ def outlook(
     # Sent between the two looks at the journal: neither in flight nor, at a broker whose book is late, shown.
     uncounted = {each for side in sides for each in side.open_ids} - {each.id for each in open_orders}
     shown = {each.tag for each in book}
+    moved = None if since is None else since.net + filled - since.filled
     over = {each.id for each in lapsed(desk, open_orders)}
     return Outlook(
-        net=_settled_net(desk, broker, order, mode, book) if since is None else since.net + filled - since.filled,
+        net=_settled_net(desk, broker, order, mode, book, goes_on_from) if moved is None else moved,
         filled=filled,
         working=working,
         in_flight=[each for each in open_orders if each.ref not in shown and each.id not in over],
@@ -184,10 +193,18 @@ def _check_unchanging(
 
 
 def _settled_net(
-    desk: Desk, broker: Broker, order: OrderRequest, mode: TradingMode, book: Sequence[BrokerOrder]
+    desk: Desk,
+    broker: Broker,
+    order: OrderRequest,
+    mode: TradingMode,
+    book: Sequence[BrokerOrder],
+    goes_on_from: Callable[[int], bool],
 ) -> int:
     """As the positions say, once they show what ``book`` has filled. Raises Unsettled until then."""
     net = exits.net(broker.positions(), order)
+    # Before the reading is remembered: the two books are not of one moment.
+    if goes_on_from(net) and exits.filled(broker.order_book(), order) != exits.filled(book, order):
+        raise Unsettled(f"The position in {order.symbol} is just changing.")
     now, lag = desk.clock.monotonic(), broker.capabilities.positions_lag
     if desk.readings.expected(order, mode, book, net, now=now, lag=lag) != net:
         raise Unsettled(f"The position in {order.symbol} does not show the last fills yet.")

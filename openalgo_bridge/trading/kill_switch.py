@@ -19,6 +19,7 @@ from openalgo_bridge.store.ticket_lists import TicketFilter
 from openalgo_bridge.trading import closing, orders
 from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.orders import Held
+from openalgo_bridge.trading.stopping import without_needless
 from openalgo_bridge.trading.targets import Target
 
 STRATEGY = "kill switch"
@@ -59,13 +60,14 @@ def engage(desk: Desk, reason: str, *, cancel_all: bool, close_all: bool, by: Ac
     engagement = desk.store.kill_switch.engage(told, by=by)
     cancelled = closed = _Attempts()
     if cancel_all:
-        cancelled = _everywhere(desk, lambda mode: closing.cancel_all(desk, CancelAllRequest(), _ORIGIN, mode))
+        cancelled = _everywhere(desk, lambda mode: closing.withdraw_all(desk, CancelAllRequest(), _ORIGIN, mode))
     if close_all:
         closed = _everywhere(desk, lambda mode: closing.close(desk, CloseRequest(), _ORIGIN, mode))
     return Engaged(
         state=engagement.state,
         is_recorded=engagement.is_recorded,
-        cancelled=cancelled.reports,
+        # Nothing waits for these questions any more.
+        cancelled=tuple(without_needless(desk, report) for report in cancelled.reports),
         closed=closed.reports,
         faults=(*cancelled.faults, *closed.faults),
     )
@@ -90,7 +92,8 @@ def tried_since(desk: Desk, since: datetime) -> list[JournalOrder]:
 
 
 def withdraw_late(desk: Desk) -> None:
-    """Withdraw what was on its way when the switch was engaged with "cancel all" and works at the broker by now.
+    """Withdraw what was on its way when the switch was engaged with "cancel all" and works at the broker by now, and
+    what the broker refused to withdraw then: it may not have known the order yet.
 
     Each once: a withdrawal that fails is in the report, and the trader's to repeat. Raises StorageError, and a
     BrokerError when the broker cannot say what is working.
@@ -98,7 +101,7 @@ def withdraw_late(desk: Desk) -> None:
     since = desk.store.kill_switch.state().since
     if since is None:
         return
-    late = desk.store.journal.landed_after_cancel_all(source=PAGE, strategy=STRATEGY, since=since)
+    late = desk.store.journal.left_by_cancel_all(source=PAGE, strategy=STRATEGY, since=since)
     for mode in {order.trading_mode for order in late}:
         working = [each.id for each in desk.broker(mode).order_book() if each.status.is_working]
         placed = {order.broker_order_id for order in late if order.trading_mode is mode}

@@ -10,7 +10,7 @@ from itertools import chain
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, Denied
+from openalgo_bridge.errors import BridgeError, Conflict, Denied, GivenUp
 from openalgo_bridge.model.legs import Arrival
 from openalgo_bridge.model.order import BrokerRequest, OrderRequest, TradingMode
 from openalgo_bridge.model.permit import SendPermit
@@ -53,6 +53,7 @@ class Release:
         """
         reason = ""
         for _ in range(DECISIONS):
+            self.desk.store.journal.check_planned(order.id)
             outcome = self.send(order, judge(), is_cleared=is_cleared)
             if isinstance(outcome, Leg):
                 return outcome
@@ -61,7 +62,7 @@ class Release:
 
     def send(self, order: JournalOrder, way: Passage, *, is_cleared: bool = False) -> Leg | Overtaken:
         """Claim one planned order and carry it out. Raises Busy or StorageError where it could not be claimed: it is
-        planned as before, and so it is where it was overtaken.
+        planned as before, and so it is where it was overtaken. Raises GivenUp where it is not.
 
         ``is_cleared``: it is the first, and goes under the clearance of its ticket.
         """
@@ -72,6 +73,8 @@ class Release:
                 permit = self.desk.store.journal.claim(
                     order.id, reserve=way.reserve, premises=way.premises, is_approved=self.is_approved
                 )
+            except GivenUp:
+                raise
             except (Conflict, Denied) as refusal:
                 return Overtaken(reason=refusal.message)
             return self.carried_out(permit)

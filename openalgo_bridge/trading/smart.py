@@ -8,13 +8,13 @@ it is looked at again; where nobody can tell it, the wish is held: it may be an 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, Busy, Conflict, Denied, StorageError, Unsettled
+from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Denied, GivenUp, Unsettled
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.exits import is_within, position_of
 from openalgo_bridge.model.expand import within_freeze
@@ -32,9 +32,6 @@ from openalgo_bridge.trading.release import Release, entry, looks_like_exit
 from openalgo_bridge.trading.routing import Decision, Route, Rules
 from openalgo_bridge.trading.sending import clearance
 from openalgo_bridge.trading.step import PAUSES_S, Step, at_most, instrument_of, soon, step_of
-
-_PASSING = (Unsettled, BrokerError, Busy, StorageError)
-"""What may be over in a moment, and tears no order apart that has begun."""
 
 _OVERTAKEN = f"{NOT_NEEDED} other orders for this position filled or were sent meanwhile."
 _TURNED = "Not sent: the position has turned to the other side of what was wanted. Look at it again."
@@ -214,17 +211,27 @@ class _Slices:
         desk, why = self.release.desk, ""
         try:
             for _ in range(DECISIONS):
+                desk.store.journal.check_planned(order.id)
                 self._look(is_overtaken=bool(why))
                 if not self.missing:
-                    return drop(desk, order, self.done, was_needless=self.done.startswith(NOT_NEEDED))
+                    why = self.done
+                    break
                 order = self._cut(order)
                 outcome = self.release.send(order, self.way)
                 if isinstance(outcome, Leg):
                     return self._counted(outcome)
                 why = outcome.reason
+        except GivenUp as refusal:
+            why = self._why_given_up(refusal)
         except BridgeError as refusal:
             why = refusal.message
-        return drop(desk, order, why)
+        return drop(desk, order, why, was_needless=why.startswith(NOT_NEEDED))
+
+    def _why_given_up(self, refusal: GivenUp) -> str:
+        """What a closing gave up, and then closed itself, is needless and not left undone."""
+        with suppress(BridgeError):
+            self._look(is_overtaken=False)
+        return refusal.message if self.missing else self.done
 
     def _counted(self, leg: Leg) -> Leg:
         if leg.result is not None and isinstance(leg.request, OrderRequest):
@@ -246,7 +253,7 @@ class _Slices:
             return
         look = self._judged_anew if is_overtaken else self._seen
         try:
-            step = soon(self.release.desk, look, self.pauses, passing=_PASSING)
+            step = soon(self.release.desk, look, self.pauses, has_begun=True)
         except BridgeError as fault:
             self.missing, self.done = 0, fault.message
             raise

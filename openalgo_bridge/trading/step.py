@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Unsettled
+from openalgo_bridge.errors import BridgeError, BrokerError, Busy, StorageError, Unsettled
 from openalgo_bridge.model.exits import Effect, closing_action, is_on_same_side, is_same_position
 from openalgo_bridge.model.expand import Working, smart_order, working_of
 from openalgo_bridge.model.instrument import Instrument
@@ -22,6 +22,9 @@ from openalgo_bridge.trading.exits import Outlook
 
 PAUSES_S = (0.25, 0.5, 1.0, 2.0, 3.0, 3.0)
 """Seconds between two looks at a position that cannot be told yet, for one request."""
+
+_PASSING = (Unsettled, BrokerError, Busy, StorageError)
+"""What may be over in a moment, and tears no order apart that has begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,9 @@ def step_of(
     ticket, since = begun or (None, None)
     # The way out may take a place that is kept back for it, as far as the wish alone tells that it is one.
     with desk.budget.slot(is_exit=wanted.position_size == 0):
-        there = exits.outlook(desk, broker, wanted.order, mode, since)
+        there = exits.outlook(
+            desk, broker, wanted.order, mode, since, goes_on_from=partial(_may_take_several, desk, wanted)
+        )
         last_price = _last_price(desk, broker, wanted, there)
     in_flight = [each for each in there.in_flight if not _is_planned_of(ticket, each)]
     working = (*working_of(there.working, wanted.order, last_price), *_in_flight(in_flight, wanted.order))
@@ -74,30 +79,52 @@ def step_of(
     )
 
 
-def soon(
+def soon(desk: Desk, look: Callable[[], Step], pauses: Iterator[float], *, has_begun: bool = False) -> Step:
+    """What ``look`` finds once that can be told, after a few ``pauses`` at most. Raises as it does.
+
+    The turn of the position is kept: what is asked for later must not go first. Only few may wait so at once; where
+    they do already, what hides the position is raised at once. So it is where a further look finds no place at the
+    broker: "busy" would turn a wish away that can be held. ``has_begun``: an order of it went.
+    """
+    passing = _PASSING if has_begun else (Unsettled,)
+    try:
+        return look()
+    except passing as fault:
+        with desk.turns.patience(has_begun=has_begun) as is_patient:
+            if not is_patient:
+                raise
+            return _looked_again(desk, look, pauses, passing, fault)
+
+
+def _looked_again(
     desk: Desk,
     look: Callable[[], Step],
     pauses: Iterator[float],
-    *,
-    passing: tuple[type[BridgeError], ...] = (Unsettled,),
+    passing: tuple[type[BridgeError], ...],
+    hidden: BridgeError,
 ) -> Step:
-    """What ``look`` finds once that can be told, after a few ``pauses`` at most. Raises as it does, and Busy.
-
-    The turn of the position is kept: what is asked for later must not go first. Who waits keeps a thread of the web
-    server, so he is counted among those who wait for the broker; a place that is kept for exits he does not take.
-    """
     for pause in pauses:
-        with suppress(*passing):
+        desk.wait(pause)
+        try:
             return look()
-        with desk.budget.slot():
-            desk.wait(pause)
-    return look()
+        except passing as fault:
+            hidden = fault
+        except Busy:
+            break
+    raise hidden
 
 
 def at_most(order: OrderRequest, quantity: int) -> OrderRequest:
     """The order, no larger than ``quantity`` units."""
     units = min(order.quantity, quantity)
     return replace(order, quantity=units, disclosed_quantity=min(order.disclosed_quantity, units))
+
+
+def _may_take_several(desk: Desk, wanted: SmartOrderRequest, net: int) -> bool:
+    """Whether the way from ``net`` may take more than one order."""
+    instrument = instrument_of(desk, wanted)
+    units = abs(wanted.position_size - net) or wanted.order.quantity
+    return instrument is not None and 0 < instrument.freeze_quantity < units
 
 
 def _aim(order: OrderRequest | None, wanted: SmartOrderRequest) -> SmartOrderRequest:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BrokerError, StorageError
+from openalgo_bridge.errors import BridgeError, StorageError
 from openalgo_bridge.model.books import BrokerOrder
-from openalgo_bridge.model.exits import is_on_same_side
+from openalgo_bridge.model.exits import is_on_same_side, net, position_of
 from openalgo_bridge.model.order import (
     BrokerOrderId,
     CancelAllRequest,
@@ -27,7 +27,7 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.stops import Stop, actor_of
-from openalgo_bridge.model.ticket import Ticket, order_of
+from openalgo_bridge.model.ticket import Ticket, order_of, target_of
 from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.store.stops import means
@@ -43,6 +43,9 @@ _MAY_OPEN = "Order {} may still open a position: nobody knows yet whether it is 
 _JUST_TAKEN = "The broker took order {} a moment ago and does not show it yet: it may still open a position."
 
 _log = logging.getLogger(__name__)
+
+_ASKED_S = 5.0
+"""How long a report may ask about single orders. The others are told as in doubt."""
 
 _JUST_NOW = timedelta(seconds=1)
 """What is being sent for longer is not waited for: the broker hangs."""
@@ -95,24 +98,70 @@ def unsettled(desk: Desk, mode: TradingMode) -> list[JournalOrder]:
     return list(found.values())
 
 
-def missing(
-    desk: Desk, wanted: Stop, sent: Iterable[JournalOrder], book: Iterable[BrokerOrder] = ()
-) -> list[JournalOrder]:
-    """Which of the orders ``sent`` are meant, are not in ``book``, and are not known by their number to be over."""
+def missing(wanted: Stop, sent: Iterable[JournalOrder], book: Iterable[BrokerOrder] = ()) -> list[JournalOrder]:
+    """Which of the orders ``sent`` are meant and are not in ``book``. Asks nobody: a stop must not wait for it."""
     shown = {each.tag for each in book}
-    unseen = (each for each in sent if each.ref not in shown and means(wanted, each))
-    return [each for each in unseen if not _is_over(desk, each)]
+    return [each for each in sent if each.ref not in shown and means(wanted, each)]
 
 
-def _is_over(desk: Desk, order: JournalOrder) -> bool:
-    """An order that was taken has a number; where the broker cannot be asked about it, it may work."""
-    if order.broker_order_id is None:
-        return False
+def without_needless(desk: Desk, report: Report) -> Report:
+    """A "cancel all" that was carried out, less refused withdrawals of what is over and does not show: by its number
+    alone nobody could know that nothing of it was to be withdrawn.
+    """
     try:
-        there = desk.broker(order.trading_mode).order(order.broker_order_id)
-    except BrokerError:
-        return False
-    return there is not None and not there.status.is_working
+        messages = desk.store.journal.orders_of([report.ticket.id])
+    except StorageError:
+        _log.exception("ticket %s: which withdrawals were refused cannot be told", report.ticket.ref)
+        return report
+    refused = [each.request for each in messages if each.state is OrderState.REJECTED]
+    numbers = [each.broker_order_id for each in refused if isinstance(each, CancelRequest)]
+    over = _over(desk, report.ticket.trading_mode, numbers, if_shown=False)
+    return replace(report, legs=tuple(leg for leg in report.legs if target_of(leg.request) not in over))
+
+
+def still_in_doubt(desk: Desk, mode: TradingMode, unseen: Sequence[JournalOrder]) -> list[JournalOrder]:
+    """Which of the orders that a closing did not see may still open a position, or have opened one that is there: they
+    may have filled after the positions were read. To be asked once the closing is carried out.
+    """
+    over = _over(desk, mode, [each.broker_order_id for each in unseen if each.broker_order_id is not None])
+    filled = [each.request for each in over.values() if each.filled_quantity]
+    try:
+        positions = desk.broker(mode).positions() if filled else ()
+    except BridgeError:
+        return list(unseen)
+    opened = {position_of(each) for each in filled if net(positions, each)}
+    harmless = {
+        each.id for each in over.values() if not each.filled_quantity or position_of(each.request) not in opened
+    }
+    return [each for each in unseen if each.broker_order_id not in harmless]
+
+
+def _over(
+    desk: Desk, mode: TradingMode, numbers: Sequence[BrokerOrderId], *, if_shown: bool = True
+) -> dict[BrokerOrderId, BrokerOrder]:
+    """Which of these orders the broker says work no more; unless ``if_shown``, of those that its book does not show.
+
+    What its book does not show is asked for one by one, until it fails to answer or that took too long: a broker that
+    hangs must not be waited for as often as there are orders.
+    """
+    over: dict[BrokerOrderId, BrokerOrder] = {}
+    if not numbers:
+        return over
+    try:
+        broker = desk.broker(mode)
+        shown = {each.id: each for each in broker.order_book()}
+        until = desk.clock.monotonic() + _ASKED_S
+        for number in numbers:
+            if desk.clock.monotonic() > until:
+                break
+            if number in shown and not if_shown:
+                continue
+            there = shown.get(number) or broker.order(number)
+            if there is not None and not there.status.is_working:
+                over[number] = there
+    except BridgeError as fault:
+        _log.warning("what became of each order cannot be told: %s", fault.message)
+    return over
 
 
 def may_open(sent: JournalOrder, exits: Iterable[OrderRequest]) -> bool:
@@ -132,13 +181,13 @@ def unseen(desk: Desk, ticket: Ticket) -> list[JournalOrder]:
     wanted = ticket.request
     if not isinstance(wanted, CancelAllRequest | CloseRequest):
         return []
-    found = missing(desk, wanted, (each for each in unsettled(desk, ticket.trading_mode) if each.ticket_id < ticket.id))
+    found = missing(wanted, (each for each in unsettled(desk, ticket.trading_mode) if each.ticket_id < ticket.id))
     if isinstance(wanted, CancelAllRequest):
         # What the broker took a moment before was withdrawn by its number.
         return [each for each in found if each.broker_order_id is None]
     exits = [each.request for each in desk.store.journal.orders_of([ticket.id])]
     closing = [each for each in exits if isinstance(each, OrderRequest)]
-    return [each for each in found if may_open(each, closing)]
+    return still_in_doubt(desk, ticket.trading_mode, [each for each in found if may_open(each, closing)])
 
 
 def unseen_legs(desk: Desk, ticket: Ticket) -> list[Leg]:

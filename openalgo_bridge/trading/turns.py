@@ -16,7 +16,12 @@ _PATIENCE_S = 5.0
 _QUICK_S = 0.1
 
 _MOST_PATIENT = 2
-"""How many may wait for long, at most one for each position: who waits keeps a thread of the web server."""
+"""How many may wait for long, for a turn (one for each position) or to look again: each keeps a thread of the web
+server.
+"""
+
+_LEFT_TO_BEGUN = 1
+"""How many more may look again once an order of theirs went: what is half there must not be torn apart."""
 
 
 @dataclass(slots=True)
@@ -49,6 +54,19 @@ class Turns:
         finally:
             turn.lock.release()
 
+    @contextmanager
+    def patience(self, *, has_begun: bool = False) -> Iterator[bool]:
+        """Whether whoever has a turn may wait within the block, to look again at his position.
+
+        He needs no place at the broker meanwhile: those are for who asks it something.
+        """
+        is_patient = self._waits_too(_MOST_PATIENT + (_LEFT_TO_BEGUN if has_begun else 0))
+        try:
+            yield is_patient
+        finally:
+            with self._lock:
+                self._patient -= is_patient
+
     def _taken(self, turn: _Turn) -> bool:
         if turn.lock.acquire(blocking=False):
             return True
@@ -66,5 +84,12 @@ class Turns:
             if turn.is_awaited or self._patient >= _MOST_PATIENT:
                 return False
             turn.is_awaited = True
+            self._patient += 1
+            return True
+
+    def _waits_too(self, most: int) -> bool:
+        with self._lock:
+            if self._patient >= most:
+                return False
             self._patient += 1
             return True

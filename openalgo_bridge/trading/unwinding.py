@@ -14,7 +14,7 @@ from itertools import islice
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, Busy, Conflict, StorageError
+from openalgo_bridge.errors import BridgeError, BrokerError, Busy, Conflict, Rejected, StorageError
 from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder, Position
 from openalgo_bridge.model.order import BrokerRequest, CancelRequest, OrderRequest
@@ -55,6 +55,18 @@ class WayOut:
     def messages(self) -> list[BrokerRequest]:
         """First the withdrawals, then the closing orders."""
         return [*(CancelRequest(broker_order_id=each.id) for each in self.beside), *self.orders]
+
+
+def known_refusal(broker: Broker, parts: Iterable[OrderRequest]) -> str:
+    """Why the broker takes none or not all of them, whatever the account holds; empty where nothing is known."""
+    try:
+        for order in parts:
+            broker.check(order)
+    except Rejected as refusal:
+        return refusal.message
+    except BrokerError:
+        pass  # It says nothing now. The order itself will tell.
+    return ""
 
 
 def messages_of(ways: Sequence[WayOut]) -> list[BrokerRequest]:

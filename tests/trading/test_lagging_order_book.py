@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, NotSent
+from openalgo_bridge.errors import BridgeError, Conflict, NotSent, Rejected
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import (
@@ -42,11 +42,15 @@ ENTRY = replace(SELL, action=Action.BUY, price_type=PriceType.LIMIT, price=Decim
 
 @dataclass
 class Late(ScriptedBroker):
-    """Its order book is the one of when a test last asked it to catch up; ``is_blind``: its orders by number, too."""
+    """Its order book is the one of when a test last asked it to catch up; ``is_blind``: its orders by number, too.
+
+    It refuses to withdraw what is over, or anything at all while it ``refuses_withdrawals``.
+    """
 
     reread_after: float | None = 2.0
     shown: list[BrokerOrder] = field(default_factory=list)
     is_blind: bool = False
+    refuses_withdrawals: bool = False
 
     def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
         return None if self.is_blind else super().order(order_id)
@@ -54,6 +58,8 @@ class Late(ScriptedBroker):
     def cancel(self, permit: SendPermit[CancelRequest]) -> None:
         self.calls.append(permit.ref)
         (there,) = (each for each in self.book.values() if each.id == permit.request.broker_order_id)
+        if not there.status.is_working or self.refuses_withdrawals:
+            raise Rejected("unknown order")
         self.book[there.tag] = replace(there, status=OrderStatus.CANCELLED)
 
     def order_book(self) -> list[BrokerOrder]:
@@ -219,12 +225,126 @@ def test_cancel_all_of_one_symbol_leaves_what_does_not_show_yet_of_another(scrip
     assert (report.legs, broker.working) == ((), 1)
 
 
-def test_nothing_is_withdrawn_that_is_known_by_its_number_to_be_over(scripted: Desk, broker: Late) -> None:
+def test_what_did_not_show_and_is_over_is_neither_called_withdrawn_nor_a_failure(scripted: Desk, broker: Late) -> None:
     assert is_sent(scripted, ENTRY)
     (ref,) = broker.book
     broker.book[ref] = replace(broker.book[ref], status=OrderStatus.COMPLETE, filled_quantity=10)
+    assert closing.cancel_all(scripted, CancelAllRequest(), ORIGIN).legs == ()
+
+
+def test_what_showed_and_filled_before_its_withdrawal_is_told(scripted: Desk, broker: Late) -> None:
+    assert is_sent(scripted, ENTRY)
+    broker.catch_up()
+    (ref,) = broker.book
+    broker.book[ref] = replace(broker.book[ref], status=OrderStatus.COMPLETE, filled_quantity=10)
     report = closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
-    assert (report.legs, len(broker.calls)) == ((), 1)
+    assert [leg.why_not for leg in report.legs] == ["unknown order"]
+
+
+@pytest.mark.parametrize("is_blind", [False, True])
+def test_a_refused_withdrawal_of_what_may_work_is_no_success(scripted: Desk, broker: Late, is_blind: bool) -> None:
+    assert is_sent(scripted, ENTRY)
+    broker.refuses_withdrawals, broker.is_blind = True, is_blind
+    assert not closing.cancel_all(scripted, CancelAllRequest(), ORIGIN).is_done
+
+
+def test_cancel_all_withdraws_what_shows_first_and_asks_about_no_single_order(scripted: Desk, broker: Late) -> None:
+    assert is_sent(scripted, ENTRY)
+    assert is_sent(scripted, ENTRY)
+    broker.shown = list(broker.book.values())[1:]
+    report = closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+    assert [request.broker_order_id for request, _ in report.cancels()] == ["S2", "S1"]
+    assert broker.asked_for == []
+
+
+def test_the_page_of_a_cancel_all_asks_about_no_single_order(scripted: Desk, broker: Late) -> None:
+    assert is_sent(scripted, ENTRY)
+    report = closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+    reads = len(broker.reads)
+    assert stopping.unseen(scripted, report.ticket) == []
+    assert (broker.asked_for, len(broker.reads)) == ([], reads)
+
+
+def test_a_closing_asks_about_single_orders_once_it_is_sent(scripted: Desk, broker: Late) -> None:
+    assert is_sent(scripted, replace(ENTRY, symbol="TCS"))
+    sent_before: list[int] = []
+    broker.before_answering = lambda: sent_before.append(len(broker.calls))
+    closing.close(scripted, CloseRequest(), BY_HAND)
+    assert sent_before == [2], "the entry and the closing"
+
+
+def test_the_switch_asks_about_single_orders_once_everything_is_closed(scripted: Desk, broker: Late) -> None:
+    assert is_sent(scripted, ENTRY)
+    broker.refuses_withdrawals = True
+    sent_before: list[int] = []
+    broker.before_answering = lambda: sent_before.append(len(broker.calls))
+    kill_switch.engage(scripted, "stop", cancel_all=True, close_all=True, by=TRADER)
+    assert set(sent_before) == {3}, "the entry, its withdrawal and the closing"
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_broker_that_fails_or_hangs_is_not_asked_about_each_order(
+    scripted: Desk, broker: Late, clock: FixedClock, hangs: bool
+) -> None:
+    broker.held.clear()
+    assert [is_sent(scripted, ENTRY) for _ in range(3)] == [True] * 3
+
+    def fail() -> None:
+        clock.move(seconds=10)
+        if not hangs:
+            raise NotSent("timeout")
+
+    broker.before_answering = fail
+    report = closing.close(scripted, CloseRequest(), BY_HAND)
+    assert isinstance(report, Report)
+    assert (len(report.legs), len(broker.asked_for)) == (3, 1)
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_what_filled_while_a_closing_was_sent_is_told_where_its_position_is_open(
+    scripted: Desk, broker: Late, is_open: bool
+) -> None:
+    assert is_sent(scripted, replace(ENTRY, symbol="TCS"))
+    (ref,) = broker.book
+
+    def fill() -> None:
+        broker.book[ref] = replace(broker.book[ref], status=OrderStatus.COMPLETE, filled_quantity=10)
+        if is_open:
+            broker.hold("TCS", 10)
+
+    broker.before_answering = fill
+    report = closing.close(scripted, CloseRequest(), BY_HAND)
+    assert isinstance(report, Report)
+    assert report.is_done is not is_open
+
+
+def test_the_switch_tries_a_refused_withdrawal_once_more_when_the_order_shows(
+    scripted: Desk, broker: Late, clock: FixedClock
+) -> None:
+    assert is_sent(scripted, ENTRY)
+    clock.move(seconds=1)
+    broker.refuses_withdrawals = True
+    kill_switch.engage(scripted, "stop", cancel_all=True, close_all=False, by=TRADER)
+    kill_switch.withdraw_late(scripted)
+    assert len(broker.calls) == 2, "not while it does not show"
+    broker.catch_up()
+    kill_switch.withdraw_late(scripted)
+    kill_switch.withdraw_late(scripted)
+    assert len(broker.calls) == 3, "once"
+    assert broker.working == 1
+
+
+def test_what_the_broker_refused_to_withdraw_for_a_moment_does_not_stay_there(
+    scripted: Desk, broker: Late, clock: FixedClock
+) -> None:
+    assert is_sent(scripted, ENTRY)
+    clock.move(seconds=1)
+    broker.refuses_withdrawals = True
+    kill_switch.engage(scripted, "stop", cancel_all=True, close_all=False, by=TRADER)
+    broker.refuses_withdrawals = False
+    broker.catch_up()
+    kill_switch.withdraw_late(scripted)
+    assert broker.working == 0
 
 
 def test_a_number_that_cannot_be_asked_for_is_withdrawn_all_the_same(scripted: Desk, broker: Late) -> None:

@@ -11,10 +11,20 @@ import pytest
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, Denied, Invalid, OutcomeUnknown, Rejected
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import Action, Exchange, LegsKind, LegsRequest, OrderMode, OrderRequest, TradingMode
+from openalgo_bridge.model.order import (
+    Action,
+    CancelAllRequest,
+    Exchange,
+    LegsKind,
+    LegsRequest,
+    OrderMode,
+    OrderRequest,
+    PriceType,
+    TradingMode,
+)
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Operation, Origin
-from openalgo_bridge.trading import approvals, several
+from openalgo_bridge.model.ticket import PAGE, Operation, Origin
+from openalgo_bridge.trading import approvals, closing, several
 from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.orders import Held, draft_of
 from openalgo_bridge.trading.recovery import recover
@@ -23,6 +33,7 @@ from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
+BY_HAND = Origin(source=PAGE, strategy="", request_id="p1")
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
 SELL = replace(BUY, symbol="TCS", action=Action.SELL)
 BASKET = LegsRequest(kind=LegsKind.BASKET, orders=(BUY, replace(BUY, symbol="INFY"), SELL))
@@ -226,6 +237,29 @@ def test_semi_auto_saved_in_the_middle_stops_the_orders_that_were_not_sent(
     report = placed(scripted)
     assert len(broker.calls) == 1
     assert states(scripted, report) == [OrderState.REJECTED, OrderState.DROPPED, OrderState.DROPPED]
+
+
+def test_what_was_given_up_meanwhile_costs_the_broker_nothing(scripted: Desk, broker: ScriptedBroker) -> None:
+    """The tokens of that moment are those that the withdrawals take."""
+    pauses: list[float] = []
+    throttled = replace(
+        scripted, throttles={"scripted": Throttle(20, monotonic=lambda: sum(pauses), wait=pauses.append)}
+    )
+    resting = replace(BUY, price_type=PriceType.LIMIT, price=Decimal(900))
+
+    def cancel_all_after_the_third() -> None:
+        if len(broker.book) == 3:
+            broker.while_reading = lambda: None
+            closing.cancel_all(throttled, CancelAllRequest(), BY_HAND)
+            broker.reads.clear()
+
+    broker.while_reading = cancel_all_after_the_third
+    report = placed(throttled, LegsRequest(kind=LegsKind.SPLIT, orders=(resting,) * 30))
+    assert [leg.result is not None for leg in report.legs] == [True] * 3 + [False] * 27
+    assert all("ancel" in leg.refusal for leg in report.legs[3:]), "each says who gave it up"
+    assert states(scripted, report)[3:] == [OrderState.DROPPED] * 27
+    assert broker.reads == []
+    assert pauses == []
 
 
 def test_the_same_basket_again_is_a_repeat_inside_the_window(

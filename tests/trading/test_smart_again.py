@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Busy, Denied, NotSent, OutcomeUnknown
+from openalgo_bridge.errors import Denied, NotSent, OutcomeUnknown
 from openalgo_bridge.model.books import OrderStatus, Position
 from openalgo_bridge.model.order import (
     Action,
@@ -203,7 +204,7 @@ def test_the_kill_switch_does_not_wait_for_who_looks_again_and_stops_only_entrie
     assert len(broker.calls) == (1 if wish is MORE else 2)
 
 
-def test_who_waits_is_counted_and_takes_no_place_that_is_kept_for_exits(entered: Desk, broker: Lagging) -> None:
+def test_who_looks_again_keeps_no_place_from_anybody(entered: Desk, broker: Lagging) -> None:
     crowded = replace(entered, budget=Budget(1, quick_s=0))
     found: list[object] = []
 
@@ -216,15 +217,32 @@ def test_who_waits_is_counted_and_takes_no_place_that_is_kept_for_exits(entered:
         broker.catch_up()
 
     assert isinstance(smart.place(at_the_first_pause(crowded, others_ask), FLAT, PROGRAM)[0], Sent)
-    assert isinstance(found[0], Busy)
-    assert found[1] == "a place"
+    assert found == ["a place", "a place"]
 
 
-def test_who_finds_no_place_to_wait_in_is_told_so_and_nothing_is_written(entered: Desk, broker: Lagging) -> None:
+def test_who_finds_enough_looking_again_already_is_held_at_once(entered: Desk, pauses: list[float]) -> None:
+    with ExitStack() as others:
+        assert [others.enter_context(entered.turns.patience()) for _ in range(2)] == [True, True]
+        held, _ = smart.place(entered, FLAT, PROGRAM)
+    assert isinstance(held, Held)
+    assert "does not show the last fills yet" in held.reason
+    assert pauses == []
+    smart.place(entered, FLAT, PROGRAM)
+    assert pauses, "who is through makes room for the next"
+
+
+def test_a_further_look_that_finds_no_place_holds_the_wish_and_calls_nobody_busy(
+    entered: Desk, broker: Lagging
+) -> None:
     crowded = replace(entered, budget=Budget(1, quick_s=0))
-    leave = taken(crowded.budget)
-    before = crowded.store.journal.tickets()
-    with pytest.raises(Busy):
-        smart.place(crowded, FLAT, PROGRAM)
-    leave.set()
-    assert crowded.store.journal.tickets() == before
+    others: list[threading.Event] = []
+
+    def crowd() -> None:
+        others.extend([taken(crowded.budget), taken(crowded.budget, is_exit=True)])
+
+    held, _ = smart.place(at_the_first_pause(crowded, crowd), MORE, PROGRAM)
+    for leave in others:
+        leave.set()
+    assert isinstance(held, Held)
+    assert "does not show the last fills yet" in held.reason
+    assert broker.sent() == [(Action.BUY, 10)]

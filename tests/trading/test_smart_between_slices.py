@@ -5,7 +5,7 @@ by what lasts a moment.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing as closed_at_the_end
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -16,13 +16,21 @@ from openalgo_bridge.errors import NotSent, StorageError
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus, Position
 from openalgo_bridge.model.expand import SmartOrderSettings
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, PriceType, SmartOrderRequest
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    CancelAllRequest,
+    Exchange,
+    OrderRequest,
+    PriceType,
+    SmartOrderRequest,
+)
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.store.journal import Journal
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import kill_switch, orders, smart
+from openalgo_bridge.trading import closing, kill_switch, orders, smart
 from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.sending import Sent
 from tests.conftest import TRADER
@@ -33,6 +41,7 @@ PROGRAM = Origin(source="api", strategy="test", request_id="r1")
 BUY = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
 SELL = replace(BUY, action=Action.SELL)
 FLAT = SmartOrderRequest(order=replace(SELL, quantity=0), position_size=0)
+BOOK_THEN_POSITIONS = ["order_book", "positions"]
 
 
 def nothing() -> None:
@@ -112,6 +121,10 @@ def went(report: Report) -> list[bool]:
     return [isinstance(leg.result, Sent) for leg in report.legs]
 
 
+def cancel_all(desk: Desk) -> None:
+    closing.cancel_all(desk, CancelAllRequest(), PROGRAM)
+
+
 def engage(desk: Desk) -> None:
     kill_switch.engage(desk, "stop", cancel_all=False, close_all=False, by=TRADER)
 
@@ -181,6 +194,33 @@ def test_a_reversal_under_way_is_no_exit(scripted: Desk, broker: Filling, freeze
     assert broker.net == 2 * freeze
 
 
+def test_slices_that_were_given_up_meanwhile_are_looked_at_once_and_not_judged(scripted: Desk, broker: Filling) -> None:
+    def give_up() -> None:
+        cancel_all(scripted)
+        broker.reads.clear()
+
+    broker.then[1] = give_up
+    assert went(placed(scripted)) == [True, False, False]
+    assert broker.reads == ["order_book"] * 2
+
+
+def test_a_stop_that_fills_while_the_position_is_read_is_taken_off_once(
+    scripted: Desk, broker: Filling, freeze: int
+) -> None:
+    beside(scripted, freeze)
+    broker.reads.clear()
+    broker.while_reading = lambda: broker.fill(PriceType.SL_M) if broker.reads == BOOK_THEN_POSITIONS else None
+    report = placed(scripted)
+    assert broker.net == 0
+    assert went(report) == [True, True]
+
+
+def test_what_goes_in_one_order_reads_each_book_once(scripted: Desk, broker: Filling, freeze: int) -> None:
+    broker.held[:] = [replace(broker.held[0], quantity=freeze)]
+    assert isinstance(smart.place(scripted, FLAT, PROGRAM)[0], Sent)
+    assert broker.reads == BOOK_THEN_POSITIONS
+
+
 def test_a_limit_that_is_changed_meanwhile_is_asked_about_the_rest(
     scripted: Desk, broker: Filling, freeze: int
 ) -> None:
@@ -213,7 +253,7 @@ def test_where_the_book_cannot_be_read_any_more_the_rest_is_given_up_at_once(
     assert went(report) == [True, False, False]
     assert [leg.refusal for leg in report.legs[1:]] == ["the broker does not answer"] * 2
     assert 5 < sum(pauses) <= 10
-    assert len(broker.reads) == 2 + 1 + len(pauses), "nobody asks for the last slice again"
+    assert len(broker.reads) == 3 + 1 + len(pauses), "nobody asks for the last slice again"
     assert broker.net == 2 * freeze
 
 
@@ -232,6 +272,6 @@ def test_nothing_has_to_be_read_from_the_journal_to_know_the_slices(desk: Desk, 
         def orders_of(self, ticket_ids: object) -> list[JournalOrder]:
             raise StorageError("disk I/O error")
 
-    with closing(WatchedDatabase(desk.settings.db_dir / "bridge.db")) as database:
+    with closed_at_the_end(WatchedDatabase(desk.settings.db_dir / "bridge.db")) as database:
         scripted = with_broker(with_database(desk, database, Unlisted), broker)
         assert went(placed(scripted)) == [True, True, True]

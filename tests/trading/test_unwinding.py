@@ -504,6 +504,36 @@ def test_a_page_that_looks_at_a_closing_takes_no_place_that_is_kept_for_exits(
         assert closed(crowded).is_done
 
 
+class Counted(list[BrokerOrder]):
+    """An order book that counts how often somebody went through all of it."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[BrokerOrder]:
+        self.passes += 1
+        return super().__iter__()
+
+    def __reversed__(self) -> Iterator[BrokerOrder]:
+        self.passes += 1
+        return super().__reversed__()
+
+
+def test_the_orders_of_a_day_are_not_gone_through_for_each_position(
+    scripted: Desk, broker: Unhurried, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = []
+    for symbol in ("RELIANCE", "TCS", "INFY"):
+        broker.hold(symbol, 10)
+        assert isinstance(orders.place(scripted, replace(STOP, symbol=symbol), BY_HAND), Sent)
+        book = Counted(broker.order_book())
+        monkeypatch.setattr(broker, "order_book", lambda book=book: book)
+        ways = closing.ways_out(scripted, CloseRequest(), TradingMode.ANALYZE)
+        assert all(way.beside for way in ways)
+        passes.append(book.passes)
+        monkeypatch.undo()
+    assert passes == [passes[0]] * 3
+
+
 def test_a_held_closing_of_everything_waits_for_the_exchange_that_closes_last(
     scripted: Desk, clock: FixedClock
 ) -> None:
