@@ -31,8 +31,8 @@ class WatchedDatabase(Database):
         super().__init__(path, synchronous="FULL")
         self._watched = (before, after)
 
-    def _connection(self) -> Any:
-        return _Watched(super()._connection(), *self._watched)
+    def _open(self) -> Any:
+        return _Watched(super()._open(), *self._watched)
 
 
 class _Watched:
