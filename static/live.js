@@ -93,7 +93,7 @@ function notice(count, latest, exits) {
   }
 }
 
-// A position stays open for as long as its exit waits, so its sound comes again and again, from one of the open tabs.
+// A position may stay open for as long as its exit waits, so its sound comes again and again, from one of the open tabs.
 function remind() {
   if (localStorage.getItem(SOUND) && Date.now() - Number(localStorage.getItem(CHIMED)) >= AGAIN_MS) {
     chime();
@@ -106,7 +106,7 @@ function call(count, latest, exits) {
   }
   if (localStorage.getItem(NOTIFICATION) && window.Notification?.permission === "granted") {
     const orders = count === 1 ? "1 order waits for you." : `${count} orders wait for you.`;
-    const words = exits ? `${orders} ${EXIT_WAITS}: your position stays open until you decide.` : orders;
+    const words = exits ? `${orders} ${EXIT_WAITS}: it came to close a position, and closes nothing until you decide.` : orders;
     const notification = new Notification("OpenAlgo Bridge", { body: words, tag: `waiting-${latest}` });
     notification.addEventListener("click", () => {
       window.focus();

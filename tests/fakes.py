@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from queue import SimpleQueue
 
 from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.desk import Desk
@@ -168,6 +169,12 @@ class ScriptedBroker:
             )
         )
 
+    def complete(self, ref: Ref) -> None:
+        """Fill the whole order, at the last price. What that makes of the positions is for :meth:`hold`."""
+        there = self.book[ref]
+        quantity = there.request.quantity
+        self.book[ref] = replace(there, status=OrderStatus.COMPLETE, filled_quantity=quantity, average_price=self.ltp)
+
     def _read(self, what: str) -> None:
         """``unreadable`` is what every book and quote then raises."""
         self.reads.append(what)
@@ -198,21 +205,33 @@ def with_broker(desk: Desk, broker: ScriptedBroker, mode: TradingMode = TradingM
 def in_threads(count: int, act: Callable[[], object]) -> list[object]:
     """What ``count`` threads get when they all do the same thing at the same moment."""
     barrier = threading.Barrier(count)
-    outcomes: list[object] = []
 
-    def run() -> None:
+    def together() -> object:
         barrier.wait()
-        try:
-            outcomes.append(act())
-        except BridgeError as error:
-            outcomes.append(error)
+        return act()
 
-    threads = [threading.Thread(target=run) for _ in range(count)]
+    with each_in_a_thread(*[together] * count) as outcomes:
+        pass
+    return [outcomes.get() for _ in range(outcomes.qsize())]
+
+
+@contextmanager
+def each_in_a_thread(*acts: Callable[[], object]) -> Iterator[SimpleQueue[object]]:
+    """What they come to, a refusal too, in the order in which they do. They are waited for at the end."""
+    outcomes: SimpleQueue[object] = SimpleQueue()
+
+    def run(act: Callable[[], object]) -> None:
+        try:
+            outcomes.put(act())
+        except BridgeError as error:
+            outcomes.put(error)
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
     for thread in threads:
         thread.start()
+    yield outcomes
     for thread in threads:
         thread.join()
-    return outcomes
 
 
 def taken(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -54,30 +55,34 @@ class _Watched:
 class NthFails:
     """Counts statements; while armed, the one with the number ``n`` fails, before or after it was carried out.
 
-    ``was_claimed``: by then an order had been committed as one that is being sent.
+    ``was_claimed``: by then an order had been committed as one that is being sent. ``failures``: how many failed, one
+    after another, before a turn went well.
     """
 
     def __init__(self) -> None:
         self.n: int | None = None
         self.is_late = False
         self.count = 0
+        self.failures = 0
         self.was_claimed = False
         self._is_claiming = False
 
-    def arm(self, n: int, *, is_late: bool) -> None:
-        self.n, self.is_late, self.count = n, is_late, 0
-        self.was_claimed = self._is_claiming = False
+    def each_statement(self, *, is_late: bool = False) -> Iterator[int]:
+        """For a loop whose every turn tries the same thing: in the first its first statement fails, in the next its
+        second, until a turn has fewer and nothing fails. Yields the number of the statement.
+        """
+        for n in count(1):
+            self._arm(n, is_late=is_late)
+            yield n
+            self.n = None
+            if self.count < n:
+                return
+            self.failures = n
 
     @property
     def has_failed(self) -> bool:
         """Since it was armed."""
         return self.n is not None and self.count >= self.n
-
-    def disarm(self) -> bool:
-        """Whether it had failed."""
-        had_failed = self.has_failed
-        self.n = None
-        return had_failed
 
     def before(self, _: str) -> None:
         self.count += 1
@@ -90,6 +95,10 @@ class NthFails:
         if not self.has_failed:
             self.was_claimed = self.was_claimed or (self._is_claiming and sql == "COMMIT")
             self._is_claiming = self._is_claiming or sql.startswith("INSERT INTO orders")
+
+    def _arm(self, n: int, *, is_late: bool) -> None:
+        self.n, self.is_late, self.count = n, is_late, 0
+        self.was_claimed = self._is_claiming = False
 
 
 def with_database(desk: Desk, database: Database, journal: type[Journal] = Journal) -> Desk:

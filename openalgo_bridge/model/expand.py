@@ -141,9 +141,7 @@ def _less_working(
     if quantity == 0:
         why = "Nothing was sent." if any(each.doubt for each in same) else "No Action needed."
         return SmartOrder(order=None, message=_with_working(why, working))
-    disclosed = min(order.disclosed_quantity, quantity)
-    step = replace(order, quantity=quantity, disclosed_quantity=disclosed)
-    return SmartOrder(order=step, message=_with_working("", working))
+    return SmartOrder(order=at_most(order, quantity), message=_with_working("", working))
 
 
 def _still_missing(order: OrderRequest, position: int, same: Sequence[Working], last_price: Decimal | None) -> int:
@@ -212,8 +210,13 @@ def within_freeze(order: OrderRequest, instrument: Instrument) -> tuple[OrderReq
 def slices(order: OrderRequest, largest: int) -> Iterator[OrderRequest]:
     """The order in pieces of ``largest`` units, the remainder last."""
     for begin in range(0, order.quantity, largest):
-        quantity = min(largest, order.quantity - begin)
-        yield replace(order, quantity=quantity, disclosed_quantity=min(order.disclosed_quantity, quantity))
+        yield at_most(order, min(largest, order.quantity - begin))
+
+
+def at_most(order: OrderRequest, quantity: int) -> OrderRequest:
+    """The order, no larger than ``quantity`` units."""
+    units = min(order.quantity, quantity)
+    return replace(order, quantity=units, disclosed_quantity=min(order.disclosed_quantity, units))
 
 
 def buy_first(legs: Iterable[_T], action_of: Callable[[_T], Action]) -> tuple[_T, ...]:

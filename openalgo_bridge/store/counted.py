@@ -13,7 +13,6 @@ from openalgo_bridge.model.order import Exchange, PositionKey, Product, TradingM
 from openalgo_bridge.store.claims import OPEN_ORDERS
 from openalgo_bridge.store.database import Parameters, Row
 
-ReadOne = Callable[[str, Parameters], Row | None]
 Read = Callable[[str, Parameters], Iterable[Row]]
 
 # A ticket that was sent or may still be.
@@ -40,7 +39,7 @@ _PLACED = (
 
 
 def has_orders_since(
-    read_one: ReadOne,
+    read: Read,
     moment: datetime,
     mode: TradingMode,
     number: int,
@@ -55,19 +54,22 @@ def has_orders_since(
     of several orders sent is counted by itself, never beyond the limit, and only on a day with so many tickets or
     orders that it could be reached: while each is fewer than half of it, both are fewer than all.
     """
+    if number <= 0:
+        return True
     half = {"back": (number + 1) // 2 - 1, "since": to_ms(moment)}
-    if not any(read_one(sql, half) for sql in _SO_MANY):
+    if not any(_one(read, sql, half) for sql in _SO_MANY):
         return False
     several = {"mode": mode, "since": to_ms(moment), "most": number, "uncounted": _uncounted(with_planned)}
-    legs = read_one(_LEGS_SENT, several)
+    legs = _one(read, _LEGS_SENT, several)
     number -= 0 if legs is None else legs["n"]
     if number <= 0:
         return True
-    row = read_one("SELECT created_at FROM ticket WHERE id = (SELECT max(id) FROM ticket) - ?", (number - 1,))
+    row = _one(read, "SELECT created_at FROM ticket WHERE id = (SELECT max(id) FROM ticket) - ?", (number - 1,))
     if row is None or row["created_at"] < to_ms(moment):
         return False
     which = _COUNTED if approved is None else f"{_COUNTED} AND state <> 'held' AND id <> :approved"
-    counted = read_one(
+    counted = _one(
+        read,
         f"SELECT count(*) AS n FROM ticket WHERE {which} AND created_at >= :since",
         {"mode": mode, "since": to_ms(moment), "approved": approved},
     )
@@ -85,6 +87,10 @@ def sent_after(read: Read, order_id: int, mode: TradingMode, *, with_planned: bo
     never = "('dropped', 'rejected', 'not_placed', :uncounted)"
     sql = f"{_PLACED} AND orders.id > :since AND orders.state NOT IN {never}"
     return _keys(read(sql, {"mode": mode, "since": order_id, "uncounted": _uncounted(with_planned)}))
+
+
+def _one(read: Read, sql: str, parameters: Parameters) -> Row | None:
+    return next(iter(read(sql, parameters)), None)
 
 
 def _uncounted(with_planned: bool) -> str:

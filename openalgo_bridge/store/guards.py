@@ -27,8 +27,7 @@ from openalgo_bridge.store.claims import (
     check_unmoved,
     symbol_of,
 )
-from openalgo_bridge.store.counted import ReadOne
-from openalgo_bridge.store.database import Database, Parameters, Row
+from openalgo_bridge.store.database import Database, Row
 from openalgo_bridge.store.standing import Standing
 from openalgo_bridge.store.stops import check_not_stopped
 
@@ -116,7 +115,7 @@ class Guards:
 
         Where the ticket ``approved`` is to go now: whether so many others were sent. What waits has used up nothing.
         """
-        return counted.has_orders_since(self._db.read_one, moment, mode, number, approved, with_planned=with_planned)
+        return counted.has_orders_since(self._db.read, moment, mode, number, approved, with_planned=with_planned)
 
     def has_equal_signal(self, signal: Signal, window: timedelta) -> bool:
         """Whether the same source and strategy asked for the same within ``window``.
@@ -208,20 +207,11 @@ def check_order(
     if premises is None:
         return
     _check_limits(standing, premises)
-    mode, limits = ticket.trading_mode, premises.limits
-    check_reservation(db, order_of(order), mode, premises.left)
-    approved = ticket.id if isinstance(ticket, Ticket) else None
+    check_reservation(db, order_of(order), ticket.trading_mode, premises.left)
     if premises.mark is not None and isinstance(order, OrderRequest):
-        check_unmoved(db, order, mode, premises.mark, approved)
-    if reserve is not None or not isinstance(order, OrderRequest):
-        return
-    if counted.has_orders_since(_reader(db), premises.day_begin, mode, limits.orders_per_day, approved):
-        raise Conflict(_USED_UP)
-    if limits.open_positions is None:
-        return
-    sent = counted.sent_after(db.execute, premises.last_order_id, mode, with_planned=False)
-    if len((premises.known | sent) - {position_of(order)}) >= limits.open_positions:
-        raise Conflict(_OPENED)
+        check_unmoved(db, order, ticket.trading_mode, premises.mark, _id_of(ticket))
+    if reserve is None and isinstance(order, OrderRequest):
+        _check_counts(db, ticket, (order,), premises, with_planned=False)
 
 
 def check_room(
@@ -238,17 +228,7 @@ def check_room(
     if premises is None:
         return
     _check_limits(standing, premises)
-    mode, limits = ticket.trading_mode, premises.limits
-    most = limits.orders_per_day - len(legs)
-    approved = ticket.id if isinstance(ticket, Ticket) else None
-    begin = premises.day_begin
-    if most < 0 or counted.has_orders_since(_reader(db), begin, mode, most + 1, approved, with_planned=True):
-        raise Conflict(_USED_UP)
-    if limits.open_positions is None:
-        return
-    others = premises.known | counted.sent_after(db.execute, premises.last_order_id, mode, with_planned=True)
-    if len(others | {position_of(each) for each in legs if isinstance(each, OrderRequest)}) > limits.open_positions:
-        raise Conflict(_OPENED)
+    _check_counts(db, ticket, legs, premises, with_planned=True)
 
 
 def check_signal(
@@ -288,7 +268,7 @@ class Signal:
             digest=ticket.signal,
             mode=ticket.trading_mode,
             at=ticket.created_at if isinstance(ticket, Ticket) else now,
-            ticket_id=ticket.id if isinstance(ticket, Ticket) else None,
+            ticket_id=_id_of(ticket),
         )
 
     def is_in(self, row: Row) -> bool:
@@ -303,12 +283,30 @@ def _check_limits(standing: Standing, premises: Premises) -> None:
         raise Conflict("The limits were changed meanwhile. Decide again.")
 
 
-def _reader(db: sqlite3.Connection) -> ReadOne:
-    def read_one(sql: str, parameters: Parameters) -> Row | None:
-        row: Row | None = db.execute(sql, parameters).fetchone()
-        return row
+def _check_counts(
+    db: sqlite3.Connection,
+    ticket: TicketDraft | Ticket,
+    legs: Sequence[BrokerRequest],
+    premises: Premises,
+    *,
+    with_planned: bool,
+) -> None:
+    """Room for each of ``legs`` under the limits that count. Raises Conflict."""
+    mode, limits = ticket.trading_mode, premises.limits
+    enough = limits.orders_per_day - len(legs) + 1
+    approved = _id_of(ticket)
+    if counted.has_orders_since(db.execute, premises.day_begin, mode, enough, approved, with_planned=with_planned):
+        raise Conflict(_USED_UP)
+    if limits.open_positions is None:
+        return
+    sent = counted.sent_after(db.execute, premises.last_order_id, mode, with_planned=with_planned)
+    opened = {position_of(each) for each in legs if isinstance(each, OrderRequest)}
+    if len(premises.known | sent | opened) > limits.open_positions:
+        raise Conflict(_OPENED)
 
-    return read_one
+
+def _id_of(ticket: TicketDraft | Ticket) -> int | None:
+    return ticket.id if isinstance(ticket, Ticket) else None
 
 
 def _has_equal_signal(newest_first: Iterable[Row], signal: Signal, window: timedelta) -> bool:

@@ -389,7 +389,7 @@ def _approved(
 
 
 def _drop(db: sqlite3.Connection, ticket_id: int, reason: str, now: datetime, by: str) -> int:
-    planned = _ids(db, f"SELECT id FROM orders WHERE state = 'planned' AND ticket_id = {int(ticket_id)}")
+    planned = rows.planned_ids(db, ticket_id)
     if planned:
         rows.drop(db, ticket_id, planned, reason, now, by)
     return len(planned)

@@ -67,9 +67,8 @@ class JournalPlans(JournalReads):
         """
         now, dropped = self._clock.now(), Settlement(state=OrderState.DROPPED, message=reason)
         with self._db.transaction() as db:
-            sql = "SELECT id FROM orders WHERE state = 'planned' AND ticket_id = ? ORDER BY id"
-            for row in db.execute(sql, (ticket_id,)).fetchall():
-                rows.move_order(db, row["id"], OrderState.PLANNED, dropped, now, by.name)
+            for order_id in rows.planned_ids(db, ticket_id):
+                rows.move_order(db, order_id, OrderState.PLANNED, dropped, now, by.name)
             return [order_by_id(db, each) for each in plan_beside(db, ticket_id, legs, now, by)]
 
     def plan_further(self, ticket_id: int, legs: Sequence[BrokerRequest], *, by: Actor) -> list[JournalOrder]:

@@ -1,6 +1,7 @@
 """The rows of the journal: every statement that writes a ticket, an order or an event stands here.
 
-Each runs inside a transaction of :class:`~openalgo_bridge.store.journal.Journal`, which alone calls them.
+Each runs inside its caller's transaction: the journal's own, or that of a stop (``stops``), of a restore
+(``carried_over``) or of a finding about the broker's book (``breaks``).
 """
 
 from __future__ import annotations
@@ -217,6 +218,12 @@ def _release_begun(db: sqlite3.Connection, ticket_id: int, now: datetime, by: st
     ).fetchone()
     if begun is not None:
         move_ticket(db, ticket_id, TicketState.APPROVED, TicketState.RELEASED, now, by)
+
+
+def planned_ids(db: sqlite3.Connection, ticket_id: int) -> list[int]:
+    """The orders of a ticket that wait for their claim, in the order in which they were planned."""
+    sql = "SELECT id FROM orders WHERE state = 'planned' AND ticket_id = ? ORDER BY id"
+    return [row["id"] for row in db.execute(sql, (ticket_id,))]
 
 
 def drop(db: sqlite3.Connection, ticket_id: int, planned: Sequence[int], reason: str, now: datetime, by: str) -> None:

@@ -64,7 +64,7 @@ class Behind:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
     """What waits for the person: how many tickets, the id of the one that arrived last (0: none), and how many of them
-    would take a position down: it stays open until the person decides.
+    came to take a position down: until the person decides it may stay open.
     """
 
     count: int

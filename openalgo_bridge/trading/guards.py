@@ -125,8 +125,6 @@ class Case:
 
     def has_orders_of_day(self, number: int) -> bool:
         """Since midnight in IST."""
-        if number <= 0:
-            return True
         approved = None if self.ticket is None else self.ticket.id
         return self.desk.store.guards.has_orders_since(
             self._midnight(), self.mode, number, approved=approved, with_planned=bool(self.beside)

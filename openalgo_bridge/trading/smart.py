@@ -17,7 +17,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Denied, GivenUp, Unsettled
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.exits import is_within, position_of
-from openalgo_bridge.model.expand import within_freeze
+from openalgo_bridge.model.expand import at_most, within_freeze
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.legs import UNKNOWN, Arrival
 from openalgo_bridge.model.order import Action, OrderRequest, PositionKey, PriceType, SmartOrderRequest, TradingMode
@@ -31,7 +31,7 @@ from openalgo_bridge.trading.orders import DECISIONS, Held, Overtaken, Submitted
 from openalgo_bridge.trading.release import Release, entry, looks_like_exit
 from openalgo_bridge.trading.routing import Decision, Route, Rules
 from openalgo_bridge.trading.sending import clearance
-from openalgo_bridge.trading.step import PAUSES_S, Step, at_most, instrument_of, soon, step_of
+from openalgo_bridge.trading.step import PAUSES_S, Step, instrument_of, soon, step_of
 
 _OVERTAKEN = f"{NOT_NEEDED} other orders for this position filled or were sent meanwhile."
 _TURNED = "Not sent: the position has turned to the other side of what was wanted. Look at it again."
@@ -64,7 +64,9 @@ def place(desk: Desk, wanted: SmartOrderRequest, origin: Origin) -> tuple[Placed
 
 
 def preview(desk: Desk, wanted: SmartOrderRequest, mode: TradingMode) -> tuple[OrderRequest, ...]:
-    """What would be sent now, for a person who decides about it. Raises StorageError, Conflict, or a BrokerError."""
+    """What would be sent now, for a person who decides about it. Raises StorageError, Conflict, Busy, or a
+    BrokerError.
+    """
     order = step_of(desk, desk.broker(mode), wanted, mode).order
     instrument = instrument_of(desk, wanted)
     return () if order is None or instrument is None else within_freeze(order, instrument)

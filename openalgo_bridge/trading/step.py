@@ -114,12 +114,6 @@ def _looked_again(
     raise hidden
 
 
-def at_most(order: OrderRequest, quantity: int) -> OrderRequest:
-    """The order, no larger than ``quantity`` units."""
-    units = min(order.quantity, quantity)
-    return replace(order, quantity=units, disclosed_quantity=min(order.disclosed_quantity, units))
-
-
 def _may_take_several(desk: Desk, wanted: SmartOrderRequest, net: int) -> bool:
     """Whether the way from ``net`` may take more than one order."""
     instrument = instrument_of(desk, wanted)

@@ -89,6 +89,11 @@ class Preview:
     seen: Sequence[str] = ()
     fault: str = ""
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is provably nothing to send now."""
+        return not self.steps and not self.fault
+
 
 def preview(desk: Desk, wanted: CloseRequest, mode: TradingMode) -> Preview:
     """For a person who decides about it. Sends nothing. Raises StorageError."""

@@ -218,7 +218,7 @@ def test_an_exit_that_waits_is_called_again_and_again_until_it_is_decided(
     script.place(action="SELL")
     time_passes(page)
     expect(page).to_have_title("(1) An exit waits · Action Center · OpenAlgo Bridge")
-    expect(page.locator("[data-ticket]")).to_contain_text("An exit waits: your position stays open until you decide.")
+    expect(page.locator("[data-ticket]")).to_contain_text("An exit waits: it came to close a position")
     assert tones(page) == 4
     page.clock.run_for(40_000)
     until(lambda: tones(page) == 6, page)

@@ -140,6 +140,7 @@ def test_the_orders_of_a_day_are_counted_up_to_the_limit(guards: Guards, journal
     assert guards.has_orders_since(midnight, TradingMode.ANALYZE, 3)
     assert not guards.has_orders_since(midnight, TradingMode.ANALYZE, 4)
     assert not guards.has_orders_since(midnight, TradingMode.LIVE, 1)
+    assert guards.has_orders_since(midnight, TradingMode.LIVE, 0)
     # Where one of them is to go now, what waits beside it has used up nothing.
     assert guards.has_orders_since(midnight, TradingMode.ANALYZE, 2, approved=4)
     assert not guards.has_orders_since(midnight, TradingMode.ANALYZE, 3, approved=4)
@@ -360,36 +361,48 @@ STRADDLES = [
     LegsRequest(kind=LegsKind.MULTI_LEG, orders=tuple(replace(BUY_TEN, symbol=each) for each in names))
     for names in (("A", "B", "C", "D"), ("E", "F", "G", "H"))
 ]
-JUST_TOO_FEW = pytest.mark.parametrize("limits", [GuardSettings(orders_per_day=7), GuardSettings(open_positions=7)])
 
 
-@JUST_TOO_FEW
+@pytest.fixture(params=[GuardSettings(orders_per_day=7), GuardSettings(open_positions=7)], ids=["orders", "positions"])
+def one_too_few(request: pytest.FixtureRequest, guards: Guards, clock: FixedClock) -> Premises:
+    """Limits that leave room for the one straddle, and for all of the other but one order."""
+    guards.save(request.param, by=TRADER)
+    return Premises(limits=request.param, day_begin=clock.now() - timedelta(hours=10))
+
+
 def test_what_goes_whole_or_not_at_all_is_planned_only_where_there_is_room_beside_what_is_planned(
-    guards: Guards, journal: Journal, clock: FixedClock, limits: GuardSettings
+    journal: Journal, one_too_few: Premises
 ) -> None:
-    guards.save(limits, by=TRADER)
-    premises = Premises(limits=limits, day_begin=clock.now() - timedelta(hours=10))
     one, other = STRADDLES
-    _, planned = journal.plan(a_draft(one), one.orders, room=premises)
+    _, planned = journal.plan(a_draft(one), one.orders, room=one_too_few)
     before = journal.mark()
     with pytest.raises(Conflict, match="meanwhile"):
-        journal.plan(a_draft(other), other.orders, room=premises)
+        journal.plan(a_draft(other), other.orders, room=one_too_few)
     assert journal.mark() == before
     journal.settle(planned[0].id, Settlement(state=OrderState.DROPPED), was=OrderState.PLANNED, by=TRADER)
-    assert len(journal.plan(a_draft(other), other.orders, room=premises)[1]) == 4
+    assert len(journal.plan(a_draft(other), other.orders, room=one_too_few)[1]) == 4
 
 
-@JUST_TOO_FEW
 def test_what_is_approved_whole_or_not_at_all_waits_on_where_there_is_no_room(
-    guards: Guards, journal: Journal, clock: FixedClock, limits: GuardSettings
+    journal: Journal, one_too_few: Premises
 ) -> None:
+    tickets = [journal.hold(a_draft(each), expires_at=None, reason="") for each in STRADDLES]
+    journal.approve_plan(tickets[0].id, tickets[0].shown, STRADDLES[0].orders, by=TRADER, room=one_too_few)
+    with pytest.raises(Conflict, match="meanwhile"):
+        journal.approve_plan(tickets[1].id, tickets[1].shown, STRADDLES[1].orders, by=TRADER, room=one_too_few)
+    assert [each.id for each in journal.held()] == [tickets[1].id]
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_what_is_more_than_a_whole_day_allows_is_not_planned_on_an_empty_one(
+    guards: Guards, journal: Journal, clock: FixedClock, number: int
+) -> None:
+    limits = GuardSettings(orders_per_day=number)
     guards.save(limits, by=TRADER)
     premises = Premises(limits=limits, day_begin=clock.now() - timedelta(hours=10))
-    tickets = [journal.hold(a_draft(each), expires_at=None, reason="") for each in STRADDLES]
-    journal.approve_plan(tickets[0].id, tickets[0].shown, STRADDLES[0].orders, by=TRADER, room=premises)
     with pytest.raises(Conflict, match="meanwhile"):
-        journal.approve_plan(tickets[1].id, tickets[1].shown, STRADDLES[1].orders, by=TRADER, room=premises)
-    assert [each.id for each in journal.held()] == [tickets[1].id]
+        journal.plan(a_draft(STRADDLES[0]), STRADDLES[0].orders, room=premises)
+    assert journal.tickets() == []
 
 
 def test_room_that_was_judged_by_other_limits_is_judged_again(

@@ -271,7 +271,7 @@ def test_a_change_of_an_order_that_is_over_by_now_is_not_sent(scripted: Desk, br
     sent = approvals.approve(scripted, waiting.id, waiting.shown, by=TRADER)
     assert isinstance(sent, Sent)
     change = a_change(scripted, sent.broker_order_id, quantity=5)
-    broker.book[waiting.ref] = replace(broker.book[waiting.ref], status=OrderStatus.COMPLETE)
+    broker.complete(waiting.ref)
     with pytest.raises(Invalid, match="complete"):
         approvals.approve(scripted, change.id, change.shown, by=TRADER)
     assert len(broker.calls) == 1

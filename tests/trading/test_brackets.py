@@ -13,7 +13,7 @@ import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, Denied, NotSent, OutcomeUnknown
-from openalgo_bridge.model.books import OrderStatus, Quote
+from openalgo_bridge.model.books import Quote
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import (
@@ -111,7 +111,7 @@ def waiting_exit(bracket: Desk) -> Ticket:
 
 def fill(broker: ScriptedBroker, ref: Ref) -> None:
     there = broker.book[ref]
-    broker.book[ref] = replace(there, status=OrderStatus.COMPLETE, filled_quantity=there.request.quantity)
+    broker.complete(ref)
     now = broker.held[0].quantity + there.request.action.sign * there.pending_quantity
     broker.held[0] = replace(broker.held[0], quantity=now)
 

@@ -9,7 +9,6 @@ import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Denied, Invalid, NotSent, OutcomeUnknown
-from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import (
     Action,
@@ -208,7 +207,7 @@ def test_a_filled_order_takes_no_room_twice(scripted: Desk, broker: ScriptedBrok
     broker.hold("RELIANCE", 20)
     assert isinstance(orders.place(scripted, SELL, ORIGIN), Sent)
     (done,) = broker.book.values()
-    broker.book[done.tag] = replace(done, status=OrderStatus.COMPLETE, filled_quantity=10)
+    broker.complete(done.tag)
     broker.held.clear()
     broker.hold("RELIANCE", 10)
     assert isinstance(orders.place(scripted, SELL, ORIGIN), Sent)

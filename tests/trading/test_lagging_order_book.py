@@ -111,6 +111,14 @@ def held(desk: Desk, order: OrderRequest) -> Ticket:
     return result.ticket
 
 
+def stop_in_vain(desk: Desk, broker: Late, clock: FixedClock) -> None:
+    """The kill switch with "cancel all", a second after an entry that the broker then refuses to withdraw."""
+    assert is_sent(desk, ENTRY)
+    clock.move(seconds=1)
+    broker.refuses_withdrawals = True
+    kill_switch.engage(desk, "stop", cancel_all=True, close_all=False, by=TRADER)
+
+
 @pytest.mark.parametrize("reread_after", [2.0, None], ids=["late", "absence cannot be proven"])
 def test_an_exit_that_does_not_show_yet_is_not_sent_a_second_time(
     stopped: Desk, broker: Late, reread_after: float | None
@@ -228,7 +236,7 @@ def test_cancel_all_of_one_symbol_leaves_what_does_not_show_yet_of_another(scrip
 def test_what_did_not_show_and_is_over_is_neither_called_withdrawn_nor_a_failure(scripted: Desk, broker: Late) -> None:
     assert is_sent(scripted, ENTRY)
     (ref,) = broker.book
-    broker.book[ref] = replace(broker.book[ref], status=OrderStatus.COMPLETE, filled_quantity=10)
+    broker.complete(ref)
     assert closing.cancel_all(scripted, CancelAllRequest(), ORIGIN).legs == ()
 
 
@@ -236,7 +244,7 @@ def test_what_showed_and_filled_before_its_withdrawal_is_told(scripted: Desk, br
     assert is_sent(scripted, ENTRY)
     broker.catch_up()
     (ref,) = broker.book
-    broker.book[ref] = replace(broker.book[ref], status=OrderStatus.COMPLETE, filled_quantity=10)
+    broker.complete(ref)
     report = closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
     assert [leg.why_not for leg in report.legs] == ["unknown order"]
 
@@ -308,7 +316,7 @@ def test_what_filled_while_a_closing_was_sent_is_told_where_its_position_is_open
     (ref,) = broker.book
 
     def fill() -> None:
-        broker.book[ref] = replace(broker.book[ref], status=OrderStatus.COMPLETE, filled_quantity=10)
+        broker.complete(ref)
         if is_open:
             broker.hold("TCS", 10)
 
@@ -321,10 +329,7 @@ def test_what_filled_while_a_closing_was_sent_is_told_where_its_position_is_open
 def test_the_switch_tries_a_refused_withdrawal_once_more_when_the_order_shows(
     scripted: Desk, broker: Late, clock: FixedClock
 ) -> None:
-    assert is_sent(scripted, ENTRY)
-    clock.move(seconds=1)
-    broker.refuses_withdrawals = True
-    kill_switch.engage(scripted, "stop", cancel_all=True, close_all=False, by=TRADER)
+    stop_in_vain(scripted, broker, clock)
     kill_switch.withdraw_late(scripted)
     assert len(broker.calls) == 2, "not while it does not show"
     broker.catch_up()
@@ -337,10 +342,7 @@ def test_the_switch_tries_a_refused_withdrawal_once_more_when_the_order_shows(
 def test_what_the_broker_refused_to_withdraw_for_a_moment_does_not_stay_there(
     scripted: Desk, broker: Late, clock: FixedClock
 ) -> None:
-    assert is_sent(scripted, ENTRY)
-    clock.move(seconds=1)
-    broker.refuses_withdrawals = True
-    kill_switch.engage(scripted, "stop", cancel_all=True, close_all=False, by=TRADER)
+    stop_in_vain(scripted, broker, clock)
     broker.refuses_withdrawals = False
     broker.catch_up()
     kill_switch.withdraw_late(scripted)

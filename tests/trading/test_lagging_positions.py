@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.model.books import OrderStatus
-from openalgo_bridge.model.order import Action, BrokerOrderId, CloseRequest, Exchange, OrderRequest, Ref
+from openalgo_bridge.model.order import Action, BrokerOrderId, CloseRequest, Exchange, OrderRequest
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.ticket import PAGE, Origin
 from openalgo_bridge.trading import closing, orders
@@ -27,7 +26,7 @@ class Lagging(ScriptedBroker):
 
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         placed = super().place(permit)
-        fill(self, permit.ref)
+        self.complete(permit.ref)
         return placed
 
     def shows(self, quantity: int) -> None:
@@ -46,11 +45,6 @@ class Ticking(FixedClock):
 
     def monotonic(self) -> float:
         return self.seconds
-
-
-def fill(broker: ScriptedBroker, tag: Ref) -> None:
-    order = broker.book[tag]
-    broker.book[tag] = replace(order, status=OrderStatus.COMPLETE, filled_quantity=order.request.quantity)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from openalgo_bridge.app import open_desk
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, NotSent, OutcomeUnknown, Rejected, SessionExpired
 from openalgo_bridge.model import exits
-from openalgo_bridge.model.books import BrokerOrder, OrderStatus, Position
+from openalgo_bridge.model.books import BrokerOrder, Position
 from openalgo_bridge.model.exits import position_of
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import (
@@ -78,8 +78,7 @@ class FillingBroker(ScriptedBroker):
         finally:
             there = self.book.get(permit.ref)
             if there is not None and there.request.price_type is PriceType.MARKET:
-                filled = there.request.quantity
-                self.book[permit.ref] = replace(there, status=OrderStatus.COMPLETE, filled_quantity=filled)
+                self.complete(permit.ref)
 
     def modify(self, permit: SendPermit[ModifyRequest]) -> None:
         self.on_sent(cast("SendPermit[BrokerRequest]", permit), self.net(permit.request.order.symbol))

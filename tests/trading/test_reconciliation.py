@@ -109,8 +109,8 @@ def show(broker: ScriptedBroker, tag: str, at: datetime, number: str = "X1", ord
     )
 
 
-def becomes(broker: ScriptedBroker, ref: Ref, status: OrderStatus, filled: int = 0) -> None:
-    broker.book[ref] = replace(broker.book[ref], status=status, filled_quantity=filled)
+def becomes(broker: ScriptedBroker, ref: Ref, status: OrderStatus) -> None:
+    broker.book[ref] = replace(broker.book[ref], status=status)
 
 
 # -- what is found ---------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_entries_of_its_symbol_wait_and_exits_cancels_and_other_symbols_go(scrip
 def test_whoever_asks_for_it_is_told_what_the_broker_says(scripted: Desk, broker: Forgetful) -> None:
     ref = refuse_but_take(scripted, broker)
     started, _ = start(scripted)
-    becomes(broker, ref, OrderStatus.COMPLETE, filled=10)
+    broker.complete(ref)
     fate = books.order_fate(started, ref)
     assert (fate.id, fate.status, fate.filled_quantity) == ("S1", OrderStatus.COMPLETE, 10)
 

@@ -169,7 +169,7 @@ def test_under_the_kill_switch_the_way_out_stays_open(scripted: Desk, broker: Sc
 def test_a_fill_that_the_positions_do_not_show_yet_lets_the_wish_wait(scripted: Desk, broker: ScriptedBroker) -> None:
     smart.place(scripted, to(10), ORIGIN)
     (tag,) = broker.book
-    broker.book[tag] = replace(broker.book[tag], status=OrderStatus.COMPLETE, filled_quantity=10)
+    broker.complete(tag)
     held, _ = smart.place(scripted, to(10), ORIGIN)
     assert isinstance(held, Held)
     assert held.reason == "The position in RELIANCE does not show the last fills yet."

@@ -12,7 +12,7 @@ import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Denied, NotSent, OutcomeUnknown
-from openalgo_bridge.model.books import OrderStatus, Position
+from openalgo_bridge.model.books import Position
 from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
@@ -49,8 +49,7 @@ class Lagging(ScriptedBroker):
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         placed = super().place(permit)
         if permit.request.price_type is PriceType.MARKET:
-            filled = permit.request.quantity
-            self.book[permit.ref] = replace(self.book[permit.ref], status=OrderStatus.COMPLETE, filled_quantity=filled)
+            self.complete(permit.ref)
         return placed
 
     def catch_up(self) -> None:

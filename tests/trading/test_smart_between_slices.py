@@ -13,7 +13,7 @@ import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotSent, StorageError
-from openalgo_bridge.model.books import BrokerOrder, OrderStatus, Position
+from openalgo_bridge.model.books import BrokerOrder, Position
 from openalgo_bridge.model.expand import SmartOrderSettings
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import (
@@ -78,7 +78,7 @@ class Filling(ScriptedBroker):
     def fill(self, price_type: PriceType) -> None:
         for tag, each in self.book.items():
             if each.request.price_type is price_type and each.status.is_working:
-                self.book[tag] = replace(each, status=OrderStatus.COMPLETE, filled_quantity=each.request.quantity)
+                self.complete(tag)
                 self.move(each)
 
     def move(self, filled: BrokerOrder) -> None:

@@ -10,7 +10,7 @@ import pytest
 from openalgo_bridge.api import several_answers
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Busy, Conflict, Denied
-from openalgo_bridge.model.books import OrderStatus, Position
+from openalgo_bridge.model.books import Position
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import (
     Action,
@@ -53,10 +53,7 @@ class Filling(ScriptedBroker):
 
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         order_id = super().place(permit)
-        done = self.book[permit.ref]
-        self.book[permit.ref] = replace(
-            done, status=OrderStatus.COMPLETE, filled_quantity=done.request.quantity, average_price=self.ltp
-        )
+        self.complete(permit.ref)
         self.hold(permit.request.symbol, permit.request.action.sign * permit.request.quantity, permit.request.product)
         return order_id
 

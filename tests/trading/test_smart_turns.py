@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from queue import SimpleQueue
 
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Busy
+from openalgo_bridge.errors import Busy
 from openalgo_bridge.model.exits import position_of
 from openalgo_bridge.model.order import (
     Action,
@@ -29,7 +27,7 @@ from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import Sent
 from openalgo_bridge.trading.turns import Turns
 from tests.conftest import TRADER
-from tests.fakes import ScriptedBroker, with_broker
+from tests.fakes import ScriptedBroker, each_in_a_thread, with_broker
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
 ORDER = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
@@ -55,29 +53,13 @@ def turn_of(desk: Desk, order: OrderRequest) -> Iterator[ExitStack]:
         yield held
 
 
-@contextmanager
-def two_at_once(act: Callable[[], object]) -> Iterator[SimpleQueue[object]]:
-    """What two threads come to that do the same."""
-    outcomes: SimpleQueue[object] = SimpleQueue()
-
-    def run() -> None:
-        try:
-            outcomes.put(act())
-        except BridgeError as error:
-            outcomes.put(error)
-
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    yield outcomes
-    for thread in threads:
-        thread.join()
-
-
 def test_a_request_for_a_position_that_is_being_reached_reads_nothing_and_sends_nothing(
     scripted: Desk, broker: ScriptedBroker
 ) -> None:
-    with turn_of(scripted, ORDER) as held, two_at_once(lambda: smart.place(scripted, WANTED, ORIGIN)[0]) as outcomes:
+    def place() -> object:
+        return smart.place(scripted, WANTED, ORIGIN)[0]
+
+    with turn_of(scripted, ORDER) as held, each_in_a_thread(place, place) as outcomes:
         assert isinstance(outcomes.get(), Busy)
         assert (broker.reads, broker.calls) == ([], [])
         held.close()
@@ -97,7 +79,7 @@ def test_an_approval_of_a_position_that_is_being_reached_reads_nothing_and_sends
     def approve() -> Report:
         return approvals.approve(scripted, ticket.ticket.id, shown, by=TRADER, seen=seen)
 
-    with turn_of(scripted, ORDER) as held, two_at_once(approve) as outcomes:
+    with turn_of(scripted, ORDER) as held, each_in_a_thread(approve, approve) as outcomes:
         assert isinstance(outcomes.get(), Busy)
         assert (broker.reads, broker.calls) == ([], [])
         held.close()

@@ -13,7 +13,7 @@ import pytest
 from openalgo_bridge.api import answers
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import Conflict, NotSent, OutcomeUnknown
-from openalgo_bridge.model.books import BrokerOrder, OrderStatus
+from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import (
     Action,
@@ -69,8 +69,7 @@ class Filling(ScriptedBroker):
         order_id, order = super().place(permit), permit.request
         self.while_placing()
         if order.price_type is PriceType.MARKET:
-            filled = replace(self.book[permit.ref], status=OrderStatus.COMPLETE, filled_quantity=order.quantity)
-            self.book[permit.ref] = filled
+            self.complete(permit.ref)
             self.stand_at(self.net_of(order.symbol) + order.action.sign * order.quantity, order.symbol)
         return order_id
 

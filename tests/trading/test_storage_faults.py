@@ -82,18 +82,14 @@ def test_whichever_statement_of_a_submission_fails_nothing_is_sent_without_its_r
     desk: Desk, failing: Desk, broker: ScriptedBroker, fault: NthFails, mode: OrderMode, is_late: bool
 ) -> None:
     desk.store.preferences.set_order_mode(mode, by=TRADER)
-    n, has_failed = 0, True
-    while has_failed:
-        n += 1
-        fault.arm(n, is_late=is_late)
+    for _ in fault.each_statement(is_late=is_late):
         with unless_claimed_nothing_is_sent(broker, fault):
             orders.place(failing, BUY, ORIGIN)
-        has_failed = fault.disarm()
         check(desk, broker)
         # Otherwise the next one is held, because the symbol is in doubt.
         recover(with_broker(desk, broker))
         check(desk, broker)
-    assert n > 7, "to judge it and to write it down takes at least so many"
+    assert fault.failures >= 7, "to judge it and to write it down takes at least so many"
     assert (broker.calls == []) == (mode is OrderMode.SEMI_AUTO)
 
 
@@ -102,31 +98,25 @@ def test_whichever_statement_of_an_approval_fails_the_order_goes_at_most_once(
     desk: Desk, failing: Desk, broker: ScriptedBroker, fault: NthFails, is_late: bool
 ) -> None:
     desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
-    n, has_failed = 0, True
-    while has_failed:
-        n += 1
+    for _ in fault.each_statement(is_late=is_late):
         held = orders.place(with_broker(desk, broker), BUY, ORIGIN).ticket
-        fault.arm(n, is_late=is_late)
         with unless_claimed_nothing_is_sent(broker, fault):
             approvals.approve(failing, held.id, held.shown, by=TRADER)
         with contextlib.suppress(BridgeError):
             approvals.approve(failing, held.id, held.shown, by=TRADER)
-        has_failed = fault.disarm()
         check(desk, broker)
         recover(with_broker(desk, broker))
         check(desk, broker)
         state = desk.store.journal.ticket(held.id).state
         assert (state is TicketState.RELEASED) or held.ref not in broker.calls
-    assert n > 10
+    assert fault.failures >= 10
 
 
 @pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
 def test_whichever_statement_of_sending_again_fails_it_goes_at_most_once(
     desk: Desk, failing: Desk, broker: ScriptedBroker, fault: NthFails, is_late: bool
 ) -> None:
-    n, has_failed = 0, True
-    while has_failed:
-        n += 1
+    for _ in fault.each_statement(is_late=is_late):
         broker.reread_after = None
         broker.fault = lambda: TimeoutError("read")
         doubt = orders.place(with_broker(desk, broker), BUY, ORIGIN).ticket
@@ -135,18 +125,16 @@ def test_whichever_statement_of_sending_again_fails_it_goes_at_most_once(
         (order,) = desk.store.journal.orders_of([doubt.id])
         assert order.state is OrderState.PARKED
         sent_before = len(broker.book)
-        fault.arm(n, is_late=is_late)
         for _ in range(2):
             with contextlib.suppress(BridgeError):
                 parked.send_again(failing, order.id, by=TRADER)
-        has_failed = fault.disarm()
         recover(with_broker(desk, broker))
         assert len(broker.book) - sent_before <= 1
         for left in desk.store.journal.parked():
             parked.handled(desk, left.id, by=TRADER)
         for waiting in desk.store.journal.held():
             approvals.reject(desk, waiting.id, waiting.shown, "", by=TRADER)
-    assert n > 10
+    assert fault.failures >= 10
 
 
 def planned(desk: Desk) -> list[OrderRequest]:
@@ -160,17 +148,14 @@ def test_whichever_statement_of_a_closing_fails_what_it_sent_is_told_and_the_nex
     desk: Desk, fault: NthFails, is_late: bool
 ) -> None:
     broker = Filling(desk)
-    sound, n, has_failed = with_broker(desk, broker), 0, True
+    sound = with_broker(desk, broker)
     database = WatchedDatabase(desk.store.files[0].path, before=fault.before, after=fault.after)
-    while has_failed:
-        n += 1
+    for n in fault.each_statement(is_late=is_late):
         orders.place(sound, BUY, ORIGIN)
         orders.place(sound, STOP, ORIGIN)
         sent, report = len(broker.calls), None
-        fault.arm(n, is_late=is_late)
         with contextlib.suppress(BridgeError):
             report = closing.close(with_database(sound, database), CloseRequest(), BY_HAND)
-        has_failed = fault.disarm()
         assert report is not None or len(broker.calls) == sent, f"statement {n}: something was sent and nothing told"
         write_again(sound)
         if any(each.state is OrderState.SENDING for each in desk.store.journal.doubts()):
@@ -179,50 +164,43 @@ def test_whichever_statement_of_a_closing_fails_what_it_sent_is_told_and_the_nex
         closing.cancel_all(sound, CancelAllRequest(), ORIGIN)
         assert (broker.net, broker.working, planned(sound)) == (0, 0, []), f"statement {n}"
     database.close()
-    assert n > 25
+    assert fault.failures >= 25
 
 
 def test_whichever_statement_of_a_closing_that_is_kept_back_fails_none_of_its_orders_waits_for_good(
     desk: Desk, fault: NthFails
 ) -> None:
     broker = Filling(desk)
-    sound, n, has_failed = with_broker(desk, broker), 0, True
+    sound = with_broker(desk, broker)
     database = WatchedDatabase(desk.store.files[0].path, before=fault.before, after=fault.after)
     broker.stand_at(10)
     broker.fault = lambda: OutcomeUnknown("timed out")
     orders.place(sound, STOP, ORIGIN)
     broker.fault = None
-    while has_failed:
-        n += 1
-        fault.arm(n, is_late=False)
+    for n in fault.each_statement():
         with contextlib.suppress(BridgeError):
             closing.close(with_database(sound, database), CloseRequest(), BY_HAND)
-        has_failed = fault.disarm()
         write_again(sound)
         assert planned(sound) == [], f"statement {n}"
     database.close()
     assert (broker.net, len(broker.calls)) == (10, 1)
-    assert n > 20
+    assert fault.failures >= 20
 
 
 @pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
 def test_whichever_statement_of_cancel_all_fails_what_it_sent_is_told(
     desk: Desk, failing: Desk, broker: ScriptedBroker, fault: NthFails, is_late: bool
 ) -> None:
-    n, has_failed = 0, True
-    while has_failed:
-        n += 1
+    for n in fault.each_statement(is_late=is_late):
         orders.place(with_broker(desk, broker), STOP, ORIGIN)
         sent, report = len(broker.calls), None
-        fault.arm(n, is_late=is_late)
         with contextlib.suppress(BridgeError):
             report = closing.cancel_all(failing, CancelAllRequest(), ORIGIN)
-        has_failed = fault.disarm()
         assert report is not None or len(broker.calls) == sent, f"statement {n}: something was sent and nothing told"
         recover(with_broker(desk, broker))
         closing.cancel_all(with_broker(desk, broker), CancelAllRequest(), ORIGIN)
         assert not [each for each in broker.order_book() if each.status.is_working]
-    assert n > 15
+    assert fault.failures >= 15
 
 
 @pytest.mark.parametrize("act", ["submit", "approve"])

@@ -295,9 +295,8 @@ class Interrupting(ScriptedBroker):
 
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         number = super().place(permit)
-        filled = permit.request.quantity
-        self.book[permit.ref] = replace(self.book[permit.ref], status=OrderStatus.COMPLETE, filled_quantity=filled)
-        self.hold(permit.request.symbol, filled if permit.request.action is Action.BUY else -filled)
+        self.complete(permit.ref)
+        self.hold(permit.request.symbol, permit.request.action.sign * permit.request.quantity)
         if len(self.calls) == 1:
             self.meanwhile()
         return number

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from queue import SimpleQueue
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from openalgo_bridge.errors import Busy
 from openalgo_bridge.model.order import Exchange, Product, TradingMode
 from openalgo_bridge.trading.turns import Turns
+from tests.fakes import each_in_a_thread
 
 RELIANCE = (TradingMode.ANALYZE, Exchange.NSE, "RELIANCE", Product.MIS)
 TCS = (TradingMode.ANALYZE, Exchange.NSE, "TCS", Product.MIS)
@@ -25,24 +25,17 @@ def turns() -> Turns:
     return Turns(quick_s=0)
 
 
-@contextmanager
-def asking(turns: Turns, *positions: Position) -> Iterator[SimpleQueue[str]]:
+def asking(turns: Turns, *positions: Position) -> AbstractContextManager[SimpleQueue[object]]:
     """A thread for each position that wants its turn, and what each comes to."""
-    said: SimpleQueue[str] = SimpleQueue()
 
-    def ask(position: Position) -> None:
+    def ask(position: Position) -> str:
         try:
             with turns.of(position):
-                said.put("done")
+                return "done"
         except Busy:
-            said.put("busy")
+            return "busy"
 
-    threads = [threading.Thread(target=ask, args=(each,)) for each in positions]
-    for thread in threads:
-        thread.start()
-    yield said
-    for thread in threads:
-        thread.join()
+    return each_in_a_thread(*(partial(ask, each) for each in positions))
 
 
 def test_of_those_who_want_one_position_one_waits_and_the_others_are_told_at_once(turns: Turns) -> None:

@@ -90,7 +90,7 @@ class Unhurried(ScriptedBroker):
 
     def fill(self, tag: Ref) -> None:
         order = self.book[tag]
-        self.book[tag] = replace(order, status=OrderStatus.COMPLETE, filled_quantity=order.request.quantity)
+        self.complete(tag)
         net = self.net(order.request.symbol) + order.request.action.sign * order.pending_quantity
         self.held = [each for each in self.held if each.symbol != order.request.symbol]
         self.hold(order.request.symbol, net)

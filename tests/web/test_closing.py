@@ -51,14 +51,10 @@ class Fills(ScriptedBroker):
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         self._raise(permit.request.symbol)
         number = super().place(permit)
-        placed = self.book[permit.ref]
         if permit.request.price == 0:
-            quantity = permit.request.quantity
-            self.book[permit.ref] = replace(
-                placed, status=OrderStatus.COMPLETE, filled_quantity=quantity, average_price=self.ltp
-            )
+            self.complete(permit.ref)
             self.held = [
-                replace(each, quantity=each.quantity + permit.request.action.sign * quantity)
+                replace(each, quantity=each.quantity + permit.request.action.sign * permit.request.quantity)
                 if each.symbol == permit.request.symbol and each.product is permit.request.product
                 else each
                 for each in self.held
@@ -87,7 +83,7 @@ class FillsBefore(Fills):
         self.held = [replace(each, quantity=each.quantity - self.part) for each in self.held]
         if self.part < there.request.quantity:
             return super().cancel(permit)
-        self.book[there.tag] = replace(self.book[there.tag], status=OrderStatus.COMPLETE)
+        self.complete(there.tag)
         raise Rejected("Order is complete")
 
 
@@ -277,7 +273,7 @@ def test_a_closing_order_that_only_waits_is_not_called_closed(desk: Desk, accoun
     assert heading(text) == "0 of 1 position closed"
     assert "0 of 10 filled so far" in text
     (placed,) = broker.book.values()
-    broker.book[placed.tag] = replace(placed, status=OrderStatus.COMPLETE, filled_quantity=10, average_price=broker.ltp)
+    broker.complete(placed.tag)
     later = a_trader_at(with_broker(desk, broker)).get("/orders/report/1").text
     assert heading(later) == "1 of 1 position closed", "the report tells how it stands now"
 
@@ -492,7 +488,7 @@ def test_an_order_that_filled_before_the_cancel_is_not_called_cancelled(
     send(scripted, RESTING)
     press(person, "/orders/cancel-all", account="analyze")
     (there,) = broker.book.values()
-    broker.book[there.tag] = replace(there, status=OrderStatus.COMPLETE, filled_quantity=3, average_price=broker.ltp)
+    broker.complete(there.tag)
     text = person.get("/orders/report/2").text
     assert heading(text) == "0 of 1 order cancelled"
     assert "Filled before the cancel" in text

@@ -266,9 +266,13 @@ def test_the_first_steps_are_there_until_the_first_order(trader: Person, desk: D
 def test_the_dashboard_says_that_an_exit_waits(trader: Person, desk: Desk) -> None:
     send(desk, an_order(quantity=10))
     hold(desk, an_order("INFY", 5))
-    assert "your position stays open" not in trader.get("/").text
+    assert "is an exit" not in trader.get("/").text
     hold(desk, replace(an_order(quantity=10), action=Action.SELL))
-    assert "1 of them is an exit: your position stays open until you decide." in trader.get("/").text
+    told = "1 of them is an exit: it came to close a position, and closes nothing until you decide."
+    assert told in trader.get("/").text
+    hold(desk, replace(an_order(quantity=10), action=Action.SELL))
+    told = "2 of them are exits: they came to close positions, and close nothing until you decide."
+    assert told in trader.get("/").text
 
 
 def test_the_dashboard_knows_when_the_key_was_last_used(trader: Person, account: Account) -> None:

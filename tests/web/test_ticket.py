@@ -412,6 +412,7 @@ def test_a_held_closing_of_what_cannot_be_read_is_said_and_offers_no_approval(
     broker.unreadable = NotSent("The connection never opened.")
     unreadable = words_of(person.get(path_of(ticket)).text)
     assert "Nothing is open that it would close" in nothing
+    assert ["An exit waits" in page for page in (nothing, unreadable)] == [False, True]
     assert "The positions cannot be read: The connection never opened." in unreadable
     for told in (nothing, unreadable):
         assert "Approve" not in told
