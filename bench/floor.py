@@ -26,7 +26,7 @@ _ANSWER = {"status": "success", "data": {"broker": "floor", "message": "pong"}}
 class DurableFile:
     """One INSERT per call in a transaction of its own, on the disk when it returns: WAL, synchronous=FULL.
 
-    One connection per thread and one write lock, as in ``store/database.py``, so that only the amount differs.
+    One write lock, as in ``store/database.py``, so that only the amount differs.
     """
 
     def __init__(self, path: Path) -> None:
