@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -316,8 +317,12 @@ def to_json(request: TicketRequest) -> str:
     return _ENCODER.encode(request)
 
 
+@lru_cache(maxsize=16)
 def from_json(operation: Operation, text: str) -> TicketRequest:
-    """The inverse of :func:`to_json`. Indexes directly: a wrong row must fail loudly."""
+    """The inverse of :func:`to_json`. Indexes directly: a wrong row must fail loudly.
+
+    Remembered, because each of a basket's fifty orders is claimed under a ticket that holds all fifty.
+    """
     if operation is Operation.SMART:
         fields = json.loads(text)
         return SmartOrderRequest(order=_order(fields["order"]), position_size=int(fields["position_size"]))
