@@ -17,8 +17,9 @@ from openalgo_bridge.market.activity import Activity
 from openalgo_bridge.market.bars import IST_EPOCH, BarSeries
 from openalgo_bridge.market.listing import Listing
 from openalgo_bridge.market.pricing import Premium, Records, Straight
+from openalgo_bridge.market.stretches import reach
 from openalgo_bridge.market.tape import Moment, Tape, remember
-from openalgo_bridge.model.books import Bar, Depth, Level, Quote
+from openalgo_bridge.model.books import Bar, Depth, Extremes, Level, Quote
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.interval import Interval
 
@@ -83,6 +84,11 @@ class SimulatedMarket:
         # Within a second nothing moves, so whoever asks again gets the same object.
         remember(self._latest, name, (second, instrument, quote))
         return quote
+
+    def extremes(self, instrument: Instrument, since: datetime, until: datetime) -> Extremes:
+        """The lowest and the highest price from the second of ``since`` to that of ``until``, both included."""
+        low, high = reach(self._listing(instrument), _ist_second(since), _ist_second(until))
+        return Extremes(low=low * instrument.tick, high=high * instrument.tick)
 
     def depth(self, instrument: Instrument, at: datetime) -> Depth:
         """Five prices a side, of which the best are those of :meth:`quote`. Nothing is bid for what has expired."""

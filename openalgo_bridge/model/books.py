@@ -47,7 +47,7 @@ class BrokerOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """One fill."""
+    """One fill. Each unit of it counts ``multiplier`` times."""
 
     id: str
     order_id: BrokerOrderId
@@ -58,13 +58,20 @@ class Trade:
     quantity: int
     price: Decimal
     traded_at: datetime
+    multiplier: int = 1
+
+    @property
+    def value(self) -> Decimal:
+        """What was traded, in rupees."""
+        return self.price * self.quantity * self.multiplier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """The net of one symbol and product. ``quantity`` is signed; money is in rupees.
 
-    ``realised`` is today's booked profit, ``unrealised`` the open quantity against ``ltp``.
+    ``realised`` is today's booked profit, ``unrealised`` the open quantity against ``ltp``, each unit of it
+    ``multiplier`` times.
     """
 
     symbol: str
@@ -74,11 +81,12 @@ class Position:
     average_price: Decimal
     ltp: Decimal
     realised: Decimal
+    multiplier: int = 1
 
     @property
     def unrealised(self) -> Decimal:
         """Open profit or loss at ``ltp``."""
-        return (self.ltp - self.average_price) * self.quantity
+        return (self.ltp - self.average_price) * self.quantity * self.multiplier
 
     @property
     def pnl(self) -> Decimal:
@@ -88,7 +96,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """Shares held for delivery."""
+    """Shares that were delivered; ``quantity`` is what may be sold of them."""
 
     symbol: str
     exchange: Exchange
@@ -96,16 +104,34 @@ class Holding:
     average_price: Decimal
     ltp: Decimal
 
+    @property
+    def product(self) -> Product:
+        """The product of an order that sells them."""
+        return Product.CNC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinceBegin:
+    """How often an account was begun anew, when it began last, and the profit in rupees that it booked since."""
+
+    resets: int
+    at: datetime
+    realised: Decimal
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Funds:
-    """The account's money in rupees (contract 2.3.1)."""
+    """The account's money in rupees (contract 2.3.1).
+
+    ``realised`` is today's booked profit. ``since_begin`` is None where an account cannot be begun anew.
+    """
 
     available: Decimal
     used: Decimal
     collateral: Decimal
     realised: Decimal
     unrealised: Decimal
+    since_begin: SinceBegin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +152,14 @@ class Quote:
     oi: int
     bid_quantity: int = 0
     ask_quantity: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extremes:
+    """The lowest and the highest price of a stretch of time, in rupees."""
+
+    low: Decimal
+    high: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

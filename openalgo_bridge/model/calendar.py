@@ -123,9 +123,14 @@ class Calendar:
         """Whether the exchange trades at all on that day; where the year is unknown, whether it is no weekend."""
         return self._hours(exchange, day) is not None
 
-    def sessions(self, exchange: Exchange, day: date) -> tuple[Session, ...]:
-        """When the exchange trades on that day; empty when it does not."""
-        hours = self._hours(exchange, day)
+    def settles_on(self, exchange: Exchange, day: date) -> bool:
+        """Whether what was traded there is delivered and paid on that day: a weekday on which the banks work too."""
+        is_bank_holiday = any(self._is_closed(each, day) for each in _BANKS)
+        return day.weekday() < _SATURDAY and self.is_trading_day(exchange, day) and not is_bank_holiday
+
+    def sessions(self, exchange: Exchange, day: date, *, has_derivatives: bool = False) -> tuple[Session, ...]:
+        """When the exchange trades on that day; empty when it does not. ``has_derivatives``: see :func:`hours_on`."""
+        hours = self._hours(exchange, day, has_derivatives=has_derivatives)
         return () if hours is None else (_session(exchange, day, hours),)
 
     def is_open(self, exchange: Exchange, moment: datetime) -> bool:
@@ -168,14 +173,18 @@ class Calendar:
         """Who trades on a day, and when, in the shape of contract 2.10.2."""
         return tuple(session for exchange in LISTED for session in self.sessions(exchange, day))
 
-    def _hours(self, exchange: Exchange, day: date) -> Hours | None:
+    def _is_closed(self, exchange: Exchange, day: date) -> bool:
+        special = self.special_days.get((day, exchange))
+        return special is not None and special.hours is None
+
+    def _hours(self, exchange: Exchange, day: date, *, has_derivatives: bool = False) -> Hours | None:
         venue = trading_venue(exchange)
         special = self.special_days.get((day, venue))
         if special is not None:
             return special.hours
         if day.weekday() >= _SATURDAY and venue is not Exchange.CRYPTO:
             return None
-        return hours_on(venue, day)
+        return hours_on(venue, day, has_derivatives=has_derivatives)
 
 
 def _session(exchange: Exchange, day: date, hours: Hours) -> Session:

@@ -68,7 +68,8 @@ class Instrument:
     symbol of the underlying for whatever expires. ``reference_price`` is the level the simulated market moves
     around, for a derivative that of its underlying; 0 where none is known. ``broker_symbol`` and
     ``broker_exchange`` are what the broker calls it, empty where that is what we call it. ``left_on`` is the day
-    on which it was not in the list any more.
+    on which it was not in the list any more. ``multiplier`` is the value in rupees of one unit of quantity at a price
+    of one rupee: more than 1 where the exchange counts lots and quotes a part of one, as commodities do.
     """
 
     symbol: str
@@ -85,6 +86,7 @@ class Instrument:
     broker_symbol: str = ""
     broker_exchange: str = ""
     left_on: date | None = None
+    multiplier: int = 1
 
     @property
     def is_index(self) -> bool:
@@ -106,6 +108,13 @@ class Instrument:
         """Where the underlying is quoted; None where it nowhere is, and for whatever is no derivative."""
         return spot_exchange(self.name, self.exchange) if self.is_derivative else None
 
+    @property
+    def last_close(self) -> datetime | None:
+        """When its exchange closes for good for what expires; None for whatever does not."""
+        if self.expiry is None:
+            return None
+        return last_close(self.exchange, self.expiry, is_on_index=self.name in INDEX_UNDERLYINGS)
+
     def has_expired(self, now: datetime) -> bool:
         """True from the moment at which it settles."""
         return self.expiry is not None and now >= expires(self.exchange, self.expiry)
@@ -120,9 +129,9 @@ class Instrument:
         if self.is_index:
             return f"{self.symbol} is an index: it can be quoted, not traded."
         is_exit = leaves is not None
-        if self.expiry is not None and self.has_expired(now):
-            ends = last_close(self.exchange, self.expiry)
-            return "" if is_exit and now < ends else f"{self.symbol} expired on {self.expiry.isoformat()}."
+        ends = self.last_close
+        if ends is not None and self.has_expired(now):
+            return "" if is_exit and now < ends else f"{self.symbol} expired on {self.expiry}."
         if self.left_on is not None and not is_exit:
             return f"{self.symbol} is not listed on {self.exchange} any more, since {self.left_on.isoformat()}."
         return ""

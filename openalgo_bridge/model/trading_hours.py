@@ -2,12 +2,13 @@
 
 And when, on its last day, a contract expires.
 
-NSE and BSE are given as the shares without derivatives trade, 09:15 to 15:30; those with derivatives stop for the
-closing auction, since 2026-08-03 at 15:15 and from 2026-12-07 on at 15:30 (NSE/CMTR/74466).
+Shares trade from 09:15 to 15:30. Those with derivatives stop for the closing auction, from 2026-08-03 on at 15:15 and
+from 2026-12-07 on at 15:30 (NSE/CMTR/74466, SEBI of 2026-10-15): what is told of an exchange as a whole is without it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -38,8 +39,20 @@ _COMMODITIES_OPEN = time(9, 0)
 _COMMODITIES_CLOSE = time(23, 30)
 _COMMODITIES_CLOSE_IN_WINTER = time(23, 55)
 
+_AUCTION_AFTER_THE_CLOSE = date(2026, 12, 7)
+_AUCTION_BEFORE_THE_CLOSE = date(2026, 8, 3)
+# The continuous trading of shares with derivatives ends where their closing auction begins.
+_SHARES_WITH_DERIVATIVES_CLOSE = (
+    (_AUCTION_AFTER_THE_CLOSE, time(15, 30)),
+    (_AUCTION_BEFORE_THE_CLOSE, time(15, 15)),
+    (date.min, time(15, 30)),
+)
 # NSE/FAOP/74467 and SEBI of 2026-10-15: the last minutes follow the closing auction of the shares.
-_DERIVATIVES_CLOSE = ((date(2026, 12, 7), time(15, 45)), (date(2026, 8, 3), time(15, 40)), (date.min, time(15, 30)))
+_DERIVATIVES_CLOSE = (
+    (_AUCTION_AFTER_THE_CLOSE, time(15, 45)),
+    (_AUCTION_BEFORE_THE_CLOSE, time(15, 40)),
+    (date.min, time(15, 30)),
+)
 
 _HOURS = {
     Exchange.NSE: _SHARES,
@@ -72,11 +85,16 @@ def trading_venue(exchange: Exchange) -> Exchange:
     return _TRADES_AS.get(exchange, exchange)
 
 
-def hours_on(exchange: Exchange, day: date) -> Hours:
-    """The hours of an ordinary trading day at that date; whether it is one is the calendar's to say."""
+def hours_on(exchange: Exchange, day: date, *, has_derivatives: bool = False) -> Hours:
+    """The hours of an ordinary trading day at that date; whether it is one is the calendar's to say.
+
+    ``has_derivatives``: those of a share on which there are futures and options, up to its closing auction.
+    """
     venue = trading_venue(exchange)
     if venue in {Exchange.NFO, Exchange.BFO}:
-        return Hours(opens=_SHARES.opens, closes=next(closes for since, closes in _DERIVATIVES_CLOSE if day >= since))
+        return Hours(opens=_SHARES.opens, closes=_since(_DERIVATIVES_CLOSE, day))
+    if has_derivatives and venue in {Exchange.NSE, Exchange.BSE}:
+        return Hours(opens=_SHARES.opens, closes=_since(_SHARES_WITH_DERIVATIVES_CLOSE, day))
     if venue in {Exchange.MCX, Exchange.NCO}:
         return Hours(opens=_COMMODITIES_OPEN, closes=commodities_close(day))
     return _HOURS[venue]
@@ -98,10 +116,20 @@ def next_expiry_day(exchange: Exchange, now: datetime) -> date:
     return today if now < expires(exchange, today) else today + timedelta(days=1)
 
 
-def last_close(exchange: Exchange, expiry: date) -> datetime:
-    """When the exchange closes on the day on which a contract expires: at its expiry, or some minutes later."""
+def last_close(exchange: Exchange, expiry: date, *, is_on_index: bool = False) -> datetime:
+    """When the exchange closes for a contract on the day on which it expires: at its expiry, or some minutes later.
+
+    Those on an index stop as they expire since the other contracts go on until 15:45 (callers 5.1).
+    """
     closes = max(expiry_time(exchange), hours_on(exchange, expiry).closes)
+    if is_on_index and expiry >= _AUCTION_AFTER_THE_CLOSE:
+        closes = expiry_time(exchange)
     return datetime.combine(expiry, closes, tzinfo=IST)
+
+
+def _since(closings: Sequence[tuple[date, time]], day: date) -> time:
+    """Of closings by the day from which on they count, latest first, that of ``day``."""
+    return next(closes for since, closes in closings if day >= since)
 
 
 def commodities_close(day: date) -> time:

@@ -110,6 +110,28 @@ def test_commodities_close_with_new_york(day: date, closes: time) -> None:
     assert hours_on(Exchange.MCX, day) == Hours(opens=time(9), closes=closes)
 
 
+def test_the_session_of_a_share_with_derivatives_ends_before_its_auction() -> None:
+    (session,) = SHIPPED.sessions(Exchange.NSE, MONDAY, has_derivatives=True)
+    assert (session.opens, session.closes) == (at(MONDAY, 9, 15), at(MONDAY, 15, 15))
+    assert told(SHIPPED.sessions(Exchange.NSE, MUHURAT, has_derivatives=True)) == ["NSE 18:15-19:15"]
+
+
+@pytest.mark.parametrize(
+    ("day", "settles"),
+    [
+        (MONDAY, True),
+        (GURU_NANAK, False),
+        (date(2026, 8, 26), False),
+        (date(2026, 11, 21), False),
+        (MUHURAT, False),
+        (date(2027, 3, 3), True),
+    ],
+    ids=["a trading day", "a holiday", "only the banks rest", "a Saturday", "a session on a Sunday", "an unknown year"],
+)
+def test_shares_are_delivered_on_days_on_which_the_banks_work_too(day: date, settles: bool) -> None:
+    assert SHIPPED.settles_on(Exchange.NSE, day) is settles
+
+
 def test_an_index_moves_while_its_exchange_trades() -> None:
     assert told(SHIPPED.sessions(Exchange.NSE_INDEX, MONDAY)) == ["NSE_INDEX 09:15-15:30"]
     assert not SHIPPED.is_trading_day(Exchange.BSE_INDEX, GURU_NANAK)

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from openalgo_bridge.model.order import Exchange
-from openalgo_bridge.model.trading_hours import IST, expires, last_close, next_expiry_day
+from openalgo_bridge.model.trading_hours import IST, expires, hours_on, last_close, next_expiry_day
 
 DAY, NEXT = date(2026, 12, 29), date(2026, 12, 30)
 
@@ -28,3 +28,39 @@ def test_a_contract_expires_at_its_exchanges_time_and_not_after_the_close(
     assert (expires(exchange, DAY), last_close(exchange, DAY)) == (moment, datetime.combine(DAY, close, IST))
     assert next_expiry_day(exchange, moment - timedelta(seconds=1)) == DAY
     assert next_expiry_day(exchange, moment) == NEXT
+
+
+@pytest.mark.parametrize(
+    ("day", "closes"),
+    [
+        (date(2026, 7, 31), time(15, 30)),
+        (date(2026, 8, 3), time(15, 15)),
+        (date(2026, 12, 4), time(15, 15)),
+        (date(2026, 12, 7), time(15, 30)),
+    ],
+)
+def test_shares_with_derivatives_stop_where_their_closing_auction_begins(day: date, closes: time) -> None:
+    for exchange in (Exchange.NSE, Exchange.BSE):
+        assert hours_on(exchange, day, has_derivatives=True).closes == closes
+        assert hours_on(exchange, day).closes == time(15, 30)
+
+
+def test_only_shares_have_that_auction() -> None:
+    day = date(2026, 11, 23)
+    for exchange in (Exchange.NFO, Exchange.MCX, Exchange.CDS):
+        assert hours_on(exchange, day, has_derivatives=True) == hours_on(exchange, day)
+
+
+@pytest.mark.parametrize(
+    ("expiry", "on_index", "on_share"),
+    [
+        (date(2026, 12, 1), time(15, 40), time(15, 40)),
+        (date(2026, 12, 8), time(15, 30), time(15, 45)),
+    ],
+)
+def test_index_contracts_stop_as_they_expire_since_the_others_go_on(
+    expiry: date, on_index: time, on_share: time
+) -> None:
+    for exchange in (Exchange.NFO, Exchange.BFO):
+        assert last_close(exchange, expiry, is_on_index=True) == datetime.combine(expiry, on_index, IST)
+        assert last_close(exchange, expiry) == datetime.combine(expiry, on_share, IST)
