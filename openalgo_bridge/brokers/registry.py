@@ -10,6 +10,8 @@ from openalgo_bridge.brokers.paper import PaperExchange
 from openalgo_bridge.brokers.paper.book import InstrumentList, Market, PaperBookProtocol
 from openalgo_bridge.brokers.zerodha.instruments import InstrumentFile
 from openalgo_bridge.clock import Clock
+from openalgo_bridge.model.calendar import Calendar
+from openalgo_bridge.model.paper_settings import PaperSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +22,19 @@ class Surroundings:
     market: Market
     instruments: InstrumentList
     clock: Clock
+    calendar: Callable[[], Calendar]
+    paper_settings: Callable[[], PaperSettings]
 
 
 def _paper(given: Surroundings) -> Broker:
-    return PaperExchange(book=given.book, market=given.market, instruments=given.instruments, clock=given.clock)
+    return PaperExchange(
+        book=given.book,
+        market=given.market,
+        instruments=given.instruments,
+        clock=given.clock,
+        calendar=given.calendar,
+        settings=given.paper_settings,
+    )
 
 
 BROKERS: Mapping[str, Callable[[Surroundings], Broker]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
@@ -11,7 +12,7 @@ Ref = NewType("Ref", str)
 """Our own id of a ticket or an order, sent to the broker as its tag: base32, at most 15 characters."""
 
 BrokerOrderId = NewType("BrokerOrderId", str)
-"""The broker's id of an order."""
+"""The broker's id of an order, or of a GTT."""
 
 
 class Action(StrEnum):
@@ -52,6 +53,11 @@ class PriceType(StrEnum):
     LIMIT = "LIMIT"
     SL = "SL"
     SL_M = "SL-M"
+
+    @property
+    def is_stop(self) -> bool:
+        """True for what waits until the last price reaches its trigger."""
+        return self in {PriceType.SL, PriceType.SL_M}
 
 
 class Product(StrEnum):
@@ -121,7 +127,68 @@ class CancelRequest:
     broker_order_id: BrokerOrderId
 
 
-BrokerRequest = OrderRequest | ModifyRequest | CancelRequest
+class TriggerSide(StrEnum):
+    """Which way the price has to come: down to a stop-loss, or up to a target, whatever the order then does."""
+
+    STOPLOSS = "stoploss"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GttLeg:
+    """One trigger, and the limit of the order that it places: 0 for one at market. Both in rupees."""
+
+    side: TriggerSide
+    trigger_price: Decimal
+    price: Decimal = field(default=Decimal(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GttRequest:
+    """An order that waits for its price over days, "good till triggered" (contract 2.7).
+
+    ``legs`` are one, or a stop-loss and a target of which the first that is reached ends the other. ``expires_at`` is
+    when it ends unused; None leaves that to the broker.
+    """
+
+    symbol: str
+    exchange: Exchange
+    action: Action
+    quantity: int
+    price_type: PriceType
+    product: Product
+    legs: tuple[GttLeg, ...]
+    expires_at: datetime | None = None
+
+    def order(self, leg: GttLeg) -> OrderRequest:
+        """What ``leg`` places when its trigger is reached."""
+        return OrderRequest(
+            symbol=self.symbol,
+            exchange=self.exchange,
+            action=self.action,
+            quantity=self.quantity,
+            price_type=self.price_type,
+            product=self.product,
+            price=leg.price,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyGttRequest:
+    """A change of one GTT that waits: what it shall be afterwards. Its life is not changed."""
+
+    trigger_id: BrokerOrderId
+    gtt: GttRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelGttRequest:
+    """The withdrawal of one GTT."""
+
+    trigger_id: BrokerOrderId
+
+
+BrokerRequest = OrderRequest | ModifyRequest | CancelRequest | GttRequest | ModifyGttRequest | CancelGttRequest
 """One message to a broker."""
 
 

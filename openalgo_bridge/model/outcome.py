@@ -15,8 +15,8 @@ from openalgo_bridge.model.ticket import Operation
 
 
 class Outcome(StrEnum):
-    """``SENT``: the broker took an order, and its own word about it is not known here. ``DONE``: a change or a
-    withdrawal that the broker took; of many messages, that every one did what was asked. ``PARTLY_FILLED`` is final;
+    """``SENT``: the broker took an order, or a GTT, and its own word about it is not known here. ``DONE``: a change or
+    a withdrawal that the broker took; of many messages, that every one did what was asked. ``PARTLY_FILLED`` is final;
     what still works is ``WORKING``.
     """
 
@@ -46,6 +46,8 @@ def outcome_of_order(
     """Of one message. ``status`` and ``filled`` (units) are the broker's word about the order that was placed."""
     if state is not OrderState.SENT:
         return _OF_ORDER[state]
+    if operation is Operation.PLACE_GTT:
+        return Outcome.SENT
     if operation is not Operation.PLACE:
         return Outcome.DONE
     match status:

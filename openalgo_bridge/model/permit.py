@@ -5,9 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from openalgo_bridge.model.order import BrokerRequest, CancelRequest, ModifyRequest, OrderRequest, Ref
+from openalgo_bridge.model.order import (
+    BrokerRequest,
+    CancelGttRequest,
+    CancelRequest,
+    GttRequest,
+    ModifyGttRequest,
+    ModifyRequest,
+    OrderRequest,
+    Ref,
+)
 
-RequestT = TypeVar("RequestT", OrderRequest, ModifyRequest, CancelRequest, BrokerRequest)
+RequestT = TypeVar(
+    "RequestT",
+    OrderRequest,
+    ModifyRequest,
+    CancelRequest,
+    GttRequest,
+    ModifyGttRequest,
+    CancelGttRequest,
+    BrokerRequest,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.books import Position
 from openalgo_bridge.model.order import CancelAllRequest, CloseRequest, OrderRequest
-from openalgo_bridge.model.ticket import Ticket, TicketDraft, ticket_ref
+from openalgo_bridge.model.refs import ticket_ref
+from openalgo_bridge.model.ticket import Ticket, TicketDraft
 
 Stop = CancelAllRequest | CloseRequest
 

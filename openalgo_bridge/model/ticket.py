@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from itertools import count
-from typing import Any
+from typing import Any, get_args
 
-from openalgo_bridge.errors import Invalid
+from openalgo_bridge.model import gtt
 from openalgo_bridge.model.legs import Arrival
 from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
     BrokerRequest,
     CancelAllRequest,
+    CancelGttRequest,
     CancelRequest,
     CloseRequest,
     Exchange,
+    GttLeg,
+    GttRequest,
     LegsKind,
     LegsRequest,
+    ModifyGttRequest,
     ModifyRequest,
     OrderMode,
     OrderRequest,
@@ -41,12 +42,6 @@ from openalgo_bridge.model.states import TicketState
 PAGE = "page"
 """The source of what the trader himself asks for at this PC: his click is the approval."""
 
-_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_REF_LENGTH = 13
-_CHILD_LENGTH = 2
-_WITHDRAWAL_LENGTH = 3
-_RANDOM_BITS = 33
-
 
 class Operation(StrEnum):
     """What was asked for, by the name of its endpoint."""
@@ -61,11 +56,14 @@ class Operation(StrEnum):
     SPLIT = "splitorder"
     OPTIONS = "optionsorder"
     MULTI_LEG = "optionsmultiorder"
+    PLACE_GTT = "placegttorder"
+    MODIFY_GTT = "modifygttorder"
+    CANCEL_GTT = "cancelgttorder"
 
     @property
     def is_of_many(self) -> bool:
         """Whether its ticket is carried out order by order, each claimed by itself."""
-        return self not in {Operation.PLACE, Operation.MODIFY, Operation.CANCEL}
+        return self not in _OPERATIONS_OF_ONE
 
     @property
     def is_of_the_moment(self) -> bool:
@@ -75,12 +73,12 @@ class Operation(StrEnum):
     @property
     def places(self) -> bool:
         """Whether it may open a position."""
-        return self not in {Operation.MODIFY, Operation.CANCEL, Operation.CANCEL_ALL, Operation.CLOSE}
+        return not self.is_cancel and self not in {Operation.MODIFY, Operation.MODIFY_GTT, Operation.CLOSE}
 
     @property
     def is_cancel(self) -> bool:
         """A cancel is never refused and never waits (design 4)."""
-        return self in {Operation.CANCEL, Operation.CANCEL_ALL}
+        return self in {Operation.CANCEL, Operation.CANCEL_ALL, Operation.CANCEL_GTT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +183,12 @@ class Ticket:
 
 
 def named_order(request: TicketRequest) -> OrderRequest | None:
-    """The order by which a list finds a request: its own, that of a position to be reached, or the first of several."""
+    """The order by which a list finds a request: its own, that of a position to be reached, or the first of several or
+    of a GTT.
+    """
     match request:
+        case GttRequest() | ModifyGttRequest():
+            return gtt.orders_of(gtt_of(request))[0]
         case SmartOrderRequest():
             return request.order
         case LegsRequest(orders=orders):
@@ -211,6 +213,11 @@ def order_of(request: TicketRequest) -> OrderRequest | None:
             return None
 
 
+def gtt_of(request: GttRequest | ModifyGttRequest) -> GttRequest:
+    """The GTT that a request asks for, or that a change shall lead to."""
+    return request if isinstance(request, GttRequest) else request.gtt
+
+
 def signal_of(request: TicketRequest) -> str:
     """What a new order asks for, as a digest: two that ask for the same have the same, however they spell it.
 
@@ -219,6 +226,8 @@ def signal_of(request: TicketRequest) -> str:
     """
     if isinstance(request, LegsRequest):
         return hashlib.sha256("|".join((request.kind, *map(signal_of, request.orders))).encode()).hexdigest()
+    if isinstance(request, GttRequest):
+        return gtt.signal(request)
     if not isinstance(request, OrderRequest):
         return ""
     prices = (
@@ -231,9 +240,11 @@ def signal_of(request: TicketRequest) -> str:
 
 
 def target_of(request: TicketRequest) -> BrokerOrderId | None:
-    """The broker's order that a request names; None where it names none."""
+    """The broker's order, or GTT, that a request names; None where it names none."""
     match request:
         case ModifyRequest(broker_order_id=target) | CancelRequest(broker_order_id=target):
+            return target
+        case ModifyGttRequest(trigger_id=target) | CancelGttRequest(trigger_id=target):
             return target
         case _:
             return None
@@ -246,70 +257,14 @@ _OPERATIONS: dict[type[TicketRequest], Operation] = {
     CancelAllRequest: Operation.CANCEL_ALL,
     CloseRequest: Operation.CLOSE,
     SmartOrderRequest: Operation.SMART,
+    GttRequest: Operation.PLACE_GTT,
+    ModifyGttRequest: Operation.MODIFY_GTT,
+    CancelGttRequest: Operation.CANCEL_GTT,
 }
+_OPERATIONS_OF_ONE = {_OPERATIONS[kind] for kind in get_args(BrokerRequest)}
 
 
 _LEGS = {Operation(kind) for kind in LegsKind}
-
-
-def new_ref(now: datetime) -> Ref:
-    """A fresh reference: the second, then 33 random bits; short enough for every broker's tag (15 characters).
-
-    It begins with the time so that an index grows at its end: random ones touch another page for every order.
-    """
-    number = (int(now.timestamp()) & 0xFFFFFFFF) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-    return Ref("".join(_BASE32[number >> shift & 31] for shift in range(5 * (_REF_LENGTH - 1), -1, -5)))
-
-
-def made_at(tag: str) -> datetime | None:
-    """The second in which :func:`new_ref` made a tag, in UTC; None where the tag is not of that form.
-
-    Every text of that length and alphabet names some second: whether it is ours, the second must tell.
-    """
-    if len(tag) not in {_REF_LENGTH, _REF_LENGTH + _CHILD_LENGTH} or not set(tag) <= set(_BASE32):
-        return None
-    number = 0
-    for letter in ticket_ref(tag):
-        number = number << 5 | _BASE32.index(letter)
-    return datetime.fromtimestamp(number >> _RANDOM_BITS, UTC)
-
-
-def child_refs(ref: Ref, requests: Sequence[BrokerRequest]) -> list[Ref]:
-    """The references of a ticket's messages. The first keeps the ticket's own.
-
-    Where there are more than a broker's tag has room for, those that place get the short ones: a withdrawal leaves no
-    tag at the broker. Raises Invalid when even so there are too many.
-    """
-    room = len(_BASE32) ** _CHILD_LENGTH
-    if len(requests) <= room:
-        return [child_ref(ref, sequence) for sequence in range(len(requests))]
-    short, long = count(1), count(room)
-    numbers = [next(short if isinstance(each, OrderRequest) else long) for each in requests[1:]]
-    if next(short) > room or next(long) > len(_BASE32) ** _WITHDRAWAL_LENGTH:
-        raise Invalid(f"{len(requests)} orders are too many at once. Ask for fewer, such as those of one symbol.")
-    return [ref, *(child_ref(ref, number) for number in numbers)]
-
-
-def further_ref(taken: Collection[Ref]) -> Ref:
-    """The reference of one more order of a ticket whose messages have those ``taken``. Raises Invalid without room."""
-    ref = Ref(ticket_ref(next(iter(taken))))
-    for sequence in range(1, len(_BASE32) ** _CHILD_LENGTH):
-        if (found := child_ref(ref, sequence)) not in taken:
-            return found
-    raise Invalid(f"Ticket {ref} has no room for one more order.")
-
-
-def child_ref(ref: Ref, sequence: int) -> Ref:
-    """The reference of a ticket's message number ``sequence`` (from 0), at most 15 characters up to number 1,023."""
-    if sequence == 0:
-        return ref
-    length = _CHILD_LENGTH if sequence < len(_BASE32) ** _CHILD_LENGTH else _WITHDRAWAL_LENGTH
-    return Ref(ref + "".join(_BASE32[sequence >> 5 * place & 31] for place in reversed(range(length))))
-
-
-def ticket_ref(ref: str) -> str:
-    """The reference of the ticket whose order carries ``ref``: the inverse of :func:`child_ref`."""
-    return ref[:_REF_LENGTH]
 
 
 def to_json(request: TicketRequest) -> str:
@@ -345,32 +300,16 @@ def message_from_json(operation: Operation, text: str) -> BrokerRequest:
     fields = json.loads(text)
     if operation is Operation.PLACE:
         return _order(fields)
+    if operation is Operation.PLACE_GTT:
+        return gtt.from_fields(fields)
+    if operation is Operation.MODIFY_GTT:
+        return ModifyGttRequest(trigger_id=BrokerOrderId(fields["trigger_id"]), gtt=gtt.from_fields(fields["gtt"]))
+    if operation is Operation.CANCEL_GTT:
+        return CancelGttRequest(trigger_id=BrokerOrderId(fields["trigger_id"]))
     target = BrokerOrderId(fields["broker_order_id"])
     if operation is Operation.MODIFY:
         return ModifyRequest(broker_order_id=target, order=_order(fields["order"]))
     return CancelRequest(broker_order_id=target)
-
-
-def difference(before: OrderRequest, after: OrderRequest) -> str:
-    """What a person changed, for :func:`changes_in`; empty when nothing."""
-    names = [name for name in OrderRequest.__slots__ if getattr(before, name) != getattr(after, name)]
-    told = [(name.replace("_", " "), str(getattr(before, name)), str(getattr(after, name))) for name in names]
-    return json.dumps(told) if told else ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One field of an order that a person changed."""
-
-    name: str
-    before: str
-    after: str
-
-
-def changes_in(told: str) -> tuple[Change, ...]:
-    """The inverse of :func:`difference`."""
-    parts = json.loads(told) if told else []
-    return tuple(Change(name=name, before=before, after=after) for name, before, after in parts)
 
 
 def _exchange(fields: dict[str, Any]) -> Exchange | None:
@@ -379,9 +318,9 @@ def _exchange(fields: dict[str, Any]) -> Exchange | None:
 
 def _fields(value: object) -> object:
     """A request as its fields, a price as its digits. ``dataclasses.asdict`` copies deeply: five times as slow."""
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal | datetime):
         return str(value)
-    if isinstance(value, TicketRequest):
+    if isinstance(value, TicketRequest | GttLeg):
         return {name: getattr(value, name) for name in value.__slots__}
     raise TypeError(f"{type(value).__name__} has no form in the journal")
 

@@ -348,5 +348,6 @@ def _row(instrument: Instrument) -> tuple[str | int, ...]:
         str(instrument.strike),
         instrument.broker_symbol,
         instrument.broker_exchange,
+        instrument.multiplier,
         *words_of(instrument),
     )

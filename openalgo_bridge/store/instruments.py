@@ -15,10 +15,11 @@ from openalgo_bridge.store.instrument_search import search
 
 COLUMNS = (
     "exchange, symbol, name, kind, lot, tick, freeze_quantity, token, reference_price, expiry, strike, "
-    "broker_symbol, broker_exchange"
+    "broker_symbol, broker_exchange, multiplier"
 )
 _MOST_REMEMBERED = 4096
 _MOST_CHAINS = 32
+_ON_SHARES = (Exchange.NFO, Exchange.BFO)
 _FIND = f"SELECT {COLUMNS} FROM instrument WHERE exchange = ? AND symbol = ?"
 _FIND_FORMER = f"SELECT {COLUMNS}, left_on FROM former_instrument WHERE exchange = ? AND symbol = ?"
 # By the index of contracts, which has nothing without an expiry.
@@ -64,6 +65,11 @@ class Instruments:
             remembered.clear()
         found = remembered[exchange, symbol] = instrument_of(row)
         return found
+
+    def has_derivatives(self, instrument: Instrument) -> bool:
+        """Whether futures or options on a share are listed."""
+        found = (self._db.read_one(f"SELECT 1 {_ON_BASE} LIMIT 1", (each, instrument.symbol)) for each in _ON_SHARES)
+        return instrument.kind is Kind.EQ and any(found)
 
     def name_conflict(self, exchange: Exchange, symbol: str) -> str:
         """What the broker calls the instruments that would all be named ``symbol``; empty where there are not two."""
@@ -167,6 +173,7 @@ def instrument_of(row: Row | Sequence[Any]) -> Instrument:
         strike,
         broker_symbol,
         broker_exchange,
+        multiplier,
         *left_on,
     ) = row
     return Instrument(
@@ -183,5 +190,6 @@ def instrument_of(row: Row | Sequence[Any]) -> Instrument:
         strike=Decimal(strike),
         broker_symbol=broker_symbol,
         broker_exchange=broker_exchange,
+        multiplier=multiplier,
         left_on=date.fromisoformat(left_on[0]) if left_on else None,
     )

@@ -10,7 +10,9 @@ InstrumentName = tuple[Exchange, str]
 # A ticket of one order names its instrument in its columns, one of several in its request.
 _IN_USE = """
     SELECT exchange, symbol FROM paper_position WHERE quantity <> 0
-    UNION SELECT exchange, symbol FROM paper_order WHERE status = 'open'
+    UNION SELECT exchange, symbol FROM paper_holding WHERE quantity <> 0
+    UNION SELECT exchange, symbol FROM paper_order WHERE status IN ('open', 'trigger pending')
+    UNION SELECT exchange, symbol FROM paper_gtt WHERE state = 'active'
     UNION SELECT exchange, symbol FROM ticket WHERE state = 'held' AND symbol <> ''
     UNION SELECT json_extract(leg.value, '$.exchange'), json_extract(leg.value, '$.symbol')
         FROM ticket, json_each(ticket.request, '$.orders') AS leg WHERE ticket.state = 'held'"""

@@ -1,4 +1,4 @@
-"""The books of the paper exchange. The only writer of its four tables; it decides nothing.
+"""The books of the paper exchange. The only writer of orders, trades, positions and holdings; it decides nothing.
 
 It keeps the promise that ``brokers/paper/book.py`` asks for, without importing it. ``synchronous=FULL``: what
 a transaction wrote is on the disk when it ends, unless it says that the next one will see to that.
@@ -6,48 +6,94 @@ a transaction wrote is on the disk when it ends, unless it says that the next on
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 
 from openalgo_bridge.clock import from_ms, to_ms
-from openalgo_bridge.model.books import OrderStatus
-from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product, Ref
+from openalgo_bridge.model.order import Exchange, OrderRequest, Ref
 from openalgo_bridge.model.paper import (
+    LedgerKind,
+    Named,
     PaperAccount,
+    PaperHolding,
     PaperMoney,
     PaperOrder,
     PaperPosition,
+    PaperStanding,
     PaperTrade,
-    to_rupees,
-    to_units,
+    PriceRange,
 )
-from openalgo_bridge.store.database import Database, Row
+from openalgo_bridge.store import paper_days
+from openalgo_bridge.store import paper_rows as rows
+from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.paper_gtts import OpenPaperGtts, PaperGtts
+from openalgo_bridge.store.paper_ledger import LAST, OpenLedger, balance
 
 _ORDER = "SELECT * FROM paper_order WHERE id = ?"
+_IS_WORKING = "status IN ('open', 'trigger pending')"
 # Every read of a book asks this first, and nearly always nothing rests. Left to itself SQLite would walk the
 # whole table to get the rows in order.
-_RESTING = "SELECT * FROM paper_order INDEXED BY paper_order_resting WHERE status = 'open'"
-_MONEY = (
-    "SELECT capital, realised, (SELECT coalesce(sum(blocked), 0) FROM paper_order WHERE blocked > 0)"
-    " + (SELECT coalesce(sum(blocked), 0) FROM paper_position WHERE blocked > 0) AS blocked FROM paper_account"
+_RESTING = f"SELECT * FROM paper_order INDEXED BY paper_order_working WHERE {_IS_WORKING}"
+# What it asks for is all in the index: of five thousand orders only those that a price reaches are read.
+_REACHED = (
+    f"{_RESTING} AND exchange = :exchange AND symbol = :symbol AND CASE"
+    " WHEN status = 'trigger pending' AND action = 'BUY' THEN trigger_price <= :highest"
+    " WHEN status = 'trigger pending' THEN trigger_price >= :lowest"
+    " WHEN action = 'BUY' THEN coalesce(bound, price) >= :ask"
+    " ELSE coalesce(bound, price) <= :bid END ORDER BY id"
+)
+_IN_USE = f"SELECT DISTINCT exchange, symbol FROM paper_order INDEXED BY paper_order_working WHERE {_IS_WORKING}"
+_NO_ORDER = 0
+_RESTING_QUANTITY = (
+    f"SELECT coalesce(sum(quantity - filled_quantity), 0) AS n FROM paper_order WHERE {_IS_WORKING}"
+    " AND exchange = ? AND symbol = ? AND product = ? AND action = ? AND id <> ?"
+)
+_BALANCE = f"SELECT capital_after, realised_after, invested_after, blocked_after FROM ({LAST})"
+# One read, because each costs a MARKET order as much as it finds.
+_STANDING = (
+    f"SELECT money.*, paper_position.* FROM ({_BALANCE}) AS money"
+    " LEFT JOIN paper_position ON symbol = ? AND exchange = ? AND product = ?"
+)
+# The first line of the ledger is the account's beginning until it is begun anew. Without the index SQLite would walk
+# the whole ledger for a reset that never was.
+_BEGIN = (
+    "SELECT count(*) AS resets, coalesce(max(id), 1) AS line FROM paper_ledger INDEXED BY paper_ledger_resets"
+    " WHERE kind = 'reset'"
 )
 # One read, so that money and positions are of one moment; a read costs a call more than its rows do.
 _ACCOUNT = (
-    f"SELECT money.capital, money.realised AS booked, money.blocked AS used, paper_position.* FROM ({_MONEY}) AS money"
+    f"SELECT money.*, resets, begin.at AS begun_at, paper_position.* FROM ({_BALANCE}) AS money"
+    f" JOIN ({_BEGIN}) JOIN paper_ledger AS begin ON begin.id = line"
     " LEFT JOIN paper_position ON paper_position.quantity <> 0 OR paper_position.realised_on = ?"
-    " ORDER BY symbol, exchange, product"
+    " ORDER BY paper_position.symbol, paper_position.exchange, paper_position.product"
 )
-
-
+# The number of the last order before the account was begun anew.
+_BEGUN_AFTER = "SELECT coalesce(max(order_id), 0) AS number FROM paper_ledger WHERE kind = 'reset'"
 # Without its index SQLite would walk back through all days until the first order of this one.
-_ORDERS_SINCE = "SELECT * FROM paper_order INDEXED BY paper_order_by_time WHERE placed_at >= ? ORDER BY id DESC"
-# Two looks by number: with OR between them SQLite would walk the whole table.
-_ORDERS_AFTER = (
-    "SELECT * FROM paper_order WHERE id IN (SELECT value FROM json_each(?2)) AND id <= ?1"
-    " UNION ALL SELECT * FROM paper_order WHERE id > ?1"
+_ORDERS_SINCE = (
+    "SELECT * FROM paper_order INDEXED BY paper_order_by_time"
+    f" WHERE placed_at >= ? AND id > ({_BEGUN_AFTER}) ORDER BY id DESC"
+)
+_ORDERS_CHANGED = (
+    "SELECT * FROM paper_order INDEXED BY paper_order_by_revision"
+    f" WHERE revision > ? AND placed_at >= ? AND id > ({_BEGUN_AFTER}) ORDER BY id"
+)
+_NEXT_REVISION = "(SELECT coalesce(max(revision), 0) + 1 FROM paper_order)"
+# The columns are those of paper_rows.identity_columns and changing_columns, in their order.
+_ADD = (
+    "INSERT INTO paper_order (tag, cause, symbol, exchange, action, product, placed_at, quantity, price_type, price,"
+    " trigger_price, disclosed_quantity, status, filled_quantity, filled_value, bound, blocked, rejection_reason,"
+    " triggered_at, filled_at, revision)"
+    f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_NEXT_REVISION})"
+    " ON CONFLICT (tag) WHERE tag <> '' DO NOTHING"
+)
+_CHANGE = (
+    "UPDATE paper_order SET quantity = ?, price_type = ?, price = ?, trigger_price = ?, disclosed_quantity = ?,"
+    " status = ?, filled_quantity = ?, filled_value = ?, bound = ?, blocked = ?, rejection_reason = ?,"
+    f" triggered_at = ?, filled_at = ?, revision = {_NEXT_REVISION}"
+    f" WHERE id = ? AND {_IS_WORKING} AND status = ? AND filled_quantity = ? AND blocked = ?"
 )
 
 
@@ -56,116 +102,134 @@ class OpenPaperBook:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self.leaves_open = False
+        self._ledger = OpenLedger(db)
+        self.gtts = OpenPaperGtts(db, self._ledger)
+        self.leaves_working = False
         """Whether it wrote an order that rests."""
 
     def order(self, number: int) -> PaperOrder | None:
         """The order as it stands now."""
         row = self._db.execute(_ORDER, (number,)).fetchone()
-        return None if row is None else _order(row)
+        return None if row is None else rows.order(row)
 
-    def position(self, symbol: str, exchange: Exchange, product: Product) -> PaperPosition | None:
-        """The position, or None when there never was one."""
+    def standing(self, of: Named) -> PaperStanding:
+        """The account, and the position of a symbol and product."""
+        row = self._db.execute(_STANDING, (of.symbol, of.exchange, of.product)).fetchone()
+        found = None if row["symbol"] is None else rows.position(row)
+        return PaperStanding(money=balance(row), position=found)
+
+    def holding(self, symbol: str, exchange: Exchange) -> PaperHolding | None:
+        """The delivered shares, or None when there never were any."""
         row = self._db.execute(
-            "SELECT * FROM paper_position WHERE symbol = ? AND exchange = ? AND product = ?",
-            (symbol, exchange, product),
+            "SELECT * FROM paper_holding WHERE exchange = ? AND symbol = ?", (exchange, symbol)
         ).fetchone()
-        return None if row is None else _position(row)
+        return None if row is None else rows.holding(row)
 
     def resting_quantity(self, request: OrderRequest, besides: int) -> int:
-        """How many units rest on the side, symbol and product of ``request``, order ``besides`` left out."""
-        row = self._db.execute(
-            "SELECT coalesce(sum(quantity), 0) AS n FROM paper_order WHERE status = 'open' AND exchange = ?"
-            " AND symbol = ? AND product = ? AND action = ? AND id <> ?",
-            (request.exchange, request.symbol, request.product, request.action, besides),
-        ).fetchone()
-        return int(row["n"])
+        """How many units are to fill yet on the side, symbol and product of ``request``, order ``besides`` left out."""
+        side = (request.exchange, request.symbol, request.product, request.action)
+        return int(self._db.execute(_RESTING_QUANTITY, (*side, besides)).fetchone()["n"])
 
     def money(self) -> PaperMoney:
-        """The account."""
-        return _money(self._db.execute(_MONEY).fetchone())
+        """The account, as the last line of the ledger has it."""
+        return balance(self._db.execute(_BALANCE).fetchone())
 
     def add(self, order: PaperOrder) -> int | None:
         """Enter an order; returns its number, or None when an earlier order carries its tag."""
-        asked = order.request
-        self.leaves_open |= order.status.is_working
-        row = self._db.execute(
-            "INSERT INTO paper_order (tag, symbol, exchange, action, quantity, price_type, product, price,"
-            " trigger_price, disclosed_quantity, status, filled_quantity, average_price, blocked, rejection_reason,"
-            " placed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tag) DO NOTHING",
-            (
-                order.tag,
-                asked.symbol,
-                asked.exchange,
-                asked.action,
-                asked.quantity,
-                asked.price_type,
-                asked.product,
-                to_units(asked.price),
-                to_units(asked.trigger_price),
-                asked.disclosed_quantity,
-                order.status,
-                order.filled_quantity,
-                order.average_price,
-                order.blocked,
-                order.rejection_reason,
-                to_ms(order.placed_at),
-            ),
-        )
-        return row.lastrowid if row.rowcount == 1 else None
+        written = self._db.execute(_ADD, (*rows.identity_columns(order), *rows.changing_columns(order)))
+        if written.rowcount != 1:
+            return None
+        self._wrote(order, blocked_before=0)
+        return written.lastrowid
 
-    def change(self, order: PaperOrder) -> bool:
-        """Write ``order`` over the one of its number if that is still open; False when it is not.
+    def change(self, before: PaperOrder, after: PaperOrder) -> bool:
+        """Write ``after`` over an order that still stands as ``before``; False where it works no more, or not so.
 
         The condition makes a fill, a cancel and a change exclude each other (W5.5 of the behaviour list).
         """
-        asked = order.request
-        self.leaves_open |= order.status.is_working
-        changed = self._db.execute(
-            "UPDATE paper_order SET quantity = ?, price_type = ?, price = ?, trigger_price = ?, disclosed_quantity = ?,"
-            " status = ?, filled_quantity = ?, average_price = ?, blocked = ?, rejection_reason = ?"
-            " WHERE id = ? AND status = 'open'",
-            (
-                asked.quantity,
-                asked.price_type,
-                to_units(asked.price),
-                to_units(asked.trigger_price),
-                asked.disclosed_quantity,
-                order.status,
-                order.filled_quantity,
-                order.average_price,
-                order.blocked,
-                order.rejection_reason,
-                order.number,
-            ),
-        )
-        return changed.rowcount == 1
+        was = (before.number, before.status, before.filled_quantity, before.blocked)
+        if self._db.execute(_CHANGE, (*rows.changing_columns(after), *was)).rowcount != 1:
+            return False
+        self._wrote(after, blocked_before=before.blocked)
+        return True
 
-    def add_trade(self, number: int, quantity: int, price: int, at: datetime) -> None:
-        """Enter the one fill of an order; a second one breaks a UNIQUE rule and ends the transaction."""
+    def add_trade(self, number: int, filled_before: int, quantity: int, price: int, at: datetime) -> None:
+        """Enter a fill of an order of which ``filled_before`` units were filled by the trades before it.
+
+        A part that was filled already, and one beyond the order's quantity, break a rule and end the transaction.
+        """
         self._db.execute(
-            "INSERT INTO paper_trade (order_id, quantity, price, traded_at) VALUES (?, ?, ?, ?)",
-            (number, quantity, price, to_ms(at)),
+            "INSERT INTO paper_trade (order_id, filled_before, quantity, price, traded_at) VALUES (?, ?, ?, ?, ?)",
+            (number, filled_before, quantity, price, to_ms(at)),
         )
 
-    def save(self, position: PaperPosition, gain: int) -> None:
-        """Write a position, and add ``gain`` to the profit of the account."""
+    def save(self, before: PaperPosition, after: PaperPosition, *, gain: int) -> None:
+        """Write ``after`` over the position that stood as ``before``; ``gain`` is the profit that this books."""
         self._db.execute(
             "INSERT OR REPLACE INTO paper_position (symbol, exchange, product, quantity, cost, blocked, realised,"
-            " realised_on) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            " realised_on, multiplier) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                position.symbol,
-                position.exchange,
-                position.product,
-                position.quantity,
-                position.cost,
-                position.blocked,
-                position.realised,
-                position.realised_on.isoformat(),
+                after.symbol,
+                after.exchange,
+                after.product,
+                after.quantity,
+                after.cost,
+                after.blocked,
+                after.realised,
+                after.realised_on.isoformat(),
+                after.multiplier,
             ),
         )
-        if gain:
-            self._db.execute("UPDATE paper_account SET realised = realised + ?", (gain,))
+        self._ledger.move(realised=gain, blocked=after.blocked - before.blocked)
+
+    def save_holding(self, before: PaperHolding, after: PaperHolding) -> None:
+        """Write ``after`` over the holding that stood as ``before``."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO paper_holding (exchange, symbol, quantity, cost) VALUES (?, ?, ?, ?)",
+            (after.exchange, after.symbol, after.quantity, after.cost),
+        )
+        self._ledger.move(invested=after.cost - before.cost)
+
+    def set_capital(self, capital: int) -> None:
+        """What the account was given is so much from now on; what can be used moves by the difference."""
+        self._ledger.move(capital=capital - self.money().capital)
+
+    def forget_profit(self) -> None:
+        """Nothing counts as ever booked. Only for the account that is begun anew."""
+        self._ledger.move(realised=-self.money().realised)
+
+    def post(
+        self,
+        kind: LedgerKind,
+        at: datetime,
+        about: Named | None = None,
+        *,
+        order: int | None = None,
+        gtt: int | None = None,
+    ) -> None:
+        """Say why money moved since the last line: one line of the ledger, or none where nothing moved."""
+        self._ledger.post(kind, at, about, order=order, gtt=gtt)
+
+    def advance(self, was: datetime, until: datetime) -> bool:
+        """Move on from ``was`` up to when everything is done that time does; False where it is not ``was`` any more."""
+        return paper_days.advance(self._db, was, until)
+
+    def leave_behind(self, moment: datetime) -> None:
+        """Let no price of before ``moment`` count for what rests now."""
+        paper_days.leave_behind(self._db, moment)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For what is read or written beside the book in the same commit, such as a line of the audit list."""
+        return self._db
+
+    def close(self) -> None:
+        """The end of the transaction. Raises StorageError where money moved and nobody said why."""
+        self._ledger.close()
+
+    def _wrote(self, order: PaperOrder, *, blocked_before: int) -> None:
+        self.leaves_working |= order.status.is_working
+        self._ledger.move(blocked=order.blocked - blocked_before)
 
 
 class PaperBook:
@@ -178,7 +242,8 @@ class PaperBook:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._left_open = 0
+        self.gtts = PaperGtts(db)
+        self._left_working = 0
         self._empty_at = -1
 
     @contextmanager
@@ -189,121 +254,129 @@ class PaperBook:
             with self._db.transaction(is_synced=is_synced) as db:
                 book = OpenPaperBook(db)
                 yield book
+                book.close()
         finally:
             # Counted after the commit, and after an error too: a commit that failed may still have arrived.
-            if book is not None and book.leaves_open:
-                self._left_open += 1
+            if book is not None and book.leaves_working:
+                self._left_working += 1
+            if book is not None and book.gtts.has_written:
+                self.gtts.note_written()
+
+    def done_until(self) -> datetime | None:
+        """Up to when everything was done that time does; None before the first order."""
+        return paper_days.done_until(self._db)
 
     def order(self, number: int) -> PaperOrder | None:
         """One order of any day."""
         row = self._db.read_one(_ORDER, (number,))
-        return None if row is None else _order(row)
+        return None if row is None else rows.order(row)
 
     def find(self, tag: Ref) -> PaperOrder | None:
         """The order of any day that carries ``tag``."""
-        row = self._db.read_one("SELECT * FROM paper_order WHERE tag = ?", (tag,))
-        return None if row is None else _order(row)
+        row = self._db.read_one("SELECT * FROM paper_order WHERE tag = ? AND tag <> ''", (tag,))
+        return None if row is None else rows.order(row)
+
+    def begun_after(self) -> int:
+        """The number of the last order before the account was begun anew: the books of days tell what came after it."""
+        row = self._db.read_one(_BEGUN_AFTER)
+        return 0 if row is None else int(row["number"])
 
     def orders(self, since: datetime) -> list[PaperOrder]:
         """Orders placed at or after ``since``, newest first."""
-        rows = self._db.read(_ORDERS_SINCE, (to_ms(since),))
-        return [_order(row) for row in rows]
+        found = self._db.read(_ORDERS_SINCE, (to_ms(since),))
+        return [rows.order(row) for row in found]
 
-    def orders_after(self, number: int, *, or_among: Collection[int]) -> list[PaperOrder]:
-        """Orders with a higher number than ``number``, and those named; oldest first."""
-        named = json.dumps(sorted(or_among))
-        return [_order(row) for row in self._db.read(_ORDERS_AFTER, (number, named))]
+    def orders_changed(self, after: int, since: datetime) -> list[PaperOrder]:
+        """Those of :meth:`orders` whose revision is above ``after``: new ones and changed ones, oldest first."""
+        return [rows.order(row) for row in self._db.read(_ORDERS_CHANGED, (after, to_ms(since)))]
 
     def resting(self) -> list[PaperOrder]:
-        """All open orders, oldest first."""
-        seen = self._left_open
+        """All working orders, oldest first."""
+        seen = self._left_working
         if self._empty_at == seen:
             return []
-        rows = self._db.read(f"{_RESTING} ORDER BY id")
-        if not rows:
+        found = self._db.read(f"{_RESTING} ORDER BY id")
+        if not found:
             self._empty_at = seen
-        return [_order(row) for row in rows]
+        return [rows.order(row) for row in found]
 
     def resting_in(self, symbol: str, exchange: Exchange) -> list[PaperOrder]:
-        """The open orders of one instrument, oldest first."""
-        if self._empty_at == self._left_open:
+        """The working orders of one instrument, oldest first."""
+        if self._empty_at == self._left_working:
             return []
-        rows = self._db.read(f"{_RESTING} AND exchange = ? AND symbol = ? ORDER BY id", (exchange, symbol))
-        return [_order(row) for row in rows]
+        found = self._db.read(f"{_RESTING} AND exchange = ? AND symbol = ? ORDER BY id", (exchange, symbol))
+        return [rows.order(row) for row in found]
+
+    def resting_quantity(self, request: OrderRequest) -> int:
+        """How many units are to fill yet on the side, symbol and product of ``request``."""
+        side = (request.exchange, request.symbol, request.product, request.action)
+        row = self._db.read_one(_RESTING_QUANTITY, (*side, _NO_ORDER))
+        return 0 if row is None else int(row["n"])
+
+    def instruments_in_use(self) -> list[tuple[Exchange, str]]:
+        """What anybody has a working order for."""
+        seen = self._left_working
+        if self._empty_at == seen:
+            return []
+        found = self._db.read(_IN_USE)
+        if not found:
+            self._empty_at = seen
+        return [(Exchange(row["exchange"]), row["symbol"]) for row in found]
+
+    def reached(self, symbol: str, exchange: Exchange, prices: PriceRange) -> list[PaperOrder]:
+        """The working orders of one instrument that such prices trigger or fill, oldest first."""
+        if self._empty_at == self._left_working:
+            return []
+        found = self._db.read(_REACHED, {"exchange": exchange, "symbol": symbol, **prices._asdict()})
+        return [rows.order(row) for row in found]
+
+    def resting_since_before(self, moment: datetime) -> list[PaperOrder]:
+        """The working orders that were placed before ``moment``, oldest first."""
+        if self._empty_at == self._left_working:
+            return []
+        found = self._db.read(f"{_RESTING} AND placed_at < ? ORDER BY id", (to_ms(moment),))
+        return [rows.order(row) for row in found]
 
     def trades(self, since: datetime, until: datetime) -> list[PaperTrade]:
         """Fills at or after ``since`` and before ``until``, newest first."""
-        rows = self._db.read(
+        found = self._db.read(
             "SELECT paper_order.*, paper_trade.id AS trade_id, paper_trade.quantity AS traded_quantity,"
-            " paper_trade.price AS traded_price, traded_at FROM paper_trade"
+            " paper_trade.price AS traded_price, traded_at, coalesce(multiplier, 1) AS multiplier FROM paper_trade"
             " JOIN paper_order ON paper_order.id = paper_trade.order_id"
-            " WHERE traded_at >= ? AND traded_at < ? ORDER BY paper_trade.id DESC",
+            " LEFT JOIN paper_position USING (symbol, exchange, product)"
+            f" WHERE traded_at >= ? AND traded_at < ? AND order_id > ({_BEGUN_AFTER}) ORDER BY paper_trade.id DESC",
             (to_ms(since), to_ms(until)),
         )
-        return [_trade(row) for row in rows]
+        return [rows.trade(row) for row in found]
 
     def positions(self, day: date) -> list[PaperPosition]:
         """Every open position, and those that were closed on the trading day ``day``."""
-        rows = self._db.read(
+        found = self._db.read(
             "SELECT * FROM paper_position WHERE quantity <> 0 OR realised_on = ? ORDER BY symbol, exchange, product",
             (day.isoformat(),),
         )
-        return [_position(row) for row in rows]
+        return [rows.position(row) for row in found]
+
+    def position(self, of: Named) -> PaperPosition | None:
+        """One position, or None when there never was one."""
+        row = self._db.read_one(
+            "SELECT * FROM paper_position WHERE symbol = ? AND exchange = ? AND product = ?",
+            (of.symbol, of.exchange, of.product),
+        )
+        return None if row is None else rows.position(row)
+
+    def holdings(self) -> list[PaperHolding]:
+        """Delivered shares that are still held."""
+        found = self._db.read("SELECT * FROM paper_holding WHERE quantity > 0 ORDER BY symbol, exchange")
+        return [rows.holding(row) for row in found]
 
     def account(self, day: date) -> PaperAccount:
         """Money, and the positions as :meth:`positions` tells them, of one moment."""
-        rows = self._db.read(_ACCOUNT, (day.isoformat(),))
-        first = rows[0]
-        money = PaperMoney(capital=first["capital"], realised=first["booked"], blocked=first["used"])
-        return PaperAccount(money=money, positions=tuple(_position(row) for row in rows if row["symbol"] is not None))
-
-
-def _order(row: Row) -> PaperOrder:
-    return PaperOrder(
-        number=row["id"],
-        tag=Ref(row["tag"]),
-        request=OrderRequest(
-            symbol=row["symbol"],
-            exchange=Exchange(row["exchange"]),
-            action=Action(row["action"]),
-            quantity=row["quantity"],
-            price_type=PriceType(row["price_type"]),
-            product=Product(row["product"]),
-            price=to_rupees(row["price"]),
-            trigger_price=to_rupees(row["trigger_price"]),
-            disclosed_quantity=row["disclosed_quantity"],
-        ),
-        status=OrderStatus(row["status"]),
-        filled_quantity=row["filled_quantity"],
-        average_price=row["average_price"],
-        blocked=row["blocked"],
-        rejection_reason=row["rejection_reason"],
-        placed_at=from_ms(row["placed_at"]),
-    )
-
-
-def _trade(row: Row) -> PaperTrade:
-    return PaperTrade(
-        number=row["trade_id"],
-        order=_order(row),
-        quantity=row["traded_quantity"],
-        price=row["traded_price"],
-        traded_at=from_ms(row["traded_at"]),
-    )
-
-
-def _position(row: Row) -> PaperPosition:
-    return PaperPosition(
-        symbol=row["symbol"],
-        exchange=Exchange(row["exchange"]),
-        product=Product(row["product"]),
-        quantity=row["quantity"],
-        cost=row["cost"],
-        blocked=row["blocked"],
-        realised=row["realised"],
-        realised_on=date.fromisoformat(row["realised_on"]),
-    )
-
-
-def _money(row: Row) -> PaperMoney:
-    return PaperMoney(capital=row["capital"], realised=row["realised"], blocked=row["blocked"])
+        found = self._db.read(_ACCOUNT, (day.isoformat(),))
+        positions = tuple(rows.position(row) for row in found if row["symbol"] is not None)
+        return PaperAccount(
+            money=balance(found[0]),
+            positions=positions,
+            begun_at=from_ms(found[0]["begun_at"]),
+            resets=found[0]["resets"],
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from openalgo_bridge.store import schema_calendar, schema_charts, schema_guards, schema_orders
+from openalgo_bridge.store import schema_calendar, schema_charts, schema_guards, schema_orders, schema_paper
 from openalgo_bridge.store.side_schemas import instruments, traffic
 
 __all__ = ["bridge", "instruments", "traffic"]
@@ -350,3 +350,4 @@ bridge()(schema_orders.m020_tickets_of_several)
 bridge()(schema_orders.m021_arrivals)
 bridge()(schema_orders.m022_unread)
 bridge()(schema_orders.m023_arrivals_read_later)
+bridge()(schema_paper.m024_paper_exchange)

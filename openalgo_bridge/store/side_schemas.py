@@ -118,6 +118,13 @@ def i002_contracts(db: sqlite_utils.Database) -> None:
     _make_search_and_lists(db)
 
 
+@instruments()
+def i003_multiplier(db: sqlite_utils.Database) -> None:
+    """What one unit of quantity is worth at a price of one rupee. No list until now said it."""
+    for table in ("instrument", "former_instrument"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN multiplier INTEGER NOT NULL DEFAULT 1 CHECK (multiplier > 0)")
+
+
 def _make_search_and_lists(db: sqlite_utils.Database) -> None:
     # Only the index of the words; what they stand for is the row of the same number.
     db.execute(

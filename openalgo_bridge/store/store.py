@@ -29,10 +29,14 @@ from openalgo_bridge.store.key_uses import KeyUses
 from openalgo_bridge.store.kill_switch import KillSwitch
 from openalgo_bridge.store.machine_key import MachineKey
 from openalgo_bridge.store.outcomes import Outcomes
+from openalgo_bridge.store.paper_capital import PaperCapital
+from openalgo_bridge.store.paper_equity import PaperEquity
+from openalgo_bridge.store.paper_settings import SavedPaperSettings
 from openalgo_bridge.store.paperbook import PaperBook
 from openalgo_bridge.store.preferences import Preferences
 from openalgo_bridge.store.sessions import Sessions
 from openalgo_bridge.store.standing import StandingReads
+from openalgo_bridge.store.strategy_fills import StrategyFills
 from openalgo_bridge.store.ticket_lists import TicketLists
 from openalgo_bridge.store.traffic import TrafficLog
 from openalgo_bridge.store.two_factor import TwoFactors
@@ -78,6 +82,10 @@ class Store:
     outcomes: Outcomes
     idempotency: Idempotency
     paperbook: PaperBook
+    paper_capital: PaperCapital
+    paper_equity: PaperEquity
+    paper_settings: SavedPaperSettings
+    strategy_fills: StrategyFills
     traffic: TrafficLog
     instruments: Instruments
     instrument_lists: InstrumentLists
@@ -119,6 +127,7 @@ class Store:
         traffic = Database(folder / "traffic.db", synchronous="NORMAL")
         listed = Database(folder / "instruments.db", synchronous="NORMAL")
         instruments, calendar = Instruments(listed), TradingCalendar(account, clock)
+        paperbook = PaperBook(account)
         return cls(
             machine_key=machine_key,
             users=Users(account, clock),
@@ -141,7 +150,11 @@ class Store:
             ticket_lists=TicketLists(account, clock),
             outcomes=Outcomes(account, clock),
             idempotency=Idempotency(account, clock),
-            paperbook=PaperBook(account),
+            paperbook=paperbook,
+            paper_capital=PaperCapital(account, paperbook, clock),
+            paper_equity=PaperEquity(account),
+            paper_settings=SavedPaperSettings(account, clock),
+            strategy_fills=StrategyFills(account),
             traffic=TrafficLog(traffic),
             instruments=instruments,
             instrument_lists=InstrumentLists(

@@ -25,7 +25,7 @@ from openalgo_bridge.model.order import (
     Ref,
 )
 from openalgo_bridge.model.permit import SendPermit
-from openalgo_bridge.model.ticket import new_ref
+from openalgo_bridge.model.refs import new_ref
 
 # What the clock of every test says.
 TODAY = date(2026, 11, 21)
@@ -40,7 +40,7 @@ RESTING = OrderRequest(
     quantity=3,
     product=Product.MIS,
     price_type=PriceType.LIMIT,
-    price=Decimal("500.00"),
+    price=Decimal("850.00"),
 )
 
 

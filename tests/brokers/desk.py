@@ -25,6 +25,7 @@ from openalgo_bridge.model.order import (
     Product,
     Ref,
 )
+from openalgo_bridge.model.paper_settings import PaperSettings
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
@@ -47,6 +48,7 @@ class Floor:
     book: PaperBook
     db: Database
     instruments: Instruments
+    settings: PaperSettings = field(default_factory=PaperSettings)
     refs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def ref(self) -> Ref:
@@ -98,10 +100,19 @@ def opened(folder: Path, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> Ite
         db.migrate(schema.bridge)
         listed.migrate(schema.instruments)
         instruments = Instruments(listed)
-        market, clock, book = StandingMarket("1000"), FixedClock(), PaperBook(db)
+        clock, book = FixedClock(), PaperBook(db)
+        market = StandingMarket("1000", clock)
         InstrumentLists(listed, clock, instruments=instruments, calendar=lambda: SHIPPED, in_use=tuple).ensure()
-        exchange = PaperExchange(book=book, market=market, instruments=instruments, clock=clock)
-        yield Floor(exchange=exchange, market=market, clock=clock, book=book, db=db, instruments=instruments)
+        exchange = PaperExchange(
+            book=book,
+            market=market,
+            instruments=instruments,
+            clock=clock,
+            calendar=lambda: SHIPPED,
+            settings=lambda: floor.settings,
+        )
+        floor = Floor(exchange=exchange, market=market, clock=clock, book=book, db=db, instruments=instruments)
+        yield floor
     finally:
         db.close()
         listed.close()

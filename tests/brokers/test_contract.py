@@ -31,7 +31,12 @@ class TestEveryBroker(BrokerPromises):
     @pytest.fixture
     def broker(self, broker_name: str, store: Store, clock: FixedClock) -> Broker:
         given = Surroundings(
-            book=store.paperbook, market=SimulatedMarket(7), instruments=store.instruments, clock=clock
+            book=store.paperbook,
+            market=SimulatedMarket(7),
+            instruments=store.instruments,
+            clock=clock,
+            calendar=store.calendar.load,
+            paper_settings=store.paper_settings.load,
         )
         return BROKERS[broker_name](given)
 

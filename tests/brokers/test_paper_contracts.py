@@ -87,14 +87,29 @@ def test_a_refusal_is_the_exchanges(floor: Floor, changes: dict[str, object], se
         floor.send(replace(CALL, **changes))
 
 
-def test_a_contract_is_entered_until_it_expires_and_left_until_the_exchange_closes(floor: Floor) -> None:
+def test_a_contract_is_entered_until_it_expires_and_left_until_the_exchange_closes(
+    floor: Floor, tmp_path: Path
+) -> None:
+    on_share = contract("SBIN", Kind.FUT, DECEMBER)
+    with listing.opened(tmp_path) as listed:
+        listed.take(*LISTED, on_share)
+    floor.instruments.forget()
+    future = replace(FUTURE, symbol=on_share.symbol)
     floor.clock.moment = datetime.combine(DECEMBER, time(15, 29, 59), IST)
-    floor.send(replace(FUTURE, quantity=130))
+    floor.send(replace(future, quantity=130))
     floor.clock.move(seconds=1)
-    with pytest.raises(Rejected, match="NIFTY29DEC26FUT expired on 2026-12-29"):
-        floor.send(FUTURE)
-    floor.send(replace(FUTURE, **SELL))
+    with pytest.raises(Rejected, match="SBIN29DEC26FUT expired on 2026-12-29"):
+        floor.send(future)
+    floor.send(replace(future, **SELL))
     floor.clock.moment = datetime.combine(DECEMBER, time(15, 45), IST)
+    with pytest.raises(Rejected, match="SBIN29DEC26FUT expired on 2026-12-29"):
+        floor.send(replace(future, **SELL))
+
+
+def test_a_contract_on_an_index_is_left_until_it_expires(floor: Floor) -> None:
+    floor.clock.moment = datetime.combine(DECEMBER, time(15, 29, 59), IST)
+    floor.send(FUTURE)
+    floor.clock.move(seconds=1)
     with pytest.raises(Rejected, match="NIFTY29DEC26FUT expired on 2026-12-29"):
         floor.send(replace(FUTURE, **SELL))
 

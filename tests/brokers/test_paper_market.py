@@ -35,7 +35,13 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
 @pytest.fixture
 def exchange(tmp_path: Path, clock: FixedClock) -> Iterator[PaperExchange]:
     store = Store.open(tmp_path, clock)
-    yield PaperExchange(book=store.paperbook, market=SimulatedMarket(7), instruments=store.instruments, clock=clock)
+    yield PaperExchange(
+        book=store.paperbook,
+        market=SimulatedMarket(7),
+        instruments=store.instruments,
+        clock=clock,
+        calendar=store.calendar.load,
+    )
     store.close()
 
 

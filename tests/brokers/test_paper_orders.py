@@ -84,8 +84,6 @@ def test_order_ids_are_the_ist_date_and_a_rising_number(floor: Floor) -> None:
     ("changes", "sentence"),
     [
         ({"product": Product.NRML}, "NRML product not allowed for NSE equity segment"),
-        ({"price_type": PriceType.SL, "price": Decimal(990), "trigger_price": Decimal(995)}, "SL orders come with"),
-        ({"price_type": PriceType.SL_M, "trigger_price": Decimal(995)}, "SL-M orders come with a later version"),
         ({"symbol": "NIFTY", "exchange": Exchange.NSE_INDEX}, "NIFTY is an index: it can be quoted, not traded"),
         ({"price_type": PriceType.LIMIT}, "LIMIT orders require price"),
         ({"price_type": PriceType.LIMIT, "price": Decimal("999.97")}, "not a multiple of the tick size 0.05"),
@@ -158,9 +156,9 @@ def test_the_books_of_a_day_begin_at_three_in_the_night(floor: Floor) -> None:
 
 def test_the_trades_of_an_earlier_day_are_still_there(floor: Floor) -> None:
     floor.clock.move(hours=16)  # 02:30 IST of the next day: still the books of the 21st
-    first = floor.buy()
+    first = floor.buy(product=Product.CNC)
     floor.clock.move(minutes=30)
-    second = floor.buy()
+    second = floor.buy(product=Product.CNC)
     days = [date(2026, 11, day) for day in (20, 21, 22, 23)]
     told = [[trade.order_id for trade in floor.exchange.trades_of(day)] for day in days]
     assert told == [[], [first], [second], []]
@@ -274,15 +272,15 @@ def test_an_id_of_another_date_is_another_order(floor: Floor) -> None:
 
 
 def test_todays_profit_starts_anew_while_the_account_keeps_it(floor: Floor) -> None:
-    floor.buy()
+    floor.buy(product=Product.CNC)
     floor.market.last = Decimal("1100")
-    floor.sell(5)
-    assert floor.position().realised == floor.exchange.funds().realised == Decimal("499.5")
+    floor.sell(5, Product.CNC)
+    assert floor.position(Product.CNC).realised == floor.exchange.funds().realised == Decimal("499.5")
     floor.clock.move(days=1)
-    assert floor.position().realised == floor.exchange.funds().realised == 0
-    assert floor.exchange.funds().available == CRORE + Decimal("499.5") - Decimal("1000.05")
-    floor.sell(5)
-    assert floor.position().realised == Decimal("499.5")
+    assert floor.position(Product.CNC).realised == floor.exchange.funds().realised == 0
+    assert floor.exchange.funds().available == CRORE + Decimal("499.5") - Decimal("5000.25")
+    floor.sell(5, Product.CNC)
+    assert floor.position(Product.CNC).realised == Decimal("499.5")
     floor.clock.move(days=1)
     assert list(floor.exchange.positions()) == []
     assert floor.exchange.funds().available == CRORE + 999
@@ -297,12 +295,15 @@ def test_open_profit_is_told_apart_from_what_is_available(floor: Floor) -> None:
     assert floor.position().pnl == Decimal("999.5")
 
 
-def test_a_delivery_buy_is_not_a_holding_yet(floor: Floor) -> None:
+def test_shares_that_were_bought_are_held_from_the_next_day_of_delivery_on(floor: Floor) -> None:
     floor.buy(product=Product.CNC)
-    assert list(floor.exchange.holdings()) == []
-    floor.clock.move(days=3)
-    floor.sell(product=Product.CNC)
-    assert floor.position(Product.CNC).quantity == 0
+    floor.clock.move(days=1)
+    assert list(floor.exchange.holdings()) == [], "a Sunday"
+    floor.clock.move(days=1)
+    (held,) = floor.exchange.holdings()
+    assert (held.symbol, held.quantity, held.average_price) == ("SBIN", 10, Decimal("1000.05"))
+    assert list(floor.exchange.positions()) == []
+    assert floor.exchange.funds().available == CRORE - Decimal("10000.5")
 
 
 def test_a_restart_finds_the_same_books(floor: Floor) -> None:

@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 
 from openalgo_bridge.model.order import Action, Exchange, OrderRequest
-from openalgo_bridge.model.ticket import Change, changes_in, child_ref, difference, made_at, new_ref
+from openalgo_bridge.model.order_changes import Change, changes_in, difference
+from openalgo_bridge.model.refs import child_ref, made_at, new_ref
 
 ORDER = OrderRequest(symbol="RELIANCE", exchange=Exchange.NSE, action=Action.BUY, quantity=10)
 

@@ -6,13 +6,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product, Ref
-from openalgo_bridge.model.paper import PaperMoney, PaperOrder, PaperPosition, to_rupees, to_units
+from openalgo_bridge.model.paper import (
+    LedgerKind,
+    PaperHolding,
+    PaperMoney,
+    PaperOrder,
+    PaperPosition,
+    to_rupees,
+    to_units,
+)
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.paperbook import OpenPaperBook, PaperBook
 from tests.fakes import in_threads
@@ -42,6 +51,22 @@ LONG = PaperPosition(
     realised=5,
     realised_on=TODAY,
 )
+NONE_HELD = PaperHolding(symbol="SBIN", exchange=Exchange.NSE)
+FLAT = replace(LONG, quantity=0, cost=0, blocked=0, realised=0)
+
+
+def save(page: OpenPaperBook, after: PaperPosition, gain: int = 0) -> None:
+    """A position where there was none, with the line of the ledger."""
+    page.save(replace(FLAT, product=after.product), after, gain=gain)
+    page.post(LedgerKind.FILL, NOW, after)
+
+
+def add(page: OpenPaperBook, order: PaperOrder) -> int:
+    """A new order, with the line of the ledger."""
+    number = page.add(order)
+    assert number is not None
+    page.post(LedgerKind.ORDER, NOW, order.request, order=number)
+    return number
 
 
 @pytest.fixture
@@ -51,40 +76,56 @@ def book(db: Database) -> PaperBook:
 
 def test_an_order_comes_back_as_it_went_in(book: PaperBook) -> None:
     with book.transaction() as page:
-        number = page.add(OPEN)
-        assert page.order(number) == replace(OPEN, number=number)
-    assert book.order(number) == book.find(Ref("A")) == replace(OPEN, number=number)
-    assert book.resting() == book.resting_in("SBIN", Exchange.NSE) == [replace(OPEN, number=number)]
+        number = add(page, OPEN)
+        kept = replace(OPEN, number=number, revision=1)
+        assert page.order(number) == kept
+    assert book.order(number) == book.find(Ref("A")) == kept
+    assert book.resting() == book.resting_in("SBIN", Exchange.NSE) == [kept]
     assert book.resting_in("SBIN", Exchange.BSE) == []
 
 
 def test_a_position_comes_back_as_it_went_in(book: PaperBook) -> None:
     with book.transaction() as page:
-        assert page.position("SBIN", Exchange.NSE, Product.MIS) is None
-        page.save(LONG, 0)
-        assert page.position("SBIN", Exchange.NSE, Product.MIS) == LONG
-        assert page.position("SBIN", Exchange.NSE, Product.CNC) is None
-    assert book.positions(TODAY) == [LONG]
+        assert page.standing(LONG).position is None
+        save(page, LONG)
+        assert page.standing(LONG).position == LONG
+        assert page.standing(replace(LONG, product=Product.CNC)).position is None
+    assert book.positions(TODAY) == [book.position(LONG)] == [LONG]
 
 
 def test_money_is_capital_profit_and_all_that_is_blocked(book: PaperBook) -> None:
     assert book.account(TODAY).money == PaperMoney(capital=CAPITAL, realised=0, blocked=0)
     with book.transaction() as page:
-        page.add(OPEN)
-        page.save(LONG, gain=-7)
-        assert page.money().blocked == OPEN.blocked + LONG.blocked
+        add(page, OPEN)
+        save(page, LONG, gain=-7)
+        assert page.money() == page.standing(LONG).money
     assert book.account(TODAY).money == PaperMoney(capital=CAPITAL, realised=-7, blocked=OPEN.blocked + LONG.blocked)
     assert book.account(TODAY).money.available == CAPITAL - 7 - OPEN.blocked - LONG.blocked
 
 
 def test_an_order_changes_once(book: PaperBook) -> None:
     with book.transaction() as page:
-        number = page.add(OPEN)
-    done = replace(OPEN, number=number, status=OrderStatus.COMPLETE, filled_quantity=10, blocked=0)
+        number = add(page, OPEN)
+    before = replace(OPEN, number=number)
+    done = replace(before, status=OrderStatus.COMPLETE, filled_quantity=10, filled_value=99_005_000, blocked=0)
     with book.transaction() as page:
-        assert page.change(done)
-        assert not page.change(replace(done, status=OrderStatus.CANCELLED, filled_quantity=0))
-    assert book.order(number) == done
+        assert page.change(before, done)
+        page.post(LedgerKind.FILL, NOW, ASKED, order=number)
+        for seen in (before, done):
+            assert not page.change(seen, replace(done, status=OrderStatus.CANCELLED, filled_quantity=0, filled_value=0))
+    assert book.order(number) == replace(done, revision=2)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [{"status": OrderStatus.TRIGGER_PENDING}, {"filled_quantity": 4}, {"blocked": 1}],
+    ids=" ".join,
+)
+def test_an_order_is_not_changed_by_who_saw_it_otherwise(book: PaperBook, seen: dict[str, Any]) -> None:
+    with book.transaction() as page:
+        before = replace(OPEN, number=add(page, OPEN))
+        assert not page.change(replace(before, **seen), replace(before, status=OrderStatus.CANCELLED, blocked=0))
+    assert [order.status for order in book.resting()] == [OrderStatus.OPEN]
 
 
 def test_the_resting_quantity_counts_one_side_of_one_product(book: PaperBook) -> None:
@@ -95,23 +136,24 @@ def test_the_resting_quantity_counts_one_side_of_one_product(book: PaperBook) ->
         replace(ASKED, symbol="INFY"),
     ]
     with book.transaction() as page:
-        first = page.add(OPEN)
-        page.add(replace(OPEN, tag=Ref("B"), request=replace(ASKED, quantity=7)))
-        page.add(replace(OPEN, tag=Ref("C"), status=OrderStatus.CANCELLED, blocked=0))
+        first = add(page, OPEN)
+        add(page, replace(OPEN, tag=Ref("B"), request=replace(ASKED, quantity=7), filled_quantity=3, filled_value=3))
+        add(page, replace(OPEN, tag=Ref("S"), request=replace(ASKED, quantity=5), status=OrderStatus.TRIGGER_PENDING))
+        add(page, replace(OPEN, tag=Ref("C"), status=OrderStatus.CANCELLED, blocked=0))
         for number, request in enumerate(others):
-            page.add(replace(OPEN, tag=Ref(f"O{number}"), request=request))
-        assert page.resting_quantity(ASKED, besides=0) == 17
-        assert page.resting_quantity(ASKED, besides=first) == 7
+            add(page, replace(OPEN, tag=Ref(f"O{number}"), request=request))
+        assert page.resting_quantity(ASKED, besides=0) == 19
+        assert page.resting_quantity(ASKED, besides=first) == 9
 
 
 def test_a_book_of_a_day_leaves_out_what_came_before(book: PaperBook) -> None:
     with book.transaction() as page:
-        old = page.add(replace(OPEN, placed_at=NOW - timedelta(days=1)))
-        late = page.add(replace(OPEN, tag=Ref("B")))
-        page.add_trade(old, 10, 9_900_500, NOW)
-        page.add_trade(late, 10, 9_900_000, NOW - timedelta(milliseconds=1))
-        page.save(LONG, 0)
-        page.save(replace(LONG, product=Product.CNC, quantity=0, cost=0, blocked=0), 0)
+        old = add(page, replace(OPEN, placed_at=NOW - timedelta(days=1)))
+        late = add(page, replace(OPEN, tag=Ref("B")))
+        page.add_trade(old, 0, 10, 9_900_500, NOW)
+        page.add_trade(late, 0, 10, 9_900_000, NOW - timedelta(milliseconds=1))
+        save(page, LONG)
+        save(page, replace(LONG, product=Product.CNC, quantity=0, cost=0, blocked=0))
     assert [order.number for order in book.orders(NOW)] == [late]
     assert [trade.order.number for trade in book.trades(NOW, TOMORROW)] == [old]
     assert [trade.order.number for trade in book.trades(NOW - timedelta(days=1), NOW)] == [late]
@@ -122,40 +164,73 @@ def test_a_book_of_a_day_leaves_out_what_came_before(book: PaperBook) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda page: page.add_trade(1, 10, 9_900_500, NOW),
-        lambda page: page.add_trade(99, 10, 9_900_500, NOW),
+        lambda page: page.add_trade(1, 0, 6, 9_900_500, NOW),
+        lambda page: page.add_trade(1, 7, 1, 9_900_500, NOW),
+        lambda page: page.add_trade(1, 6, 5, 9_900_500, NOW),
+        lambda page: page.add_trade(99, 0, 10, 9_900_500, NOW),
         lambda page: page.add(replace(OPEN, tag=Ref("B"), blocked=-1)),
-        lambda page: page.add(replace(OPEN, tag=Ref("B"), filled_quantity=11)),
+        lambda page: page.add(replace(OPEN, tag=Ref("B"), filled_quantity=11, filled_value=11)),
         lambda page: page.add(replace(OPEN, tag=Ref("B"), status=OrderStatus.CANCELLED)),
-        lambda page: page.save(replace(LONG, quantity=0), 0),
+        lambda page: page.add(replace(OPEN, tag=Ref("B"), status=OrderStatus.COMPLETE, blocked=0)),
+        lambda page: page.add(replace(OPEN, tag=Ref("B"), cause="square-off")),
+        lambda page: page.add(replace(OPEN, tag=Ref(""))),
+        lambda page: page.add(replace(OPEN, tag=Ref("B"))),
+        lambda page: page.save(LONG, replace(LONG, quantity=0), gain=0),
+        lambda page: page.save(LONG, LONG, gain=1),
+        lambda page: page.save_holding(NONE_HELD, replace(NONE_HELD, quantity=1, cost=1)),
+        lambda page: page.save_holding(NONE_HELD, replace(NONE_HELD, cost=1)),
     ],
-    ids=["second trade", "no order", "negative", "overfilled", "blocked at the end", "flat but blocked"],
+    ids=[
+        "the same part twice",
+        "a part left out",
+        "more than was ordered",
+        "no order",
+        "negative",
+        "overfilled",
+        "blocked at the end",
+        "complete and not filled",
+        "sent by both",
+        "sent by nobody",
+        "set aside for no reason",
+        "flat but blocked",
+        "profit for no reason",
+        "invested for no reason",
+        "a cost of nothing",
+    ],
 )
 def test_the_tables_refuse_what_must_never_be_and_keep_nothing_of_it(
     book: PaperBook, act: Callable[[OpenPaperBook], object]
 ) -> None:
     with book.transaction() as page:
-        page.add_trade(page.add(OPEN), 10, 9_900_500, NOW)
+        page.add_trade(add(page, OPEN), 0, 6, 9_900_500, NOW)
     before = book.orders(NOW), book.trades(NOW, TOMORROW), book.positions(TODAY), book.account(TODAY).money
     with pytest.raises(StorageError), book.transaction() as page:
-        page.add(replace(OPEN, tag=Ref("goes too")))
-        page.save(LONG, gain=1)
+        add(page, replace(OPEN, tag=Ref("goes too")))
+        save(page, LONG, gain=1)
         act(page)
     assert (book.orders(NOW), book.trades(NOW, TOMORROW), book.positions(TODAY), book.account(TODAY).money) == before
 
 
 def test_a_tag_is_entered_once(book: PaperBook) -> None:
     with book.transaction() as page:
-        number = page.add(OPEN)
+        number = add(page, OPEN)
         assert page.add(replace(OPEN, request=replace(ASKED, quantity=99))) is None
-    assert book.orders(NOW) == [replace(OPEN, number=number)]
+    assert book.orders(NOW) == [replace(OPEN, number=number, revision=1)]
+
+
+def test_the_exchange_may_send_many_orders_without_a_tag(book: PaperBook) -> None:
+    own = replace(OPEN, tag=Ref(""), cause="square-off")
+    with book.transaction() as page:
+        numbers = [add(page, own), add(page, own)]
+    assert [order.number for order in book.resting()] == numbers
+    assert book.find(Ref("")) is None
 
 
 def test_an_account_is_its_money_and_its_positions_of_one_moment(book: PaperBook) -> None:
     assert book.account(TODAY).positions == ()
     with book.transaction() as page:
-        page.save(LONG, gain=5)
-        page.save(replace(LONG, product=Product.CNC, quantity=0, cost=0, blocked=0), 0)
+        save(page, LONG, gain=5)
+        save(page, replace(LONG, product=Product.CNC, quantity=0, cost=0, blocked=0))
     account = book.account(TODAY)
     assert account.money == PaperMoney(capital=CAPITAL, realised=5, blocked=LONG.blocked)
     assert list(account.positions) == book.positions(TODAY)
@@ -165,19 +240,20 @@ def test_an_account_is_its_money_and_its_positions_of_one_moment(book: PaperBook
 def test_an_order_that_begins_to_rest_is_seen_by_the_next_look(book: PaperBook) -> None:
     assert book.resting() == book.resting() == []
     with book.transaction() as page:
-        number = page.add(OPEN)
-    assert [order.number for order in book.resting()] == [number]
+        before = replace(OPEN, number=add(page, OPEN))
+    assert [order.number for order in book.resting()] == [before.number]
     with book.transaction() as page:
-        page.change(replace(OPEN, number=number, status=OrderStatus.CANCELLED, blocked=0))
+        assert page.change(before, replace(before, status=OrderStatus.CANCELLED, blocked=0))
+        page.post(LedgerKind.ORDER, NOW, ASKED, order=before.number)
     assert book.resting() == book.resting() == []
     with book.transaction() as page:
-        page.add(replace(OPEN, tag=Ref("B")))
+        add(page, replace(OPEN, tag=Ref("B")))
     assert len(book.resting_in("SBIN", Exchange.NSE)) == 1
 
 
 def test_nothing_is_remembered_that_was_read_while_an_order_began_to_rest(book: PaperBook) -> None:
     with book.transaction() as page:
-        page.add(OPEN)
+        add(page, OPEN)
         # Before the commit: this reader still sees an empty book, and must not remember it.
         assert in_threads(1, book.resting) == [[]]
     assert len(book.resting()) == 1
@@ -185,7 +261,7 @@ def test_nothing_is_remembered_that_was_read_while_an_order_began_to_rest(book: 
 
 def test_looking_for_resting_orders_never_walks_the_book(db: Database, book: PaperBook) -> None:
     with book.transaction() as page:
-        page.add(OPEN)
+        add(page, OPEN)
     asked: list[str] = []
     db.tables.conn.set_trace_callback(asked.append)
     book.resting()
@@ -194,7 +270,31 @@ def test_looking_for_resting_orders_never_walks_the_book(db: Database, book: Pap
     assert len(asked) == 2
     for sql in asked:
         plan = " ".join(row["detail"] for row in db.read(f"EXPLAIN QUERY PLAN {sql}"))
-        assert "USING INDEX paper_order_resting" in plan
+        assert "USING INDEX paper_order_working" in plan
+
+
+def test_a_change_is_told_by_the_next_revision(book: PaperBook) -> None:
+    with book.transaction() as page:
+        first = add(page, OPEN)
+        add(page, replace(OPEN, tag=Ref("B")))
+        before = page.order(first)
+        assert before is not None
+        page.change(before, replace(before, request=replace(ASKED, quantity=11)))
+    assert [(order.number, order.revision) for order in book.orders(NOW)] == [(2, 2), (1, 3)]
+
+
+def test_a_holding_comes_back_as_it_went_in_and_its_cost_is_not_available(book: PaperBook) -> None:
+    held = replace(NONE_HELD, quantity=10, cost=99_005_000)
+    with book.transaction() as page:
+        assert page.holding("SBIN", Exchange.NSE) is None
+        page.save_holding(NONE_HELD, held)
+        page.post(LedgerKind.SETTLEMENT, NOW, LONG)
+        assert page.holding("SBIN", Exchange.NSE) == held
+    assert (book.holdings(), book.account(TODAY).money.available) == ([held], CAPITAL - held.cost)
+    with book.transaction() as page:
+        page.save_holding(held, NONE_HELD)
+        page.post(LedgerKind.FILL, NOW, LONG)
+    assert (book.holdings(), book.account(TODAY).money.available) == ([], CAPITAL)
 
 
 @pytest.mark.parametrize("rupees", ["0", "0.0025", "-12.34", "152500.00", "99999999.9999"])

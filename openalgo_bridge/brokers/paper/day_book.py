@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from datetime import datetime
 
 from openalgo_bridge.brokers.paper import statements
@@ -14,38 +15,32 @@ from openalgo_bridge.model.paper import PaperOrder
 class DayBook:
     """Thread-safe.
 
-    An order that has ended never changes, and orders are numbered as they are written. So what is read again are those
-    after the last number that was seen, and those that could still change then.
+    Orders are numbered as they are written, and each change of one has a number of its own that rises over all of them:
+    what is read again is what has a higher one than was seen.
     """
 
     def __init__(self, book: PaperBookProtocol) -> None:
         self._book = book
         self._lock = threading.Lock()
-        self._since: datetime | None = None
+        self._begin: tuple[datetime, int] | None = None
         self._orders: dict[int, BrokerOrder] = {}
-        self._working: set[int] = set()
+        self._revision = 0
 
     def orders(self, since: datetime) -> list[BrokerOrder]:
         """Those placed at or after ``since``, the begin of a day; newest first. Raises StorageError."""
         with self._lock:
-            if since != self._since:
-                self._since = since
+            begin = (since, self._book.begun_after())
+            if begin != self._begin:
+                self._begin = begin
                 self._orders.clear()
-                self._working.clear()
+                self._revision = 0
             for order in self._changed(since):
-                self._remember(order)
+                # A number that is known keeps its place, so the newest stays last.
+                self._orders[order.number] = statements.broker_order(order)
+                self._revision = max(self._revision, order.revision)
             return list(reversed(self._orders.values()))
 
-    def _changed(self, since: datetime) -> list[PaperOrder]:
+    def _changed(self, since: datetime) -> Iterable[PaperOrder]:
         if not self._orders:
-            return list(reversed(self._book.orders(since)))
-        newest = next(reversed(self._orders))
-        return list(self._book.orders_after(newest, or_among=self._working))
-
-    def _remember(self, order: PaperOrder) -> None:
-        # A number that is known keeps its place, so the newest stays last.
-        self._orders[order.number] = statements.broker_order(order)
-        if order.status.is_working:
-            self._working.add(order.number)
-        else:
-            self._working.discard(order.number)
+            return reversed(self._book.orders(since))
+        return self._book.orders_changed(self._revision, since)

@@ -5,23 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from openalgo_bridge.brokers.paper import matching, rules
+from openalgo_bridge.brokers.paper import delivery, matching, offers, rules
 from openalgo_bridge.brokers.paper.book import OpenBook
+from openalgo_bridge.brokers.paper.fills import Fill
 from openalgo_bridge.brokers.paper.matching import Effect
-from openalgo_bridge.model.books import OrderStatus, Quote
+from openalgo_bridge.brokers.paper.offers import MarketMoment
+from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import Action, OrderRequest, Product
-from openalgo_bridge.model.paper import PaperOrder, PaperPosition, to_rupees, to_units
+from openalgo_bridge.model.order import OrderRequest, Ref
+from openalgo_bridge.model.paper import PaperHolding, PaperMoney, PaperOrder, PaperPosition, to_rupees
 
 LAPSED = "Not filled on its trading day: the order lapsed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """What fills, and what that does to the position that stood as ``before``. ``holdings``: to delivered shares, of
+    before and after, where these are sold.
+    """
+
+    fills: tuple[Fill, ...]
+    before: PaperPosition
+    effect: Effect
+    holdings: tuple[PaperHolding, PaperHolding] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """An order as it shall stand, and what its fill does; ``effect`` is None where it does not fill."""
+    """An order as it shall stand; ``filling`` is None where nothing of it fills now."""
 
     order: PaperOrder
-    effect: Effect | None = None
+    filling: Filling | None = None
 
     @property
     def refusal(self) -> str:
@@ -29,107 +43,205 @@ class Decision:
         return self.order.rejection_reason if self.order.status is OrderStatus.REJECTED else ""
 
 
-def enter(book: OpenBook, order: PaperOrder, instrument: Instrument, quote: Quote | None, now: datetime) -> Decision:
-    """A new or changed order: filled at once, resting, or refused. ``quote`` is None where there is no price."""
-    position = _position(book, order.request, now)
-    refusal = rules.refusal(order.request, instrument, position.quantity, now)
-    if refusal is not None:
+def enter(
+    book: OpenBook, order: PaperOrder, instrument: Instrument, moment: MarketMoment | None, now: datetime
+) -> Decision:
+    """A new or changed order: filled at once, resting, or refused. ``moment`` is None where there is no price."""
+    standing = book.standing(order.request)
+    position = opened_anew(standing.position, order.request, instrument, now)
+    held_before = position.quantity - order.request.action.sign * order.filled_quantity
+    if delivery.is_sale(order.request):
+        held_before += _delivered(book, order.request).quantity
+    refusal = why_refused(order, instrument, moment, held_before, now)
+    if refusal:
         return _refused(order, refusal)
-    if quote is None:
+    if moment is None:
         return _refused(order, f"There is no price for {order.request.symbol} on {order.request.exchange}.")
-    price = matching.immediate_price(order.request, quote)
-    return _rest(book, order, position) if price is None else _fill(book, order, position, price, now)
+    is_triggered = order.triggered_at is not None
+    out_of_place = rules.refusal_at(order.request, instrument, moment.quote, is_triggered=is_triggered)
+    if out_of_place:
+        return _refused(order, out_of_place)
+    ready = offers.armed(order, moment)
+    return _carried(book, ready, offers.at_once(ready, moment), position, standing.money, moment)
 
 
-def match(book: OpenBook, order: PaperOrder, instrument: Instrument, quote: Quote, now: datetime) -> Decision | None:
-    """A resting order: filled at its limit, lapsed, cancelled because the account cannot carry it; or None."""
-    if has_lapsed(order, instrument, now):
-        return Decision(order=_cancelled(order, LAPSED))
-    if not matching.satisfies(order.request, quote):
-        return None
-    position = _position(book, order.request, now)
-    decision = _fill(book, order, position, to_units(order.request.price), now)
-    return Decision(order=_cancelled(order, decision.refusal)) if decision.refusal else decision
-
-
-def has_lapsed(order: PaperOrder, instrument: Instrument, now: datetime) -> bool:
-    """True once the trading day of an open order is over, or what it is for has expired: every order here is good for
-    its day.
+def why_refused(
+    order: PaperOrder, instrument: Instrument, moment: MarketMoment | None, held: int, now: datetime
+) -> str | None:
+    """What the rules of the exchange refuse, whatever the account has and wherever its prices are. ``held`` is the
+    position, signed.
     """
-    return instrument.has_expired(now) or order.placed_at < matching.day_begin(matching.trading_day(now))
+    refusal = rules.refusal(order.request, instrument, held, now)
+    if refusal or moment is None:
+        return refusal
+    if moment.why_closed:
+        return moment.why_closed
+    if moment.why_not_opened and rules.left_by(order.request, held) is None:
+        return moment.why_not_opened
+    return None
 
 
-def margin(request: OrderRequest, position: PaperPosition, ahead: int, quote: Quote, now: datetime) -> int:
+def changed(order: PaperOrder, wanted: OrderRequest) -> PaperOrder:
+    """``order`` as somebody wants it from now on. A stop whose trigger was reached stays one that was."""
+    was_stop = order.request.price_type.is_stop and wanted.price_type.is_stop
+    return replace(order, request=wanted, triggered_at=order.triggered_at if was_stop else None)
+
+
+def why_not_changed(order: PaperOrder, wanted: OrderRequest) -> str:
+    """What of an order cannot be changed, or not any more; empty where it can."""
+    if not order.status.is_working:
+        return f"Cannot modify order in {order.status} status"
+    if _identity(order.request) != _identity(wanted):
+        return f"The order is {' '.join(_identity(order.request))}. That part of it cannot be changed."
+    if wanted.quantity <= order.filled_quantity:
+        return f"{order.filled_quantity} are filled already. A changed quantity must be above that."
+    is_triggered = changed(order, wanted).triggered_at is not None
+    if is_triggered and wanted.trigger_price != order.request.trigger_price:
+        return "The trigger was reached already and cannot be changed any more."
+    return ""
+
+
+def match(book: OpenBook, order: PaperOrder, moment: MarketMoment) -> Decision | None:
+    """A working order: triggered, filled as far as the market goes, cancelled because the account cannot carry it; None
+    where nothing becomes of it now.
+    """
+    ready = offers.armed(order, moment) if order.status is OrderStatus.TRIGGER_PENDING else order
+    fills = offers.while_it_rests(order, moment) if ready is order else offers.at_once(ready, moment)
+    if ready.status is OrderStatus.TRIGGER_PENDING or (ready is order and not fills):
+        return None
+    standing = book.standing(order.request)
+    position = opened_anew(standing.position, order.request, moment.instrument, moment.now)
+    decision = _carried(book, ready, fills, position, standing.money, moment)
+    return Decision(order=_cancelled(ready, decision.refusal)) if decision.refusal else decision
+
+
+def is_due(order: PaperOrder, moment: MarketMoment) -> bool:
+    """Whether :meth:`match` would do something, as far as that can be told without the book."""
+    if order.status is OrderStatus.TRIGGER_PENDING:
+        return matching.is_triggered(order.request, moment.quote)
+    return bool(offers.while_it_rests(order, moment))
+
+
+def lapsed(order: PaperOrder) -> Decision:
+    """What was not filled on its day."""
+    return Decision(order=_cancelled(order, LAPSED))
+
+
+def has_lapsed(order: PaperOrder, instrument: Instrument | None, now: datetime) -> bool:
+    """True once the trading day of a working order is over, or what it is for has expired: every order here is good for
+    its day. ``instrument`` is None where nothing is known of it any more.
+    """
+    if instrument is not None and instrument.has_expired(now):
+        return True
+    return order.placed_at < matching.day_begin(matching.trading_day(now))
+
+
+def margin(request: OrderRequest, position: PaperPosition, ahead: int, moment: MarketMoment) -> int:
     """What a new order would block, filled at once or resting behind ``ahead`` units on its side."""
-    price = matching.immediate_price(request, quote)
-    if price is None:
-        return matching.resting_margin(position, request, ahead)
-    return matching.effect(position, request, price, matching.trading_day(now)).margin
+    if delivery.is_sale(request):
+        return 0
+    order = offers.armed(PaperOrder(tag=Ref(""), request=request, placed_at=moment.now), moment)
+    fills = offers.at_once(order, moment)
+    effect = matching.effects(position, request, fills, matching.trading_day(moment.now))
+    return effect.margin + _set_aside(_filled(order, fills, moment.now), effect.position, ahead, moment.instrument)
 
 
-def no_position(request: OrderRequest, now: datetime) -> PaperPosition:
-    """The position of an order before its first fill."""
-    return PaperPosition(
-        symbol=request.symbol,
-        exchange=request.exchange,
-        product=request.product,
-        realised_on=matching.trading_day(now),
-    )
+def opened_anew(
+    found: PaperPosition | None, request: OrderRequest, instrument: Instrument, now: datetime
+) -> PaperPosition:
+    """The position that an order changes. One that is flat takes the multiplier of the list; an open one keeps its."""
+    if found is None:
+        return PaperPosition(
+            symbol=request.symbol,
+            exchange=request.exchange,
+            product=request.product,
+            realised_on=matching.trading_day(now),
+            multiplier=instrument.multiplier,
+        )
+    if found.quantity or found.multiplier == instrument.multiplier:
+        return found
+    return replace(found, multiplier=instrument.multiplier)
 
 
-def _fill(book: OpenBook, order: PaperOrder, position: PaperPosition, price: int, now: datetime) -> Decision:
-    """All of ``order`` at ``price``."""
-    missing = _missing_shares(book, order, position)
-    if missing:
-        return _refused(order, missing)
-    effect = matching.effect(position, order.request, price, matching.trading_day(now))
-    # A pure reduction needs no money: a loss must never lock somebody in.
-    if effect.margin:
-        available = book.money().available + order.blocked + effect.released + effect.gain
-        if effect.margin > available:
-            return _refused(order, _insufficient(effect.margin, available))
-    filled = replace(
-        order,
-        status=OrderStatus.COMPLETE,
-        filled_quantity=order.request.quantity,
-        average_price=price,
-        blocked=0,
-    )
-    return Decision(order=filled, effect=effect)
-
-
-def _rest(book: OpenBook, order: PaperOrder, position: PaperPosition) -> Decision:
-    """``order`` open, with the money for what it opens set aside.
+def _carried(
+    book: OpenBook,
+    order: PaperOrder,
+    fills: list[Fill],
+    position: PaperPosition,
+    money: PaperMoney,
+    moment: MarketMoment,
+) -> Decision:
+    """``order`` with what fills of it, and with the money for the rest set aside; or refused.
 
     What rests on the same side already has the first claim on the position: two orders to close it would
     otherwise both be free, and the second would open a new one.
     """
-    request = order.request
-    missing = _missing_shares(book, order, position)
-    if missing:
-        return _refused(order, missing)
-    ahead = book.resting_quantity(request, besides=order.number)
-    needed = matching.resting_margin(position, request, ahead)
-    available = book.money().available + order.blocked
-    if needed > max(0, available):
-        return _refused(order, _insufficient(needed, available))
-    return Decision(order=replace(order, blocked=needed))
+    if delivery.is_sale(order.request):
+        return _sold(book, order, fills, position, moment.now)
+    effect = matching.effects(position, order.request, fills, matching.trading_day(moment.now))
+    after = _filled(order, fills, moment.now)
+    ahead = book.resting_quantity(order.request, besides=order.number) if after.status.is_working else 0
+    blocked = _set_aside(after, effect.position, ahead, moment.instrument)
+    needed = effect.margin + blocked
+    available = money.available + order.blocked + effect.released + effect.gain
+    # What only closes needs no money: a loss must never lock somebody in.
+    if needed and needed > available:
+        return _refused(order, insufficient(needed, available))
+    filling = Filling(fills=tuple(fills), before=position, effect=effect) if fills else None
+    return Decision(order=after if after.blocked == blocked else replace(after, blocked=blocked), filling=filling)
 
 
-def _position(book: OpenBook, request: OrderRequest, now: datetime) -> PaperPosition:
-    return book.position(request.symbol, request.exchange, request.product) or no_position(request, now)
+def _filled(order: PaperOrder, fills: list[Fill], now: datetime) -> PaperOrder:
+    """An order after some of it filled; nothing is set aside for it yet."""
+    if not fills:
+        return order
+    quantity = order.filled_quantity + sum(fill.quantity for fill in fills)
+    return replace(
+        order,
+        status=OrderStatus.COMPLETE if quantity == order.request.quantity else OrderStatus.OPEN,
+        filled_quantity=quantity,
+        filled_value=order.filled_value + sum(fill.quantity * fill.price for fill in fills),
+        filled_at=now,
+    )
 
 
-def _missing_shares(book: OpenBook, order: PaperOrder, position: PaperPosition) -> str:
-    """Why a delivery order cannot sell, or nothing. Shares promised to another open order are not sold twice."""
-    request = order.request
-    if request.product is not Product.CNC or request.action is not Action.SELL:
-        return ""
+def _set_aside(order: PaperOrder, position: PaperPosition, ahead: int, instrument: Instrument) -> int:
+    """What the part of an order that rests blocks."""
+    if not order.remaining:
+        return 0
+    rest = Fill(offers.counted_price(order, instrument), order.remaining)
+    return matching.resting_margin(position, order.request, rest, ahead)
+
+
+def _sold(book: OpenBook, order: PaperOrder, fills: list[Fill], position: PaperPosition, now: datetime) -> Decision:
+    """A sale of delivered shares and of those bought today: it needs no money, but that they are there.
+
+    Shares promised to another working order are not sold twice.
+    """
+    request, holding = order.request, _delivered(book, order.request)
     promised = book.resting_quantity(request, besides=order.number)
-    free = max(0, position.quantity - promised)
-    if request.quantity <= free:
-        return ""
-    return f"Insufficient shares for a CNC SELL of {request.quantity} {request.symbol}: {free} are free to sell."
+    free = max(0, position.quantity + holding.quantity - promised)
+    if order.remaining > free:
+        return _refused(
+            order,
+            f"Insufficient shares for a CNC SELL of {order.remaining} {request.symbol}: {free} are free to sell.",
+        )
+    if not fills:
+        return Decision(order=order)
+    sale = delivery.sale(position, holding, request, fills, matching.trading_day(now))
+    holdings = None if sale.holding == holding else (holding, sale.holding)
+    filling = Filling(fills=tuple(fills), before=position, effect=sale.effect, holdings=holdings)
+    return Decision(order=_filled(order, fills, now), filling=filling)
+
+
+def _delivered(book: OpenBook, request: OrderRequest) -> PaperHolding:
+    return book.holding(request.symbol, request.exchange) or PaperHolding(
+        symbol=request.symbol, exchange=request.exchange
+    )
+
+
+def _identity(request: OrderRequest) -> tuple[str, ...]:
+    return request.action, request.symbol, request.exchange, request.product
 
 
 def _refused(order: PaperOrder, sentence: str) -> Decision:
@@ -140,5 +252,6 @@ def _cancelled(order: PaperOrder, sentence: str) -> PaperOrder:
     return replace(order, status=OrderStatus.CANCELLED, blocked=0, rejection_reason=sentence)
 
 
-def _insufficient(needed: int, available: int) -> str:
+def insufficient(needed: int, available: int) -> str:
+    """The sentence for want of money, both in units."""
     return f"Insufficient funds. Needed: {to_rupees(needed):.2f} rupees, available: {to_rupees(available):.2f} rupees."

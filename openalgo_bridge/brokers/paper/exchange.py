@@ -1,47 +1,98 @@
 """The paper exchange: decides inside one transaction of its book, writes, and only then answers.
 
 It has no thread. Orders that rest are matched whenever somebody looks: when a book is read, or a price of
-their instrument is asked for.
+their instrument is asked for; what time alone does, and what prices reached unseen, is caught up then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from openalgo_bridge.brokers.base import Capabilities
-from openalgo_bridge.brokers.paper import decisions, history_limits, matching, rules, statements
+from openalgo_bridge.brokers.paper import (
+    decisions,
+    delivery,
+    history_limits,
+    hours,
+    matching,
+    offers,
+    rules,
+    statements,
+)
 from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol
+from openalgo_bridge.brokers.paper.catching_up import CatchingUp
 from openalgo_bridge.brokers.paper.day_book import DayBook
+from openalgo_bridge.brokers.paper.days import Schedule
 from openalgo_bridge.brokers.paper.decisions import Decision
+from openalgo_bridge.brokers.paper.gtts import GttDesk, KeepsGtts
+from openalgo_bridge.brokers.paper.offers import MarketMoment
+from openalgo_bridge.brokers.paper.resting import RestingOrders
 from openalgo_bridge.clock import Clock, day_in_india
 from openalgo_bridge.errors import NotFound, Rejected
 from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, OrderStatus, Position, Quote, Trade
-from openalgo_bridge.model.exits import is_on_same_side
+from openalgo_bridge.model.calendar import Calendar
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
-from openalgo_bridge.model.paper import PaperOrder, PaperPosition, to_rupees
+from openalgo_bridge.model.paper import LedgerKind, PaperHolding, PaperOrder, PaperPosition, to_rupees
+from openalgo_bridge.model.paper_settings import PaperHours, PaperSettings
 from openalgo_bridge.model.permit import SendPermit
 
 # Its book is its own: a read is always complete and fresh, so absence needs no waiting.
 _CAPABILITIES = Capabilities(
-    reread_after=0.0, rehearsed_per_second=8.0, positions_lag=0.0, intervals=tuple(Interval), has_depth=True
+    reread_after=0.0,
+    rehearsed_per_second=8.0,
+    positions_lag=0.0,
+    intervals=tuple(Interval),
+    has_depth=True,
+    keeps_gtt_orders=True,
 )
 _A_DAY = timedelta(days=1)
 
 
-class PaperExchange:
+class PaperExchange(KeepsGtts):
     """A :class:`~openalgo_bridge.brokers.base.Broker`. One order is one transaction, so one commit."""
 
-    def __init__(self, *, book: PaperBookProtocol, market: Market, instruments: InstrumentList, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        book: PaperBookProtocol,
+        market: Market,
+        instruments: InstrumentList,
+        clock: Clock,
+        calendar: Callable[[], Calendar],
+        settings: Callable[[], PaperSettings] = PaperSettings,
+    ) -> None:
         self._book = book
         self._day_book = DayBook(book)
         self._market = market
         self._instruments = instruments
         self._clock = clock
+        self._calendar = calendar
+        self._settings = settings
+        self._gtts = GttDesk(
+            book=book,
+            market=market,
+            instruments=instruments,
+            clock=clock,
+            moment_of=self._moment,
+            carry_out=_carry_out,
+            calendar=calendar,
+            settings=settings,
+        )
+        self._resting = RestingOrders(book=book, instruments=instruments, moment_of=self._moment, carry_out=_carry_out)
+        self._days = CatchingUp(
+            book=book,
+            market=market,
+            instruments=instruments,
+            schedule=self._schedule,
+            moment_of=self._moment,
+            settle=self._resting.settle,
+            fire=self._gtts.fire,
+        )
 
     @property
     def name(self) -> str:
@@ -56,10 +107,12 @@ class PaperExchange:
     # -- orders --------------------------------------------------------------------------------------
 
     def check(self, order: OrderRequest) -> None:
-        """What the rules of the exchange refuse, with the books of this moment. Raises Rejected."""
+        """What the rules of the exchange refuse wherever the market is, with the books of now. Raises Rejected."""
         instrument, now = self._accepted(order), self._clock.now()
-        refusal = rules.refusal(order, instrument, self._position(order, now).quantity, now)
-        if refusal is not None:
+        new = PaperOrder(tag=Ref(""), request=order, placed_at=now)
+        held = self._position(order, instrument, now).quantity + self._delivered(order)
+        refusal = decisions.why_refused(new, instrument, self._asked_in(instrument, now, new), held, now)
+        if refusal:
             raise Rejected(refusal)
 
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
@@ -71,12 +124,12 @@ class PaperExchange:
         instrument = self._accepted(permit.request)
         now = self._clock.now()
         order = PaperOrder(tag=permit.ref, request=permit.request, placed_at=now)
-        self._match(self._book.resting_in(instrument.symbol, instrument.exchange), now)
-        quote = self._quote(instrument, now)
+        self._match_in(instrument, now)
+        moment = self._asked_in(instrument, now, order)
         # The journal, in the same file, writes down next how this ended, and waits for the disk once for both. After a
         # power cut in between neither knows of a fill: the order is looked up by its tag, and found absent.
         with self._book.transaction(is_synced=False) as book:
-            decision = decisions.enter(book, order, instrument, quote, now)
+            decision = decisions.enter(book, order, instrument, moment, now)
             number = book.add(decision.order)
             if number is None:
                 raise Rejected(f"Reference {order.tag} was already used by an earlier order.")
@@ -86,34 +139,41 @@ class PaperExchange:
         return statements.order_id(number, now)
 
     def modify(self, permit: SendPermit[ModifyRequest]) -> None:
-        """Change quantity, price or price type of an open order, which may then fill at once.
+        """Change quantity, prices or price type of a working order, which may then fill at once.
 
         Raises NotFound, and Rejected, which leaves the order as it was.
         """
         wanted, target = permit.request.order, permit.request.broker_order_id
         instrument = self._accepted(wanted)
         now = self._clock.now()
-        self._match(self._book.resting_in(instrument.symbol, instrument.exchange), now)
-        quote = self._quote(instrument, now)
+        self._days.catch_up(now)
+        self._match_in(instrument, now)
+        moment = self._asked_in(instrument, now, PaperOrder(tag=Ref(""), request=wanted, placed_at=now))
         with self._book.transaction() as book:
             order = _named(book, target)
-            changed = replace(order, request=wanted)
-            if order.status is not OrderStatus.OPEN:
-                raise Rejected(f"Cannot modify order in {order.status} status")
-            if _identity(order) != _identity(changed):
-                raise Rejected(f"Order {target} is {' '.join(_identity(order))}. That part of it cannot be changed.")
-            decision = decisions.enter(book, changed, instrument, quote, now)
+            refusal = decisions.why_not_changed(order, wanted)
+            if refusal:
+                raise Rejected(refusal)
+            decision = decisions.enter(book, decisions.changed(order, wanted), instrument, moment, now)
             if decision.refusal:
                 raise Rejected(decision.refusal)
-            if book.change(decision.order):
+            if book.change(order, decision.order):
                 _carry_out(book, order.number, decision, now)
+                # Until now all orders were matched as they stood; the new terms count from here on.
+                book.leave_behind(now)
 
     def cancel(self, permit: SendPermit[CancelRequest]) -> None:
-        """Withdraw an open order; what it blocked is free again. Raises NotFound and Rejected."""
+        """Withdraw a working order; what it blocked is free again. Raises NotFound and Rejected."""
         with self._book.transaction() as book:
             order = _named(book, permit.request.broker_order_id)
-            if not book.change(replace(order, status=OrderStatus.CANCELLED, blocked=0)):
+            if not book.change(order, replace(order, status=OrderStatus.CANCELLED, blocked=0)):
                 raise Rejected(f"Cannot cancel order in {order.status} status")
+            book.post(LedgerKind.ORDER, self._clock.now(), order.request, order=order.number)
+
+    def tend(self) -> Sequence[str]:
+        """Square-offs, lapses, expiries and deliveries that are due, and what prices reached meanwhile."""
+        self._days.catch_up(self._clock.now())
+        return self._days.news()
 
     # -- books ---------------------------------------------------------------------------------------
 
@@ -154,8 +214,10 @@ class PaperExchange:
         return [statements.position(row, self._price(row, now), today) for row in self._book.positions(today)]
 
     def holdings(self) -> Sequence[Holding]:
-        """Nothing yet: shares bought for delivery stay positions until T+1 settlement is built."""
-        return []
+        """Shares that were delivered."""
+        now = self._clock.now()
+        self._match_all(now)
+        return [statements.holding(row, self._price(row, now)) for row in self._book.holdings()]
 
     def funds(self) -> Funds:
         """Available is capital plus all booked profit minus what is blocked; open profit is not in it."""
@@ -164,7 +226,7 @@ class PaperExchange:
         today = matching.trading_day(now)
         account = self._book.account(today)
         valued = [(row, self._price(row, now)) for row in account.positions]
-        return statements.funds(account.money, valued, today)
+        return statements.funds(account, valued, today)
 
     def quote(self, instrument: Instrument) -> Quote:
         """The market now. Raises Rejected for an instrument without a price."""
@@ -172,7 +234,7 @@ class PaperExchange:
         quote = self._quote(instrument, now)
         if quote is None:
             raise _no_price(instrument)
-        self._match(self._book.resting_in(instrument.symbol, instrument.exchange), now)
+        self._match_in(instrument, now)
         return quote
 
     def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote | None]:
@@ -187,7 +249,7 @@ class PaperExchange:
         now = self._clock.now()
         if self._quote(instrument, now) is None:
             raise _no_price(instrument)
-        self._match(self._book.resting_in(instrument.symbol, instrument.exchange), now)
+        self._match_in(instrument, now)
         return self._market.depth(instrument, now)
 
     def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Iterator[Bar]:
@@ -203,36 +265,26 @@ class PaperExchange:
     def margin(self, order: OrderRequest) -> Decimal:
         """By the rules of :meth:`place`, from the books of this moment. Raises Rejected as that does."""
         self.check(order)
-        quote = self.quote(self._accepted(order))
+        instrument = self._accepted(order)
+        self.quote(instrument)
         now = self._clock.now()
-        resting = self._book.resting_in(order.symbol, order.exchange)
-        ahead = sum(each.request.quantity for each in resting if is_on_same_side(each.request, order))
-        return to_rupees(decisions.margin(order, self._position(order, now), ahead, quote, now))
+        moment = self._moment(instrument, now, PaperOrder(tag=Ref(""), request=order, placed_at=now))
+        if moment is None:
+            raise _no_price(instrument)
+        ahead = self._book.resting_quantity(order)
+        return to_rupees(decisions.margin(order, self._position(order, instrument, now), ahead, moment))
 
     # -- matching ------------------------------------------------------------------------------------
 
     def _match_all(self, now: datetime) -> None:
-        self._match(self._book.resting(), now)
+        self._days.before_a_look(now)
+        self._gtts.fire(now)
+        self._resting.match_all(now)
 
-    def _match(self, resting: Sequence[PaperOrder], now: datetime) -> None:
-        """Fill what the market has reached and end what is of an earlier day. Free when nothing rests."""
-        for order in resting:
-            instrument = self._instruments.find(order.request.exchange, order.request.symbol)
-            quote = None if instrument is None else self._quote(instrument, now)
-            if instrument is None or quote is None:
-                continue
-            if decisions.has_lapsed(order, instrument, now) or matching.satisfies(order.request, quote):
-                self._settle(order.number, instrument, quote, now)
-
-    def _settle(self, number: int, instrument: Instrument, quote: Quote, now: datetime) -> None:
-        """Decide again inside the transaction: meanwhile another thread may have filled, changed or cancelled it."""
-        with self._book.transaction() as book:
-            order = book.order(number)
-            if order is None or order.status is not OrderStatus.OPEN:
-                return
-            decision = decisions.match(book, order, instrument, quote, now)
-            if decision is not None and book.change(decision.order):
-                _carry_out(book, number, decision, now)
+    def _match_in(self, instrument: Instrument, now: datetime) -> None:
+        self._days.before_a_look(now)
+        self._gtts.fire(now)
+        self._resting.match_in(instrument, now)
 
     # -- look-ups ------------------------------------------------------------------------------------
 
@@ -244,40 +296,74 @@ class PaperExchange:
         instrument = self._instruments.find(request.exchange, request.symbol)
         if instrument is None:
             raise Rejected(f"Symbol {request.symbol} not found on {request.exchange}")
-        if rules.is_beyond_any_book(request):
+        if rules.is_beyond_any_book(request, instrument.multiplier):
             raise Rejected("Quantity or price is out of range.")
         return instrument
 
     def _quote(self, instrument: Instrument, now: datetime) -> Quote | None:
         return self._market.quote(instrument, now) if instrument.reference_price > 0 else None
 
-    def _position(self, order: OrderRequest, now: datetime) -> PaperPosition:
-        held = self._book.positions(matching.trading_day(now))
-        return next((each for each in held if _is_of(each, order)), None) or decisions.no_position(order, now)
+    def _moment(self, instrument: Instrument, now: datetime, order: PaperOrder | None = None) -> MarketMoment | None:
+        """The market for a decision, with its depth where ``order`` may need it; None where there is no price."""
+        quote = self._quote(instrument, now)
+        if quote is None:
+            return None
+        is_protected = order is not None and offers.may_be_protected(order) and self._settings().protects_market_orders
+        needs_depth = is_protected or (order is not None and order.bound is not None)
+        depth = self._market.depth(instrument, now) if needs_depth else None
+        return MarketMoment(instrument=instrument, quote=quote, depth=depth, now=now, is_protected=is_protected)
 
-    def _price(self, position: PaperPosition, now: datetime) -> Decimal:
+    def _asked_in(self, instrument: Instrument, now: datetime, order: PaperOrder) -> MarketMoment | None:
+        """The moment in which somebody asks for a new or changed order: outside of hours, where the trader has some."""
+        moment = self._moment(instrument, now, order)
+        if moment is None or self._settings().hours is PaperHours.ALWAYS:
+            return moment
+        schedule, has_derivatives = self._schedule(), self._instruments.has_derivatives(instrument)
+        return replace(
+            moment,
+            why_closed=hours.why_closed(schedule.calendar, instrument.exchange, now, has_derivatives=has_derivatives),
+            why_not_opened=hours.why_not_opened(schedule, order.request, now),
+        )
+
+    def _position(self, order: OrderRequest, instrument: Instrument, now: datetime) -> PaperPosition:
+        return decisions.opened_anew(self._book.position(order), order, instrument, now)
+
+    def _delivered(self, order: OrderRequest) -> int:
+        """How many delivered shares an order may sell."""
+        if not delivery.is_sale(order):
+            return 0
+        named = (order.symbol, order.exchange)
+        return sum(each.quantity for each in self._book.holdings() if (each.symbol, each.exchange) == named)
+
+    def _price(self, row: PaperPosition | PaperHolding, now: datetime) -> Decimal:
         """The last price in rupees; the average cost when the instrument is gone from the list."""
-        instrument = self._instruments.find(position.exchange, position.symbol)
+        instrument = self._instruments.find(row.exchange, row.symbol)
         if instrument is None or instrument.reference_price <= 0:
-            return statements.average_price(position)
+            return statements.average_price(row)
         return self._market.price(instrument, now)
+
+    def _schedule(self) -> Schedule:
+        return Schedule(calendar=self._calendar(), square_off=self._settings().square_off_times)
 
 
 def _carry_out(book: OpenBook, number: int, decision: Decision, now: datetime) -> None:
-    """Write what a fill does; the order itself is written already."""
-    if decision.effect is None:
+    """Write what fills, and why money moved; the order itself is written already."""
+    order, filling = decision.order, decision.filling
+    if filling is None:
+        book.post(LedgerKind.ORDER, now, order.request, order=number)
         return
-    book.add_trade(number, decision.order.filled_quantity, decision.order.average_price, now)
-    book.save(decision.effect.position, decision.effect.gain)
+    filled = order.filled_quantity - sum(fill.quantity for fill in filling.fills)
+    for fill in filling.fills:
+        book.add_trade(number, filled, fill.quantity, fill.price, now)
+        filled += fill.quantity
+    book.save(filling.before, filling.effect.position, gain=filling.effect.gain)
+    if filling.holdings is not None:
+        book.save_holding(*filling.holdings)
+    book.post(LedgerKind.FILL, now, order.request, order=number)
 
 
 def _no_price(instrument: Instrument) -> Rejected:
     return Rejected(f"There is no price for {instrument.symbol} on {instrument.exchange}.")
-
-
-def _is_of(position: PaperPosition, order: OrderRequest) -> bool:
-    named = (order.symbol, order.exchange, order.product)
-    return (position.symbol, position.exchange, position.product) == named
 
 
 def _named(book: OpenBook, wanted: BrokerOrderId) -> PaperOrder:
@@ -285,11 +371,6 @@ def _named(book: OpenBook, wanted: BrokerOrderId) -> PaperOrder:
     if order is None or statements.order_id(order.number, order.placed_at) != wanted:
         raise NotFound(f"Order {wanted} not found")
     return order
-
-
-def _identity(order: PaperOrder) -> tuple[str, ...]:
-    request = order.request
-    return request.action, request.symbol, request.exchange, request.product
 
 
 def _day_begin(now: datetime) -> datetime:

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from openalgo_bridge.clock import IST
-from openalgo_bridge.model.books import BrokerOrder, Funds, Position, Trade
+from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, Position, SinceBegin, Trade
 from openalgo_bridge.model.order import BrokerOrderId
-from openalgo_bridge.model.paper import PaperMoney, PaperOrder, PaperPosition, PaperTrade, to_rupees
+from openalgo_bridge.model.paper import PaperAccount, PaperHolding, PaperOrder, PaperPosition, PaperTrade, to_rupees
 
 _ORDER_ID = re.compile(r"[0-9]{6}([0-9]{8})")
 
@@ -34,7 +34,7 @@ def broker_order(order: PaperOrder) -> BrokerOrder:
         request=order.request,
         status=order.status,
         filled_quantity=order.filled_quantity,
-        average_price=to_rupees(order.average_price),
+        average_price=_average_fill(order),
         placed_at=order.placed_at,
         rejection_reason=order.rejection_reason,
     )
@@ -53,6 +53,7 @@ def trade(fill: PaperTrade) -> Trade:
         quantity=fill.quantity,
         price=to_rupees(fill.price),
         traded_at=fill.traded_at,
+        multiplier=fill.multiplier,
     )
 
 
@@ -66,23 +67,44 @@ def position(row: PaperPosition, last_price: Decimal, today: date) -> Position:
         average_price=average_price(row),
         ltp=last_price,
         realised=to_rupees(_realised_on(row, today)),
+        multiplier=row.multiplier,
     )
 
 
-def average_price(row: PaperPosition) -> Decimal:
-    """Rupees per unit of what is open; 0 when nothing is."""
-    return to_rupees(row.cost) / row.quantity if row.quantity else Decimal(0)
+def average_price(row: PaperPosition | PaperHolding) -> Decimal:
+    """The price in rupees at which what is open was opened; 0 when nothing is."""
+    multiplier = row.multiplier if isinstance(row, PaperPosition) else 1
+    return to_rupees(row.cost) / (row.quantity * multiplier) if row.quantity else Decimal(0)
 
 
-def funds(money: PaperMoney, valued: Sequence[tuple[PaperPosition, Decimal]], today: date) -> Funds:
-    """The account, with each position at its last price in rupees."""
+def _average_fill(order: PaperOrder) -> Decimal:
+    return to_rupees(order.filled_value) / order.filled_quantity if order.filled_quantity else Decimal(0)
+
+
+def holding(row: PaperHolding, last_price: Decimal) -> Holding:
+    """One row of the holdings."""
+    return Holding(
+        symbol=row.symbol,
+        exchange=row.exchange,
+        quantity=row.quantity,
+        average_price=average_price(row),
+        ltp=last_price,
+    )
+
+
+def funds(account: PaperAccount, valued: Sequence[tuple[PaperPosition, Decimal]], today: date) -> Funds:
+    """The account, with each of its positions at its last price in rupees."""
+    money = account.money
     return Funds(
         available=to_rupees(money.available),
         used=to_rupees(money.blocked),
         collateral=Decimal(0),
         realised=to_rupees(sum(_realised_on(row, today) for row, _ in valued)),
         # From the exact cost: the average price may have no end.
-        unrealised=sum((price * row.quantity - to_rupees(row.cost) for row, price in valued), Decimal(0)),
+        unrealised=sum(
+            (price * row.quantity * row.multiplier - to_rupees(row.cost) for row, price in valued), Decimal(0)
+        ),
+        since_begin=SinceBegin(resets=account.resets, at=account.begun_at, realised=to_rupees(money.realised)),
     )
 
 

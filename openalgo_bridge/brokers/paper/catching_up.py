@@ -1,0 +1,221 @@
+"""Everything that time did since the last look, once and in its order.
+
+There is no scheduler. A watermark in the books says up to when all is done; who looks, in whatever thread and however
+late, goes on from there. Each event is one transaction that moves the watermark from where it was found: so it happens
+once, and a kill leaves it done or not done. What rests until an event is matched by the prices until then, at the
+second in which they reached it: whether anybody looked meanwhile makes no difference.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+from openalgo_bridge.brokers.paper import decisions, matching
+from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol
+from openalgo_bridge.brokers.paper.clearing import Clearing, Concerned, concerned
+from openalgo_bridge.brokers.paper.days import Event, Schedule
+from openalgo_bridge.brokers.paper.decisions import Decision
+from openalgo_bridge.brokers.paper.reached import SECOND, Reach, first_moment
+from openalgo_bridge.brokers.paper.resting import MomentOf
+from openalgo_bridge.model.books import Extremes, OrderStatus
+from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.order import Exchange
+from openalgo_bridge.model.paper import PaperOrder, PriceRange, to_units
+from openalgo_bridge.model.trading_hours import expires
+
+Decide = Callable[[OpenBook, PaperOrder], Decision | None]
+Settle = Callable[[int, Decide, datetime], None]
+"""Decide about a working order, by its number, inside one transaction, and carry that out."""
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+_UNSEEN = timedelta(seconds=10)
+"""For how long prices may go by unseen before a look at the books goes through them: longer than between two rounds of
+the timer, which does so without being asked for a book.
+"""
+
+_OVERLAP = timedelta(seconds=2)
+"""Looked at again the next time: an order that is just being written counts from its time on."""
+
+_MOST_MATCHES = 10_000
+"""Of one stretch: an order that could never fill whole must not keep everybody waiting."""
+
+
+class _Touch(NamedTuple):
+    """When the price reached a resting order."""
+
+    at: datetime
+    number: int
+
+
+class CatchingUp:
+    """Thread-safe. One thread at a time goes through what happened; who has nothing to wait for goes on."""
+
+    def __init__(
+        self,
+        *,
+        book: PaperBookProtocol,
+        market: Market,
+        instruments: InstrumentList,
+        schedule: Callable[[], Schedule],
+        moment_of: MomentOf,
+        settle: Settle,
+        fire: Callable[[datetime], None],
+    ) -> None:
+        self._book = book
+        self._market = market
+        self._instruments = instruments
+        self._schedule = schedule
+        self._moment_of = moment_of
+        self._settle = settle
+        self._fire = fire
+        self._clearing = Clearing(market=market, instruments=instruments)
+        self._lock = threading.Lock()
+        self._next_due = _LONG_AGO
+        self._seen_until = _LONG_AGO
+        self._untold: list[str] = []
+
+    def before_a_look(self, now: datetime) -> None:
+        """For whoever reads or changes the books: free where nothing is due and the timer goes round.
+
+        Raises StorageError.
+        """
+        if now >= self._next_due or now - self._seen_until >= _UNSEEN:
+            self.catch_up(now)
+
+    def catch_up(self, now: datetime) -> None:
+        """Do what is due at ``now``. Raises StorageError; what was done before stays done."""
+        with self._lock:
+            schedule = self._schedule()
+            while self._step(schedule, now):
+                pass
+            self._seen_until = now - _OVERLAP
+            self._next_due = schedule.next_after(now)
+
+    def news(self) -> list[str]:
+        """What the trader should know, each told once: positions that could not be closed."""
+        with self._lock:
+            told, self._untold = self._untold, []
+            return told
+
+    def _step(self, schedule: Schedule, now: datetime) -> bool:
+        """The next event that finds something to end; False where there is none until ``now``."""
+        was = self._book.done_until()
+        if was is None:
+            return False
+        last = None
+        for last in schedule.due(was, now, self._exchanges_in_use(now)):
+            self._match(was, last.at)
+            if self._concerned(last):
+                self._happen(last, was)
+                return True
+        self._match(was, now)
+        if last is not None:
+            with self._book.transaction() as book:
+                book.advance(was, last.at)
+        return False
+
+    def _happen(self, event: Event, was: datetime) -> None:
+        """Unless somebody else was first. What it is about is looked up again, because now nobody else writes."""
+        with self._book.transaction() as book:
+            if book.advance(was, event.at):
+                self._untold += self._clearing.carry_out(event, self._concerned(event), book)
+
+    def _concerned(self, event: Event) -> Concerned:
+        return concerned(event, self._book.resting(), self._book.positions(matching.trading_day(event.at)))
+
+    def _exchanges_in_use(self, now: datetime) -> list[Exchange]:
+        """The sessions of all others end nothing."""
+        held = {each.exchange for each in self._book.positions(matching.trading_day(now)) if each.quantity}
+        waiting = {each.request.exchange for each in self._book.gtts.active()}
+        return sorted(held | waiting | {exchange for exchange, _ in self._book.instruments_in_use()})
+
+    # -- the prices of the past ------------------------------------------------------------------------
+
+    def _match(self, was: datetime, until: datetime) -> None:
+        """What rests, with the prices from ``was``, or from where they were seen last, to ``until``, in the order in
+        which they reached it.
+        """
+        self._fire(until)
+        since = max(was, self._seen_until)
+        prices = _Prices(self._market)
+        resting = self._reached(prices, since, until)
+        touches = [touch for order in resting for touch in self._touch(order, prices, since, until)]
+        heapify(touches)
+        for _ in range(_MOST_MATCHES):
+            if not touches:
+                break
+            for touch in self._matched(heappop(touches), prices, until):
+                heappush(touches, touch)
+        self._seen_until = max(self._seen_until, until)
+
+    def _reached(self, prices: _Prices, since: datetime, until: datetime) -> Iterator[PaperOrder]:
+        """Those that any price of the stretch reaches; each is then asked when."""
+        if since > until:
+            return
+        for exchange, symbol in self._book.instruments_in_use():
+            instrument = self._priced(exchange, symbol)
+            if instrument is not None:
+                seen = prices.of(instrument)(since, until)
+                low, high = to_units(seen.low), to_units(seen.high)
+                yield from self._book.reached(symbol, exchange, PriceRange(ask=low, bid=high, lowest=low, highest=high))
+
+    def _touch(self, order: PaperOrder, prices: _Prices, since: datetime, until: datetime) -> Iterator[_Touch]:
+        """When the prices first reached an order since it came, or filled, or was triggered; nothing where never."""
+        instrument = self._priced(order.request.exchange, order.request.symbol)
+        if instrument is None:
+            return
+        own = max(each for each in (order.placed_at, order.triggered_at, order.filled_at) if each is not None)
+        begin = max(since, own.replace(microsecond=0) + SECOND)
+        end = until
+        if instrument.expiry is not None:
+            end = min(end, expires(instrument.exchange, instrument.expiry) - SECOND)
+        at = first_moment(order, prices.of(instrument), begin, end)
+        if at is not None:
+            yield _Touch(at, order.number)
+
+    def _matched(self, touch: _Touch, prices: _Prices, until: datetime) -> Iterator[_Touch]:
+        """Match one order with the market of the second that reached it; when it is reached next, where it still works.
+
+        The trade that reached a limit was at that price, so on its side nothing was nearer.
+        """
+        before = self._book.order(touch.number)
+        instrument = None if before is None else self._priced(before.request.exchange, before.request.symbol)
+        if before is None or instrument is None or not before.status.is_working:
+            return
+        moment = self._moment_of(instrument, touch.at, before)
+        if moment is None:
+            return
+        if before.status is OrderStatus.OPEN:
+            moment = replace(moment, quote=replace(moment.quote, bid=moment.quote.ltp, ask=moment.quote.ltp))
+        self._settle(touch.number, partial(decisions.match, moment=moment), touch.at)
+        after = self._book.order(touch.number)
+        if after is not None and after.status.is_working:
+            yield from self._touch(after, prices, touch.at + SECOND, until)
+
+    def _priced(self, exchange: Exchange, symbol: str) -> Instrument | None:
+        instrument = self._instruments.find(exchange, symbol)
+        return instrument if instrument is not None and instrument.reference_price > 0 else None
+
+
+class _Prices:
+    """The extremes of stretches, each worked out once: many orders may rest in one instrument."""
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._known: dict[tuple[Exchange, str, datetime, datetime], Extremes] = {}
+
+    def of(self, instrument: Instrument) -> Reach:
+        def reach(since: datetime, until: datetime) -> Extremes:
+            name = (instrument.exchange, instrument.symbol, since, until)
+            if name not in self._known:
+                self._known[name] = self._market.extremes(instrument, since, until)
+            return self._known[name]
+
+        return reach

@@ -1,0 +1,362 @@
+"""Orders that wait at the exchange for their price over days, and how one is fired: once, in one transaction.
+
+There is no thread: who looks at the market fires what it has reached since it was looked at last, at the second in
+which it did and with the market of that second.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from openalgo_bridge.brokers.paper import decisions, gtt_statements, hours, matching, rules
+from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol
+from openalgo_bridge.brokers.paper.fills import Fill
+from openalgo_bridge.brokers.paper.reached import SECOND, first_second
+from openalgo_bridge.brokers.paper.resting import CarryOut, MomentOf
+from openalgo_bridge.clock import Clock
+from openalgo_bridge.errors import NotFound, Rejected
+from openalgo_bridge.model import gtt as gtts
+from openalgo_bridge.model.books import Extremes
+from openalgo_bridge.model.calendar import Calendar
+from openalgo_bridge.model.gtt import LONGEST_LIFE, NO_PRICE, BrokerGtt, GttState
+from openalgo_bridge.model.instrument import Instrument
+from openalgo_bridge.model.order import (
+    Action,
+    BrokerOrderId,
+    CancelGttRequest,
+    GttLeg,
+    GttRequest,
+    ModifyGttRequest,
+    PriceType,
+    Product,
+    Ref,
+)
+from openalgo_bridge.model.paper import PaperOrder, to_units
+from openalgo_bridge.model.paper_gtt import FiredOrder, PaperGtt
+from openalgo_bridge.model.paper_settings import PaperHours, PaperSettings
+from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.model.trading_hours import expires
+
+_LIFE_IS_OVER = "Its price did not come in time."
+_CONTRACT_IS_OVER = "Its price did not come before the contract expired."
+
+
+class GttDesk:
+    """Takes, changes, withdraws, tells and fires them.
+
+    Thread-safe: what is fired is claimed in the book. What was seen of the market is kept in memory, and seen again
+    where two threads note it at once or the bridge was started anew: that changes nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        book: PaperBookProtocol,
+        market: Market,
+        instruments: InstrumentList,
+        clock: Clock,
+        moment_of: MomentOf,
+        carry_out: CarryOut,
+        calendar: Callable[[], Calendar],
+        settings: Callable[[], PaperSettings],
+    ) -> None:
+        self._book = book
+        self._market = market
+        self._instruments = instruments
+        self._clock = clock
+        self._moment_of = moment_of
+        self._carry_out = carry_out
+        self._calendar = calendar
+        self._settings = settings
+        self._seen_until: dict[int, datetime] = {}
+        self._looked_at: datetime | None = None
+
+    # -- what is asked for -----------------------------------------------------------------------------
+
+    def check(self, asked: GttRequest) -> None:
+        """What is refused whatever the account holds. Raises Rejected."""
+        self._check_triggers(asked, self._listed(asked), self._clock.now())
+
+    def place(self, permit: SendPermit[GttRequest]) -> BrokerOrderId:
+        """Let an order wait. Raises Rejected."""
+        asked, now = permit.request, self._clock.now()
+        instrument = self._listed(asked)
+        self._check_triggers(asked, instrument, now)
+        with self._book.transaction(is_synced=False) as book:
+            blocked = _set_aside(book, asked, instrument, now, blocked_before=0)
+            gtt = PaperGtt(
+                tag=permit.ref,
+                request=asked,
+                blocked=blocked,
+                placed_at=now,
+                changed_at=now,
+                expires_at=asked.expires_at or now + LONGEST_LIFE,
+            )
+            number = book.gtts.add(gtt)
+        if number is None:
+            raise Rejected(f"Reference {permit.ref} was already used by an earlier GTT order.")
+        return gtt_statements.gtt_id(number, now)
+
+    def modify(self, permit: SendPermit[ModifyGttRequest]) -> None:
+        """Change one that waits. Raises NotFound, and Rejected, which leaves it as it was."""
+        target, wanted, now = permit.request.trigger_id, permit.request.gtt, self._clock.now()
+        instrument = self._listed(wanted)
+        self._check_triggers(wanted, instrument, now)
+        with self._book.transaction() as book:
+            before = _named(book, target)
+            if gtts.identity(before.request) != gtts.identity(wanted):
+                told = " ".join(gtts.identity(before.request))
+                raise Rejected(f"GTT {target} is {told}. That part of it cannot be changed.")
+            blocked = _set_aside(book, wanted, instrument, now, blocked_before=before.blocked)
+            if not book.gtts.change(before, replace(before, request=wanted, blocked=blocked, changed_at=now)):
+                raise _not_active(target)
+
+    def cancel(self, permit: SendPermit[CancelGttRequest]) -> None:
+        """Withdraw one that waits; what it blocked is free again. Raises NotFound."""
+        with self._book.transaction() as book:
+            before = _named(book, permit.request.trigger_id)
+            if not book.gtts.end(before, GttState.CANCELLED, self._clock.now()):
+                raise _not_active(permit.request.trigger_id)
+
+    def gtt(self, trigger_id: BrokerOrderId) -> BrokerGtt | None:
+        """One, whatever became of it."""
+        found = self._book.gtts.find(gtt_statements.number_in(trigger_id))
+        return None if found is None or gtt_statements.id_of(found) != trigger_id else self._told(found)
+
+    def find(self, tag: Ref) -> BrokerGtt | None:
+        """The one that carries ``tag``."""
+        found = self._book.gtts.by_tag(tag)
+        return None if found is None else self._told(found)
+
+    def waiting(self) -> Sequence[BrokerGtt]:
+        """Those that wait, newest first."""
+        return [self._told(each) for each in self._book.gtts.active()]
+
+    def ended(self, since: datetime) -> Sequence[BrokerGtt]:
+        """Those that wait no more since then, the last one first."""
+        return [self._told(each) for each in self._book.gtts.ended(since)]
+
+    # -- what the market does --------------------------------------------------------------------------
+
+    def fire(self, until: datetime) -> None:
+        """Fire what the market has reached until then, and end what is over. Free where nothing waits, and nearly so
+        within a second: prices change with it.
+        """
+        second = until.replace(microsecond=0)
+        if second == self._looked_at:
+            return
+        active = self._book.gtts.active()
+        for each in active:
+            self._look_at(each, second)
+        if len(self._seen_until) > len(active):
+            numbers = {each.number for each in active}
+            self._seen_until = {number: seen for number, seen in self._seen_until.items() if number in numbers}
+        self._looked_at = second
+
+    def _look_at(self, gtt: PaperGtt, until: datetime) -> None:
+        """From the second after it was placed or changed: what a trigger was then at was judged when it came."""
+        request = gtt.request
+        instrument = self._instruments.find(request.exchange, request.symbol)
+        over_at, why = _end_of(gtt, instrument)
+        begin = max(gtt.changed_at.replace(microsecond=0) + SECOND, self._seen_until.get(gtt.number, gtt.changed_at))
+        at = self._first_reached(gtt, instrument, begin, min(until, over_at - SECOND))
+        if at is not None and instrument is not None:
+            self._fire(gtt.number, instrument, at)
+        elif until >= over_at:
+            self._end(gtt.number, over_at, why)
+        self._seen_until[gtt.number] = until + SECOND
+
+    def _first_reached(
+        self, gtt: PaperGtt, instrument: Instrument | None, begin: datetime, until: datetime
+    ) -> datetime | None:
+        """The first second in which the price came to one of its triggers; None where it did not, or has no price."""
+        if instrument is None or instrument.reference_price <= 0 or begin > until:
+            return None
+
+        def is_reached(since: datetime, end: datetime) -> bool:
+            return _reached(gtt.request, self._extremes(instrument, since, end)) is not None
+
+        stretches = self._open_stretches(instrument, begin, until)
+        found = (first_second(is_reached, since, end) for since, end in stretches)
+        return next((at for at in found if at is not None), None)
+
+    def _open_stretches(
+        self, instrument: Instrument, since: datetime, until: datetime
+    ) -> Iterable[tuple[datetime, datetime]]:
+        """When prices count: around the clock, unless the trader wants the hours of the real exchange."""
+        if self._settings().hours is PaperHours.ALWAYS:
+            return [(since, until)]
+        listed = self._instruments.has_derivatives(instrument)
+        return hours.open_stretches(self._calendar(), instrument.exchange, since, until, has_derivatives=listed)
+
+    def _extremes(self, instrument: Instrument, since: datetime, until: datetime) -> Extremes:
+        """Of one second, which is what a look as a rule is about, its price tells as much and costs a tenth."""
+        if since < until:
+            return self._market.extremes(instrument, since, until)
+        price = self._market.price(instrument, since)
+        return Extremes(low=price, high=price)
+
+    def _fire(self, number: int, instrument: Instrument, at: datetime) -> None:
+        """Claim it and enter its order, both or neither. Its money is free before the order asks for some."""
+        with self._book.transaction() as book:
+            gtt = book.gtts.find(number)
+            leg = None if gtt is None else self._reached_leg(gtt, instrument, at)
+            if gtt is None or leg is None or not book.gtts.end(gtt, GttState.TRIGGERED, at):
+                return
+            order = PaperOrder(
+                tag=Ref(""),
+                cause=f"GTT {gtt_statements.id_of(gtt)}",
+                request=gtt.request.order(leg),
+                placed_at=at,
+            )
+            moment = self._moment_of(instrument, at, order)
+            decision = decisions.enter(book, order, instrument, moment, at)
+            fired = book.add(decision.order)
+            if fired is None:
+                raise RuntimeError("an order without a tag is always entered")
+            self._carry_out(book, fired, decision, at)
+            book.gtts.note_fired(gtt, leg.side, FiredOrder(number=fired, at=at), decision.refusal)
+
+    def _reached_leg(self, gtt: PaperGtt, instrument: Instrument, at: datetime) -> GttLeg | None:
+        """Changed meanwhile it waits for another price, and what was before the change says nothing."""
+        return None if at <= gtt.changed_at else _reached(gtt.request, self._extremes(instrument, at, at))
+
+    def _end(self, number: int, at: datetime, why: str) -> None:
+        with self._book.transaction() as book:
+            gtt = book.gtts.find(number)
+            if gtt is not None:
+                book.gtts.end(gtt, GttState.EXPIRED, at, why)
+
+    # -- look-ups --------------------------------------------------------------------------------------
+
+    def _listed(self, asked: GttRequest) -> Instrument:
+        instrument = self._instruments.find(asked.exchange, asked.symbol)
+        if instrument is None:
+            raise Rejected(f"Symbol {asked.symbol} not found on {asked.exchange}")
+        return instrument
+
+    def _check_triggers(self, asked: GttRequest, instrument: Instrument, now: datetime) -> None:
+        """What no account could place. How far a limit may be from the market is asked on the day of its order."""
+        position = self._book.position(asked)
+        held = 0 if position is None else position.quantity
+        for leg, order in zip(asked.legs, gtts.orders_of(asked), strict=True):
+            beyond = rules.is_beyond_any_book(replace(order, trigger_price=leg.trigger_price), instrument.multiplier)
+            refusal = "Quantity or price is out of range." if beyond else rules.refusal(order, instrument, held, now)
+            if refusal:
+                raise Rejected(refusal)
+            if leg.trigger_price % instrument.tick:
+                raise Rejected(f"Price {leg.trigger_price} is not a multiple of the tick size {instrument.tick}.")
+        if instrument.reference_price <= 0:
+            raise Rejected(f"There is no price for {asked.symbol} on {asked.exchange}.")
+        market = self._extremes(instrument, now, now)
+        met = _reached(asked, market)
+        if met is not None:
+            told = f"{asked.symbol} is at {market.low}: the trigger {met.trigger_price} is reached already."
+            raise Rejected(f"{told} Place an order instead.")
+
+    def _told(self, gtt: PaperGtt) -> BrokerGtt:
+        instrument = self._instruments.find(gtt.request.exchange, gtt.request.symbol)
+        is_priced = instrument is not None and instrument.reference_price > 0
+        price = self._market.price(instrument, self._clock.now()) if instrument is not None and is_priced else NO_PRICE
+        return gtt_statements.broker_gtt(gtt, price)
+
+
+class KeepsGtts(ABC):
+    """The part of a broker that keeps them. Who asks for one finds the market looked at first."""
+
+    _gtts: GttDesk
+    _clock: Clock
+
+    @abstractmethod
+    def _match_all(self, now: datetime) -> None:
+        """Do what the market has reached, of orders too."""
+
+    def check_gtt(self, gtt: GttRequest) -> None:
+        """What is refused whatever the account holds. Raises Rejected."""
+        self._gtts.check(gtt)
+
+    def place_gtt(self, permit: SendPermit[GttRequest]) -> BrokerOrderId:
+        """Let an order wait. Raises Rejected, which leaves no row."""
+        return self._gtts.place(permit)
+
+    def modify_gtt(self, permit: SendPermit[ModifyGttRequest]) -> None:
+        """Change one that waits. Raises NotFound, and Rejected, which leaves it as it was."""
+        self._match_all(self._clock.now())
+        self._gtts.modify(permit)
+
+    def cancel_gtt(self, permit: SendPermit[CancelGttRequest]) -> None:
+        """Withdraw one that waits; what it blocked is free again. Raises NotFound."""
+        self._match_all(self._clock.now())
+        self._gtts.cancel(permit)
+
+    def gtt(self, trigger_id: BrokerOrderId) -> BrokerGtt | None:
+        """One, whatever became of it."""
+        self._match_all(self._clock.now())
+        return self._gtts.gtt(trigger_id)
+
+    def find_gtt(self, tag: Ref) -> BrokerGtt | None:
+        """The one that carries ``tag``, whatever became of it."""
+        self._match_all(self._clock.now())
+        return self._gtts.find(tag)
+
+    def gtt_book(self) -> Sequence[BrokerGtt]:
+        """Those that wait, newest first."""
+        self._match_all(self._clock.now())
+        return self._gtts.waiting()
+
+    def ended_gtts(self, since: datetime) -> Sequence[BrokerGtt]:
+        """Those that fired or ended since then, the last one first."""
+        self._match_all(self._clock.now())
+        return self._gtts.ended(since)
+
+
+def _reached(asked: GttRequest, extremes: Extremes) -> GttLeg | None:
+    return next((leg for leg in asked.legs if gtts.is_reached(leg, extremes.low, extremes.high)), None)
+
+
+def _end_of(gtt: PaperGtt, instrument: Instrument | None) -> tuple[datetime, str]:
+    """When it is over unused, and why."""
+    if instrument is None or instrument.expiry is None:
+        return gtt.expires_at, _LIFE_IS_OVER
+    expiry = expires(instrument.exchange, instrument.expiry)
+    return (expiry, _CONTRACT_IS_OVER) if expiry < gtt.expires_at else (gtt.expires_at, _LIFE_IS_OVER)
+
+
+def _set_aside(book: OpenBook, asked: GttRequest, instrument: Instrument, now: datetime, *, blocked_before: int) -> int:
+    """What the larger of its orders would block: at most one is ever placed. Raises Rejected where that is not there.
+
+    Shares that are sold need no money, and whether they are there is asked on the day on which they are sold.
+    """
+    if asked.product is Product.CNC and asked.action is Action.SELL:
+        return 0
+    standing = book.standing(asked)
+    orders = gtts.orders_of(asked)
+    position = decisions.opened_anew(standing.position, orders[0], instrument, now)
+    ahead = book.resting_quantity(orders[0], besides=0)
+    needed = max(
+        matching.resting_margin(position, order, Fill(to_units(_counted(leg, asked)), asked.quantity), ahead)
+        for leg, order in zip(asked.legs, orders, strict=True)
+    )
+    available = standing.money.available + blocked_before
+    if needed and needed > available:
+        raise Rejected(decisions.insufficient(needed, available))
+    return needed
+
+
+def _counted(leg: GttLeg, asked: GttRequest) -> Decimal:
+    return leg.price if asked.price_type is PriceType.LIMIT else leg.trigger_price
+
+
+def _named(book: OpenBook, wanted: BrokerOrderId) -> PaperGtt:
+    found = book.gtts.find(gtt_statements.number_in(wanted))
+    if found is None or gtt_statements.id_of(found) != wanted or found.state is not GttState.ACTIVE:
+        raise _not_active(wanted)
+    return found
+
+
+def _not_active(wanted: BrokerOrderId) -> NotFound:
+    return NotFound(f"No active GTT with trigger_id '{wanted}'")

@@ -1,0 +1,54 @@
+"""Which strategy each fill of the paper account is of, since it was begun anew. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from openalgo_bridge.model.order import Action, Exchange, PositionKey, Product
+from openalgo_bridge.model.strategy_profit import StrategyFill
+from openalgo_bridge.store.database import Database, Row
+
+# Our reference leads from an order of the exchange to its ticket; what the exchange sent itself carries none.
+_FILLS = """
+    SELECT paper_trade.quantity, paper_trade.price * multiplier AS price, paper_order.action, paper_order.symbol,
+        paper_order.exchange, paper_order.product, coalesce(ticket.strategy, '') AS strategy
+    FROM paper_trade
+    JOIN paper_order ON paper_order.id = paper_trade.order_id
+    JOIN paper_position USING (symbol, exchange, product)
+    LEFT JOIN orders ON orders.ref = paper_order.tag
+    LEFT JOIN ticket ON ticket.id = orders.ticket_id
+    WHERE paper_trade.order_id > (SELECT coalesce(max(order_id), 0) FROM paper_ledger WHERE kind = 'reset')
+    ORDER BY paper_trade.id
+"""
+_BOOKED = """
+    SELECT exchange, symbol, product, sum(realised) AS realised FROM paper_ledger
+    WHERE symbol IS NOT NULL AND id > (SELECT coalesce(max(id), 0) FROM paper_ledger WHERE kind = 'reset')
+    GROUP BY exchange, symbol, product
+"""
+
+
+class StrategyFills:
+    """See the module. Every method may raise StorageError."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def all(self) -> list[StrategyFill]:
+        """Every fill since the account was begun anew, in the order in which they happened."""
+        return [
+            StrategyFill(
+                strategy=row["strategy"],
+                position=_key(row),
+                quantity=Action(row["action"]).sign * row["quantity"],
+                price=row["price"],
+            )
+            for row in self._db.read(_FILLS)
+        ]
+
+    def booked(self) -> Mapping[PositionKey, int]:
+        """What the account has booked of each position since then, in units. Reads all of its ledger since."""
+        return {_key(row): row["realised"] for row in self._db.read(_BOOKED)}
+
+
+def _key(row: Row) -> PositionKey:
+    return Exchange(row["exchange"]), row["symbol"], Product(row["product"])
