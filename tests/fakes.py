@@ -6,20 +6,24 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from queue import SimpleQueue
 
 from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Rejected, Unsupported
+from openalgo_bridge.errors import BridgeError, NotFound, Rejected, Unsupported
 from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, OrderStatus, Position, Quote, Trade
+from openalgo_bridge.model.gtt import BrokerGtt, GttState
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import (
     BrokerOrderId,
+    CancelGttRequest,
     CancelRequest,
     Exchange,
+    GttRequest,
+    ModifyGttRequest,
     ModifyRequest,
     OrderRequest,
     PriceType,
@@ -39,6 +43,7 @@ class ScriptedBroker:
     fault: Callable[[], BaseException] | None = None
     accepts_before_fault: bool = False
     reread_after: float | None = 0.0
+    positions_lag: float = 30.0
     book: dict[Ref, BrokerOrder] = field(default_factory=dict)
     calls: list[Ref] = field(default_factory=list)
     asked_for: list[BrokerOrderId] = field(default_factory=list)
@@ -54,10 +59,20 @@ class ScriptedBroker:
     shares: list[Holding] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     while_reading: Callable[[], None] = lambda: None
+    news: list[str] = field(default_factory=list)
+    keeps_gtts: bool = False
+    has_gtt_tags: bool = True
+    gtts: dict[Ref, BrokerGtt] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(reread_after=self.reread_after)
+        return Capabilities(
+            reread_after=self.reread_after, positions_lag=self.positions_lag, keeps_gtt_orders=self.keeps_gtts
+        )
+
+    def tend(self) -> list[str]:
+        news, self.news = self.news, []
+        return news
 
     def check(self, order: OrderRequest) -> None:
         if self.refuses:
@@ -93,6 +108,65 @@ class ScriptedBroker:
         self.book[there.tag] = replace(there, status=OrderStatus.CANCELLED)
         if self.fault is not None:
             raise self.fault()
+
+    def check_gtt(self, gtt: GttRequest) -> None:
+        if self.refuses:
+            raise Rejected(self.refuses)
+
+    def place_gtt(self, permit: SendPermit[GttRequest]) -> BrokerOrderId:
+        self.calls.append(permit.ref)
+        number = BrokerOrderId(f"G{len(self.calls)}")
+        if self.fault is None or self.accepts_before_fault:
+            now = self.desk.clock.now()
+            self.gtts[permit.ref] = BrokerGtt(
+                id=number,
+                tag=permit.ref,
+                request=permit.request,
+                state=GttState.ACTIVE,
+                last_price=self.ltp,
+                blocked=Decimal(0),
+                created_at=now,
+                changed_at=now,
+                expires_at=permit.request.expires_at,
+            )
+        if self.fault is not None:
+            raise self.fault()
+        return number
+
+    def modify_gtt(self, permit: SendPermit[ModifyGttRequest]) -> None:
+        self._change_gtt(permit.ref, permit.request.trigger_id, request=permit.request.gtt)
+
+    def cancel_gtt(self, permit: SendPermit[CancelGttRequest]) -> None:
+        self._change_gtt(permit.ref, permit.request.trigger_id, state=GttState.CANCELLED)
+
+    def _change_gtt(self, ref: Ref, number: BrokerOrderId, **changes: GttRequest | GttState) -> None:
+        """With a ``fault`` it is as with :meth:`place_gtt`."""
+        self.calls.append(ref)
+        there = self.gtt(number)
+        if there is None:
+            raise NotFound(f"GTT {number} not found")
+        if self.fault is None or self.accepts_before_fault:
+            self.gtts[there.tag] = replace(there, **changes)  # type: ignore[arg-type]
+        if self.fault is not None:
+            raise self.fault()
+
+    def gtt(self, trigger_id: BrokerOrderId) -> BrokerGtt | None:
+        self._read("gtt")
+        return next((each for each in self.gtts.values() if each.id == trigger_id), None)
+
+    def find_gtt(self, tag: Ref) -> BrokerGtt | None:
+        if not self.has_gtt_tags:
+            raise Unsupported("A GTT carries no tag here.")
+        return self.gtts.get(tag)
+
+    def gtt_book(self) -> list[BrokerGtt]:
+        self._read("gtt_book")
+        return [each for each in reversed(self.gtts.values()) if each.state is GttState.ACTIVE]
+
+    def ended_gtts(self, since: datetime) -> list[BrokerGtt]:
+        self._read("ended_gtts")
+        over = (each for each in reversed(self.gtts.values()) if each.state is not GttState.ACTIVE)
+        return [each for each in over if each.changed_at >= since]
 
     def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
         self.asked_for.append(order_id)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from openalgo_bridge.api.answers import Json, Spelled, encoded, marker, order_fields, price
 from openalgo_bridge.clock import ist_text
-from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, Trade
+from openalgo_bridge.model.books import BrokerOrder, Funds, Holding, OrderStatus, Position, SinceBegin, Trade
 from openalgo_bridge.model.order import Action, BrokerOrderId, TradingMode
 
 
@@ -30,7 +30,7 @@ def trade_book(trades: Iterable[Trade]) -> Sequence[Json]:
             "quantity": trade.quantity,
             "symbol": trade.symbol,
             "timestamp": ist_text(trade.traded_at),
-            "trade_value": price(trade.price * trade.quantity),
+            "trade_value": price(trade.value),
             "tradeid": trade.id,
         }
         for trade in trades
@@ -94,13 +94,26 @@ def holdings(held: Sequence[Holding]) -> Json:
 
 
 def funds(money: Funds) -> Json:
-    """``funds`` data: strings of two decimals (contract 2.3.1)."""
-    return {
+    """``funds`` data: strings of two decimals. An account that can be begun anew tells more (contract 2.3.1)."""
+    told = {
         "availablecash": _money(money.available),
         "collateral": _money(money.collateral),
         "m2mrealized": _money(money.realised),
         "m2munrealized": _money(money.unrealised),
         "utiliseddebits": _money(money.used),
+    }
+    return told if money.since_begin is None else told | _since_begin(money, money.since_begin)
+
+
+def _since_begin(money: Funds, since: SinceBegin) -> dict[str, str]:
+    """Text too, because some clients read all of it as a map of texts. The dialect calls what is used the exposure."""
+    return {
+        "grossexposure": _money(money.used),
+        "last_reset": ist_text(since.at),
+        "reset_count": str(since.resets),
+        "today_realized_pnl": _money(money.realised),
+        "total_realized_pnl": _money(since.realised),
+        "totalpnl": _money(since.realised + money.unrealised),
     }
 
 

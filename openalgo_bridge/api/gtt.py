@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from openalgo_bridge.api import answers
+from openalgo_bridge.api import answers, gtt_answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.account import Nothing
 from openalgo_bridge.api.schemas.gtt import ModifyGtt, NamedGtt, PlaceGtt
-from openalgo_bridge.errors import NotOffered
-from openalgo_bridge.trading import books
+from openalgo_bridge.trading import books, gtt_books, gtts
+from openalgo_bridge.trading.orders import Withdrawn
 
 
 def place_gtt_order(call: Call) -> Json:
-    """``POST /placegttorder``: bad input is told first, as it will be once a broker keeps such orders"""
-    call.parsed(PlaceGtt).check()
-    raise _not_offered(call)
+    """``POST /placegttorder``"""
+    asked = call.parsed(PlaceGtt)
+    return gtt_answers.submitted(call.noted(gtts.place(call.desk, asked.gtt(), call.origin(asked.strategy))))
 
 
 def modify_gtt_order(call: Call) -> Json:
     """``POST /modifygttorder``"""
-    call.parsed(ModifyGtt).check()
-    raise _not_offered(call)
+    asked = call.parsed(ModifyGtt)
+    result = gtts.modify(call.desk, asked.trigger_id, asked.gtt(), call.origin(asked.strategy))
+    return gtt_answers.submitted(call.noted(result))
 
 
 def cancel_gtt_order(call: Call) -> Json:
-    """``POST /cancelgttorder``"""
-    call.parsed(NamedGtt)
-    raise _not_offered(call)
+    """``POST /cancelgttorder``: also one that still waits in the Action Center"""
+    asked = call.parsed(NamedGtt)
+    result = gtts.cancel(call.desk, asked.trigger_id, call.origin(asked.strategy))
+    if isinstance(result, Withdrawn):
+        call.note.ticket_id, call.note.outcome = result.ticket.id, "withdrawn"
+        return gtt_answers.withdrawn(result.ticket)
+    return gtt_answers.submitted(call.noted(result))
 
 
 def gtt_order_book(call: Call) -> Json:
-    """``POST /gttorderbook``: empty only where the broker keeps no such orders, so that none is left unseen"""
+    """``POST /gttorderbook``: empty where the broker keeps no such orders"""
     call.parsed(Nothing)
     there = books.connected(call.desk)
-    if there.broker.capabilities.keeps_gtt_orders:
-        raise _not_offered(call)
-    return answers.done([], there.mode)
-
-
-def _not_offered(call: Call) -> NotOffered:
-    broker = books.connected(call.desk).broker
-    return NotOffered(f"GTT orders are not supported for broker '{broker.name}' yet")
+    waiting = gtt_books.waiting(call.desk, there)
+    return answers.done([gtt_answers.row(each, there.mode) for each in waiting], there.mode)

@@ -6,9 +6,19 @@ from openalgo_bridge.api import gtt
 from openalgo_bridge.api.endpoint import Endpoint
 from openalgo_bridge.api.limits import Bucket
 from openalgo_bridge.api.schemas.account import Nothing
-from openalgo_bridge.api.schemas.gtt import GttAnswer, GttOrderBookAnswer, ModifyGtt, NamedGtt, PlaceGtt
+from openalgo_bridge.api.schemas.gtt import (
+    GttAnswer,
+    GttInDoubtAnswer,
+    GttOrderBookAnswer,
+    GttWithdrawnAnswer,
+    ModifyGtt,
+    NamedGtt,
+    PlaceGtt,
+)
+from openalgo_bridge.api.schemas.orders import QueuedAnswer
 from openalgo_bridge.model.permission import Permission
 
+_UNKNOWN = 404
 _NOT_OFFERED = 501
 
 GTT_ENDPOINTS = (
@@ -17,7 +27,7 @@ GTT_ENDPOINTS = (
         summary="Places an order that waits for a price over days, where the broker keeps such orders.",
         view=gtt.place_gtt_order,
         request=PlaceGtt,
-        answer=GttAnswer,
+        answer=GttAnswer | QueuedAnswer | GttInDoubtAnswer,
         needs=Permission.PLACE_ORDERS,
         bucket=Bucket.ORDERS,
         must_be_recorded=True,
@@ -28,21 +38,21 @@ GTT_ENDPOINTS = (
         summary="Replaces an order that waits for a price, where the broker keeps such orders.",
         view=gtt.modify_gtt_order,
         request=ModifyGtt,
-        answer=GttAnswer,
+        answer=GttAnswer | QueuedAnswer | GttInDoubtAnswer,
         needs=Permission.MODIFY_ORDERS,
         bucket=Bucket.ORDERS,
         must_be_recorded=True,
-        also_fails_with=(_NOT_OFFERED,),
+        also_fails_with=(_UNKNOWN, _NOT_OFFERED),
     ),
     Endpoint(
         path="/cancelgttorder",
-        summary="Withdraws an order that waits for a price, where the broker keeps such orders.",
+        summary="Withdraws an order that waits for a price; also one that still waits in the Action Center.",
         view=gtt.cancel_gtt_order,
         request=NamedGtt,
-        answer=GttAnswer,
+        answer=GttAnswer | GttWithdrawnAnswer | GttInDoubtAnswer,
         needs=Permission.CANCEL_ORDERS,
         bucket=Bucket.CANCELS,
-        also_fails_with=(_NOT_OFFERED,),
+        also_fails_with=(_UNKNOWN, _NOT_OFFERED),
     ),
     Endpoint(
         path="/gttorderbook",
@@ -51,6 +61,5 @@ GTT_ENDPOINTS = (
         request=Nothing,
         answer=GttOrderBookAnswer,
         needs=Permission.VIEW_ORDERS,
-        also_fails_with=(_NOT_OFFERED,),
     ),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from openalgo_bridge.api import answers, option_order_answers, several_answers
+from openalgo_bridge.api import answers, gtt_answers, option_order_answers, several_answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.orders import CANCELLED, MODIFIED
@@ -44,6 +44,8 @@ def told(call: Call, endpoint: str, ticket: Ticket) -> Json:
             return answers.changed(_fate(ticket, orders), MODIFIED)
         case Operation.CANCEL:
             return answers.changed(_fate(ticket, orders), CANCELLED)
+        case Operation.PLACE_GTT | Operation.MODIFY_GTT | Operation.CANCEL_GTT:
+            return gtt_answers.submitted(_fate(ticket, orders))
         case _:
             return _several(call, _report(call.desk, ticket, orders))
 

@@ -12,14 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
 from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, Position, Quote, Trade
+from openalgo_bridge.model.gtt import BrokerGtt
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.interval import Interval
-from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
+from openalgo_bridge.model.order import (
+    BrokerOrderId,
+    CancelGttRequest,
+    CancelRequest,
+    GttRequest,
+    ModifyGttRequest,
+    ModifyRequest,
+    OrderRequest,
+    Ref,
+)
 from openalgo_bridge.model.permit import SendPermit
 
 
@@ -57,6 +67,12 @@ class Broker(Protocol):
     def capabilities(self) -> Capabilities:
         """What this broker can do."""
 
+    def tend(self) -> Sequence[str]:
+        """Do what has become due by the clock alone, where this broker is one of ours; the timer asks for it.
+
+        What the trader should know of that, in sentences, each told once. Sends nothing.
+        """
+
     def check(self, order: OrderRequest) -> None:
         """Raises Rejected for what this broker refuses whatever the account holds. Sends nothing."""
 
@@ -75,6 +91,34 @@ class Broker(Protocol):
         Returns when the broker has taken the request. The order may still work for a moment, and fill: whoever needs it
         gone reads the order book until it is final there.
         """
+
+    def check_gtt(self, gtt: GttRequest) -> None:
+        """Raises Rejected for what this broker refuses whatever the account holds. Sends nothing."""
+
+    def place_gtt(self, permit: SendPermit[GttRequest]) -> BrokerOrderId:
+        """Let one order wait for its price; return the broker's id of it. These eight raise Unsupported where
+        ``keeps_gtt_orders`` is false.
+        """
+
+    def modify_gtt(self, permit: SendPermit[ModifyGttRequest]) -> None:
+        """Change one GTT that waits. Raises NotFound for an unknown id."""
+
+    def cancel_gtt(self, permit: SendPermit[CancelGttRequest]) -> None:
+        """Withdraw one GTT that waits. Raises NotFound for an unknown id."""
+
+    def gtt(self, trigger_id: BrokerOrderId) -> BrokerGtt | None:
+        """One GTT, one that ended too; None when the broker provably has none of that id."""
+
+    def find_gtt(self, tag: Ref) -> BrokerGtt | None:
+        """The GTT that carries our tag; None only when a complete, fresh read has none. Raises Unsupported where they
+        carry none.
+        """
+
+    def gtt_book(self) -> Sequence[BrokerGtt]:
+        """Every GTT that waits, newest first."""
+
+    def ended_gtts(self, since: datetime) -> Sequence[BrokerGtt]:
+        """Those that fired or ended since then, the last one first."""
 
     def order(self, order_id: BrokerOrderId) -> BrokerOrder | None:
         """One order of today; None when the broker provably has none of that id."""
@@ -95,7 +139,9 @@ class Broker(Protocol):
         """Today's positions, closed ones (quantity 0) included."""
 
     def holdings(self) -> Sequence[Holding]:
-        """Shares held for delivery."""
+        """Delivered shares, as many of each as may be sold. What was sold of them today is taken off, or stands against
+        them as a position below 0.
+        """
 
     def funds(self) -> Funds:
         """The account's money."""

@@ -2,7 +2,8 @@
 
 An order is an exit when its quantity is at most what is held, minus everything that already reduces it: what works
 at the broker, and our own messages that the broker may not have counted yet. The bridge goes by the position it
-reads, never by the word of whoever sent the order (users M7).
+reads, never by the word of whoever sent the order (users M7). What is held for a sale of shares is the position and
+what was delivered before.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from openalgo_bridge.model.books import BrokerOrder, Position
-from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, PositionKey, PriceType, Ref
+from openalgo_bridge.model.books import BrokerOrder, Holding, Position
+from openalgo_bridge.model.order import Action, BrokerOrderId, OrderRequest, PositionKey, PriceType, Product, Ref
 
 
 def room(
     order: OrderRequest,
     *,
     working: Iterable[BrokerOrder],
-    positions: Iterable[Position],
+    positions: Iterable[Position | Holding],
     counted: Collection[Ref],
     replaces: BrokerOrderId | None = None,
     still_rests: bool = False,
@@ -83,11 +84,11 @@ class Effect:
         return self.was_open and (self.before == 0 or self.before * self.after < 0)
 
 
-def effect(order: OrderRequest, positions: Sequence[Position], filled: int = 0) -> Effect:
+def effect(order: OrderRequest, positions: Sequence[Position | Holding], filled: int = 0) -> Effect:
     """See :class:`Effect`; ``filled`` is what the order that ``order`` is the new form of has filled already."""
     before = net(positions, order)
     after = before + order.action.sign * (order.quantity - filled)
-    return Effect(before=before, after=after, was_open=any(is_same_position(each, order) for each in positions))
+    return Effect(before=before, after=after, was_open=any(_counts(each, order) for each in positions))
 
 
 def reducible(position: int, action: Action) -> int:
@@ -95,9 +96,21 @@ def reducible(position: int, action: Action) -> int:
     return max(0, -position * action.sign)
 
 
-def net(positions: Iterable[Position], order: OrderRequest) -> int:
-    """The signed net of the position that ``order`` would change; 0 when there is none."""
-    return sum(each.quantity for each in positions if is_same_position(each, order))
+def net(positions: Iterable[Position | Holding], order: OrderRequest) -> int:
+    """The signed net of the position that ``order`` would change; 0 when there is none. Delivered shares are a part of
+    it where the order sells such: what was sold of them today stands against them as a position below 0, or they are
+    fewer already.
+    """
+    return sum(each.quantity for each in positions if _counts(each, order))
+
+
+def sells_delivered(order: OrderRequest) -> bool:
+    """Whether an order may sell shares that were delivered. None buys them: a purchase closes no holding."""
+    return order.product is Product.CNC and order.action is Action.SELL
+
+
+def _counts(each: Position | Holding, order: OrderRequest) -> bool:
+    return is_same_position(each, order) and (sells_delivered(order) or not isinstance(each, Holding))
 
 
 def filled(book: Iterable[BrokerOrder], order: OrderRequest) -> int:
@@ -117,12 +130,12 @@ def is_on_same_side(one: OrderRequest, other: OrderRequest) -> bool:
     return one.action is other.action and is_same_position(one, other)
 
 
-def is_same_position(one: OrderRequest | Position, other: OrderRequest) -> bool:
+def is_same_position(one: OrderRequest | Position | Holding, other: OrderRequest) -> bool:
     """Whether both change the same position, or the first is what the second changes."""
     return position_of(one) == position_of(other)
 
 
-def position_of(of: OrderRequest | Position) -> PositionKey:
+def position_of(of: OrderRequest | Position | Holding) -> PositionKey:
     """The position that it is, or would change."""
     return (of.exchange, of.symbol, of.product)
 

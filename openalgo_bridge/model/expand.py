@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
-from openalgo_bridge.model.exits import is_same_position, reducible, rests
+from openalgo_bridge.model.exits import is_same_position, reducible, rests, sells_delivered
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import Action, OrderRequest, PriceType, Ref, SmartOrderRequest
 
@@ -26,6 +26,7 @@ MATCHED = "Positions Already Matched. No Action needed."
 """The dialect's sentence for a position that is as wanted (contract 2.1.2)."""
 
 _OPENS_NOTHING = f"{FLAT} A position_size of 0 opens no trade while the position is flat; a setting can allow it."
+_SELLS_NOTHING = f"{FLAT} A smart order leaves delivered shares alone."
 _STOPS = {PriceType.SL, PriceType.SL_M}
 _DOUBTFUL = "is in doubt: nobody knows yet whether it is there. See the Orders page."
 _T = TypeVar("_T")
@@ -124,6 +125,8 @@ def _while_flat(wanted: OrderRequest, working: Sequence[Working], settings: Smar
     """An exit of nothing, or a fresh trade: only here the action of the request means anything."""
     if not wanted.quantity:
         return SmartOrder(order=None, message=_with_working(FLAT, working))
+    if sells_delivered(wanted):
+        return SmartOrder(order=None, message=_with_working(_SELLS_NOTHING, working))
     if not settings.opens_while_flat:
         return SmartOrder(order=None, message=_with_working(_OPENS_NOTHING, working))
     return _less_working(wanted, 0, working, settings)

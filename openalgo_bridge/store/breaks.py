@@ -14,8 +14,8 @@ from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.breaks import Break, BreakKind, BreakState, Finding, Placement
 from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, Ref, TradingMode
+from openalgo_bridge.model.refs import ticket_ref
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import ticket_ref
 from openalgo_bridge.store import audit
 from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.database import Database, Row

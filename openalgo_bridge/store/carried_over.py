@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from openalgo_bridge.model.order import ModifyRequest, OrderRequest, Ref
+from openalgo_bridge.model.order import GttRequest, ModifyRequest, OrderRequest, Ref
+from openalgo_bridge.model.order_changes import difference
+from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Ticket, TicketDraft, difference, new_ref
+from openalgo_bridge.model.ticket import Ticket, TicketDraft
 from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.journal_reads import REVISED, JournalOrder, order_by_id, ticket_of
 from openalgo_bridge.store.journal_rows import Settlement
@@ -60,7 +62,7 @@ def _doubtful(order: JournalOrder) -> OrderState:
     """A placement is still looked up by its tag. Of a change or a withdrawal the messages that came after it are not
     in this journal, so that only the person can tell.
     """
-    can_be_looked_up = isinstance(order.request, OrderRequest) and order.state is not OrderState.PARKED
+    can_be_looked_up = isinstance(order.request, OrderRequest | GttRequest) and order.state is not OrderState.PARKED
     return OrderState.UNKNOWN if can_be_looked_up else OrderState.PARKED
 
 

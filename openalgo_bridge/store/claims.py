@@ -18,6 +18,7 @@ from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import Guard
 from openalgo_bridge.model.order import (
     BrokerOrderId,
+    GttRequest,
     OrderMode,
     OrderRequest,
     PriceType,
@@ -177,7 +178,7 @@ def overdue(now: datetime) -> int:
     return to_ms(now - _LONGEST_SENDING)
 
 
-def symbol_of(order: OrderRequest, mode: TradingMode, now: datetime) -> dict[str, str | int]:
+def symbol_of(order: OrderRequest | GttRequest, mode: TradingMode, now: datetime) -> dict[str, str | int]:
     """The parameters of :data:`DOUBT_IN_SYMBOL`."""
     return {"symbol": order.symbol, "exchange": order.exchange, "mode": mode, "overdue": overdue(now)}
 
@@ -190,7 +191,7 @@ def check_doubts(
     now: datetime,
 ) -> None:
     """A new entry waits while an order of its symbol may or may not be at the broker (design 4). Raises Conflict."""
-    if not isinstance(order, OrderRequest) or reserve is not None:
+    if not isinstance(order, OrderRequest | GttRequest) or reserve is not None:
         return
     doubt = db.execute(DOUBT_IN_SYMBOL, symbol_of(order, trading_mode, now)).fetchone()
     if doubt is not None:
@@ -268,6 +269,25 @@ def check_reservation(
         raise Conflict(MAY_CLOSE.format(doubt) if doubt else "Other orders already close this position.")
 
 
+def check_gtts_beside(
+    db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, reserve: Reservation | None
+) -> None:
+    """Of two GTTs that would close the same position at most one passes as an exit: those that were sent since it was
+    read, or may be there, take their part of the room. Raises Conflict.
+    """
+    if reserve is None:
+        return
+    since, side = reserve.since.last_order_id, _side_of(order, trading_mode)
+    taken = db.execute(
+        f"SELECT coalesce(sum(quantity), 0) AS units FROM ({_GTTS_BESIDE} AND orders.id > ?"
+        f" AND orders.state IN ('sending', 'sent', 'unknown', 'parked')"
+        f" UNION ALL {_GTTS_BESIDE} AND orders.id <= ? AND {OPEN_ORDERS})",
+        (*side, since, *side, since),
+    ).fetchone()
+    if taken["units"] + order.quantity > reserve.room:
+        raise Conflict("Other GTT orders already close this position.")
+
+
 def check_unmoved(
     db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, mark: PositionMark, ticket_id: int | None
 ) -> None:
@@ -285,12 +305,14 @@ def check_unmoved(
         raise Conflict(f"Order {other['ref']} for {order.symbol} went out while its position was read.")
 
 
-_SAME_POSITION = (
-    "orders.operation IN ('placeorder', 'modifyorder') AND orders.symbol = ? AND orders.exchange = ?"
-    " AND orders.product = ? AND ticket.trading_mode = ?"
-)
-
+_POSITION = "orders.symbol = ? AND orders.exchange = ? AND orders.product = ? AND ticket.trading_mode = ?"
+_SAME_POSITION = f"orders.operation IN ('placeorder', 'modifyorder') AND {_POSITION}"
 _SAME_SIDE = f"{_SAME_POSITION} AND orders.action = ?"
+
+_GTTS_BESIDE = (
+    "SELECT orders.quantity FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+    f" WHERE orders.operation IN ('placegttorder', 'modifygttorder') AND {_POSITION} AND orders.action = ?"
+)
 
 
 def _is_closing_by_hand(ticket: TicketDraft | Ticket) -> bool:

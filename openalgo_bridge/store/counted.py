@@ -16,7 +16,10 @@ from openalgo_bridge.store.database import Parameters, Row
 Read = Callable[[str, Parameters], Iterable[Row]]
 
 # A ticket that was sent or may still be.
-_COUNTED = "operation = 'placeorder' AND trading_mode = :mode AND state IN ('held', 'approved', 'released')"
+_COUNTED = (
+    "operation IN ('placeorder', 'placegttorder') AND trading_mode = :mode"
+    " AND state IN ('held', 'approved', 'released')"
+)
 
 # As the partial index spells it. A ticket of several orders counts once for each that was sent.
 _OF_SEVERAL = "operation IN ('placesmartorder', 'basketorder', 'splitorder', 'optionsorder', 'optionsmultiorder')"

@@ -15,14 +15,24 @@ from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.exits import position_of
 from openalgo_bridge.model.guard_form import changes, parse, texts
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import BrokerRequest, OrderRequest, PositionKey, Ref, TicketRequest, TradingMode
-from openalgo_bridge.model.ticket import Ticket, TicketDraft, order_of
+from openalgo_bridge.model.order import (
+    BrokerRequest,
+    GttRequest,
+    ModifyGttRequest,
+    OrderRequest,
+    PositionKey,
+    Ref,
+    TicketRequest,
+    TradingMode,
+)
+from openalgo_bridge.model.ticket import Ticket, TicketDraft, named_order
 from openalgo_bridge.store import audit, counted
 from openalgo_bridge.store.claims import (
     DOUBT_IN_SYMBOL,
     JournalMark,
     PositionMark,
     Reservation,
+    check_gtts_beside,
     check_reservation,
     check_unmoved,
     symbol_of,
@@ -87,19 +97,8 @@ class Guards:
         symbols for one: it could not be read again; Conflict where ``expected`` is not in force any more: who gave no
         password for a narrower limit must not undo one that is narrower still.
         """
-        if parse(texts(settings)) != settings:
-            raise Invalid("These limits cannot be kept as they are.")
         with self._db.transaction() as db:
-            former = _if_readable(db.execute("SELECT name, value FROM guard").fetchall())
-            if expected is not None and former != expected:
-                raise Conflict(CHANGED_MEANWHILE)
-            before, after = changes(former or GuardSettings(), settings)
-            if former is not None and before == after:
-                return
-            db.execute("DELETE FROM guard")
-            db.executemany("INSERT INTO guard VALUES (?, ?)", texts(settings).items())
-            before = before if former is not None else _UNREADABLE
-            audit.append(db, self._clock.now_ms(), by, AuditEvent.GUARDS, before=before, after=after or _DEFAULTS)
+            put(db, self._clock.now_ms(), settings, by=by, expected=expected)
 
     def has_orders_since(
         self,
@@ -138,6 +137,24 @@ class Guards:
         """The order in the same symbol of which nobody knows whether the broker has it, or None."""
         row = self._db.read_one(DOUBT_IN_SYMBOL, symbol_of(order, mode, self._clock.now()))
         return None if row is None else Doubtful(ref=Ref(row["ref"]), why=row["why"])
+
+
+def put(
+    db: sqlite3.Connection, now_ms: int, settings: GuardSettings, *, by: Actor, expected: GuardSettings | None = None
+) -> None:
+    """:meth:`Guards.save` inside the caller's transaction, for a change that more than the guards belong to."""
+    if parse(texts(settings)) != settings:
+        raise Invalid("These limits cannot be kept as they are.")
+    former = _if_readable(db.execute("SELECT name, value FROM guard").fetchall())
+    if expected is not None and former != expected:
+        raise Conflict(CHANGED_MEANWHILE)
+    before, after = changes(former or GuardSettings(), settings)
+    if former is not None and before == after:
+        return
+    db.execute("DELETE FROM guard")
+    db.executemany("INSERT INTO guard VALUES (?, ?)", texts(settings).items())
+    before = before if former is not None else _UNREADABLE
+    audit.append(db, now_ms, by, AuditEvent.GUARDS, before=before, after=after or _DEFAULTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,10 +224,13 @@ def check_order(
     if premises is None:
         return
     _check_limits(standing, premises)
-    check_reservation(db, order_of(order), ticket.trading_mode, premises.left)
+    check_reservation(db, named_order(order), ticket.trading_mode, premises.left)
+    if isinstance(order, GttRequest | ModifyGttRequest) and (placed := named_order(order)) is not None:
+        check_reservation(db, placed, ticket.trading_mode, reserve)
+        check_gtts_beside(db, placed, ticket.trading_mode, reserve)
     if premises.mark is not None and isinstance(order, OrderRequest):
         check_unmoved(db, order, ticket.trading_mode, premises.mark, _id_of(ticket))
-    if reserve is None and isinstance(order, OrderRequest):
+    if reserve is None and isinstance(order, OrderRequest | GttRequest):
         _check_counts(db, ticket, (order,), premises, with_planned=False)
 
 
@@ -300,9 +320,14 @@ def _check_counts(
     if limits.open_positions is None:
         return
     sent = counted.sent_after(db.execute, premises.last_order_id, mode, with_planned=with_planned)
-    opened = {position_of(each) for each in legs if isinstance(each, OrderRequest)}
+    opened = {position_of(order) for each in legs if (order := _placed_by(each)) is not None}
     if len(premises.known | sent | opened) > limits.open_positions:
         raise Conflict(_OPENED)
+
+
+def _placed_by(request: BrokerRequest) -> OrderRequest | None:
+    """The order that it places; of a GTT, that which it may place once."""
+    return named_order(request) if isinstance(request, OrderRequest | GttRequest) else None
 
 
 def _id_of(ticket: TicketDraft | Ticket) -> int | None:

@@ -15,10 +15,10 @@ from datetime import datetime
 
 from openalgo_bridge.clock import to_ms
 from openalgo_bridge.errors import Invalid
-from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import BrokerRequest, OrderRequest
+from openalgo_bridge.model.order_changes import difference
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Ticket, TicketDraft, operation_of, order_of
@@ -235,7 +235,7 @@ class Journal(JournalPlans):
             if was == becomes:
                 raise Invalid("Nothing was changed.")
             rows.revise(db, ticket_id, request)
-            rows.record(db, ticket_id, now, by.name, (TicketState.HELD, REVISED, tickets.difference(was, becomes)))
+            rows.record(db, ticket_id, now, by.name, (TicketState.HELD, REVISED, difference(was, becomes)))
             return ticket_of(ticket_row(db, ticket_id))
 
     def withdraw(self, ticket_id: int) -> None:

@@ -7,22 +7,23 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from openalgo_bridge.errors import GivenUp
-from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import BrokerRequest, OrderRequest, Ref
+from openalgo_bridge.model.refs import child_refs, further_ref
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Ticket, TicketDraft
 from openalgo_bridge.store import claims, guards, stops
 from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.guards import Premises
-from openalgo_bridge.store.journal_reads import JournalOrder, JournalReads, order_by_id
+from openalgo_bridge.store.journal_reads import JournalOrder, order_by_id
 from openalgo_bridge.store.journal_rows import Settlement
+from openalgo_bridge.store.journal_stops import JournalStops
 from openalgo_bridge.store.standing import read as read_standing
 
 
-class JournalPlans(JournalReads):
+class JournalPlans(JournalStops):
     """What :class:`~openalgo_bridge.store.journal.Journal` writes of tickets of many orders before these go. Every
     method may raise StorageError.
     """
@@ -57,7 +58,7 @@ class JournalPlans(JournalReads):
             guards.check_room(db, standing, draft, legs, room)
             stops.give_up_planned(db, draft, spares, now)
             ticket_id = rows.accept(db, draft, TicketState.RELEASED, now, by, reason)
-            ids = rows.plan(db, ticket_id, tickets.child_refs(draft.ref, legs), legs, now, by)
+            ids = rows.plan(db, ticket_id, child_refs(draft.ref, legs), legs, now, by)
             planned = [order_by_id(db, each) for each in ids]
         return rows.ticket_as_written(ticket_id, draft, TicketState.RELEASED, now, reason=reason), planned
 
@@ -107,9 +108,9 @@ def plan_beside(
     taken = {Ref(row["ref"]) for row in db.execute("SELECT ref FROM orders WHERE ticket_id = ?", (ticket_id,))}
     if not taken:
         (ticket,) = db.execute("SELECT ref FROM ticket WHERE id = ?", (ticket_id,)).fetchall()
-        return rows.plan(db, ticket_id, tickets.child_refs(Ref(ticket["ref"]), legs), legs, now, by.name)
+        return rows.plan(db, ticket_id, child_refs(Ref(ticket["ref"]), legs), legs, now, by.name)
     refs: list[Ref] = []
     for _ in legs:
-        refs.append(tickets.further_ref(taken))
+        refs.append(further_ref(taken))
         taken.add(refs[-1])
     return rows.plan(db, ticket_id, refs, legs, now, by.name)

@@ -11,25 +11,26 @@ from decimal import Decimal
 from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.errors import Conflict, NotFound
 from openalgo_bridge.model import ticket as tickets
-from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.legs import arrivals_from_json
 from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
     BrokerRequest,
+    ModifyGttRequest,
     ModifyRequest,
     OrderMode,
     OrderRequest,
     Ref,
     TradingMode,
 )
+from openalgo_bridge.model.refs import ticket_ref
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket
 from openalgo_bridge.store import claims
 from openalgo_bridge.store.claims import OPEN_ORDERS, JournalMark, Watermark
 from openalgo_bridge.store.database import Database, Row
 
-_LAST = 20_000
+LAST = 20_000
 """How many of the last tickets or orders are looked at where no index leads to what is asked for."""
 
 REVISED = "revised"
@@ -38,7 +39,7 @@ REVISED = "revised"
 REFUSED = "refused"
 """The event of a held ticket that the person approved and a guard refused; its state stays held."""
 
-_ORDERS = "SELECT orders.*, ticket.trading_mode FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+ORDERS = "SELECT orders.*, ticket.trading_mode FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
 STILL_OPEN = "(expires_at IS NULL OR expires_at > :now)"
 """Whether a held ticket may still be decided."""
 
@@ -146,34 +147,34 @@ class JournalReads:
     def orders_of(self, ticket_ids: Sequence[int]) -> list[JournalOrder]:
         """The orders of these tickets, in the order they were made, but for those of an approval taken back."""
         wanted = list(ticket_ids)
-        sql = f"{_ORDERS} WHERE orders.ticket_id IN ({_marks(wanted)}) AND {NOT_TAKEN_BACK} ORDER BY orders.id"
-        return [_order_of(row) for row in self._db.read(sql, wanted)]
+        sql = f"{ORDERS} WHERE orders.ticket_id IN ({_marks(wanted)}) AND {NOT_TAKEN_BACK} ORDER BY orders.id"
+        return [journal_order_of(row) for row in self._db.read(sql, wanted)]
 
-    def orders_by_broker_id(self, broker_order_id: BrokerOrderId) -> list[JournalOrder]:
+    def orders_by_broker_id(self, number: BrokerOrderId, by: Operation = Operation.PLACE) -> list[JournalOrder]:
         """Our records of the orders placed under a number, newest first: none, when none was placed through us, or
         several, when two accounts or two days gave out the same one.
         """
-        sql = f"{_ORDERS} WHERE orders.broker_order_id = ? AND orders.operation = 'placeorder' ORDER BY orders.id DESC"
-        return [_order_of(row) for row in self._db.read(sql, (broker_order_id,))]
+        sql = f"{ORDERS} WHERE orders.broker_order_id = ? AND orders.operation = ? ORDER BY orders.id DESC"
+        return [journal_order_of(row) for row in self._db.read(sql, (number, by))]
 
     def order(self, order_id: int) -> JournalOrder:
         """One order. Raises NotFound."""
-        row = self._db.read_one(f"{_ORDERS} WHERE orders.id = ?", (order_id,))
+        row = self._db.read_one(f"{ORDERS} WHERE orders.id = ?", (order_id,))
         if row is None:
             raise NotFound(f"There is no order {order_id}.")
-        return _order_of(row)
+        return journal_order_of(row)
 
     def taken(self, order_ids: Sequence[int]) -> list[JournalOrder]:
         """Those of these orders that the broker took, oldest first."""
-        sql = f"{_ORDERS} WHERE orders.id IN ({_marks(order_ids)}) AND orders.state = 'sent' ORDER BY orders.id"
-        return [_order_of(row) for row in self._db.read(sql, list(order_ids))]
+        sql = f"{ORDERS} WHERE orders.id IN ({_marks(order_ids)}) AND orders.state = 'sent' ORDER BY orders.id"
+        return [journal_order_of(row) for row in self._db.read(sql, list(order_ids))]
 
     def order_by_ref(self, ref: str) -> JournalOrder | None:
         """The order that carries one of our references as its tag, or None."""
         # By the ticket's own reference, which has an index.
-        sql = f"{_ORDERS} WHERE ticket.ref = ? AND orders.ref = ?"
-        row = self._db.read_one(sql, (tickets.ticket_ref(ref), ref))
-        return None if row is None else _order_of(row)
+        sql = f"{ORDERS} WHERE ticket.ref = ? AND orders.ref = ?"
+        row = self._db.read_one(sql, (ticket_ref(ref), ref))
+        return None if row is None else journal_order_of(row)
 
     def unresolved(self) -> list[JournalOrder]:
         """Orders whose outcome is not known and can be looked up, oldest first."""
@@ -196,15 +197,6 @@ class JournalReads:
         with self._db.snapshot() as db:
             return still_to_go(db, mode)
 
-    def given_up(self, by: Actor) -> list[JournalOrder]:
-        """Which of the last orders were dropped by this one, oldest first."""
-        sql = (
-            f"{_ORDERS} WHERE orders.id > (SELECT max(id) FROM orders) - ? AND orders.state = 'dropped'"
-            " AND EXISTS (SELECT 1 FROM order_event AS event WHERE event.ticket_id = orders.ticket_id"
-            " AND event.order_id = orders.id AND event.by_whom = ?) ORDER BY orders.id"
-        )
-        return [_order_of(row) for row in self._db.read(sql, (_LAST, by.name))]
-
     def mark(self) -> JournalMark:
         """The place at which the journal stands; 0 where there is no ticket, or no order."""
         row = self._db.read_one("SELECT (SELECT max(id) FROM ticket) AS ticket, (SELECT max(id) FROM orders) AS last")
@@ -213,45 +205,25 @@ class JournalReads:
     def placed_since(self, mark: JournalMark, mode: TradingMode) -> list[JournalOrder]:
         """The orders to place that were written after ``mark``, oldest first."""
         sql = (
-            f"{_ORDERS} WHERE orders.id > ? AND orders.operation = 'placeorder' AND ticket.trading_mode = ?"
+            f"{ORDERS} WHERE orders.id > ? AND orders.operation = 'placeorder' AND ticket.trading_mode = ?"
             " ORDER BY orders.id"
         )
-        return [_order_of(row) for row in self._db.read(sql, (mark.order_id, mode))]
+        return [journal_order_of(row) for row in self._db.read(sql, (mark.order_id, mode))]
 
     def _in_doubt(self, which: str) -> list[JournalOrder]:
-        rows = self._db.read(f"{_ORDERS} WHERE {OPEN_ORDERS} AND {which} ORDER BY orders.id")
-        return [_order_of(row) for row in rows]
-
-    def left_by_cancel_all(self, *, source: str, strategy: str, since: datetime) -> list[JournalOrder]:
-        """Orders accepted before the newest ticket of ``source`` and ``strategy`` that cancels everything, which became
-        known to be at the broker after ``since``, or which it refused to withdraw for such a ticket. Whatever else was
-        tried with one of them from the first such ticket on, it is left to the trader.
-        """
-        sql = (
-            "WITH stop AS (SELECT id, trading_mode FROM ticket WHERE strategy = :strategy AND source = :source"
-            " AND operation = 'cancelallorder' AND created_at >= :since), tried AS (SELECT"
-            " json_extract(request, '$.broker_order_id') AS number,"
-            " state = 'rejected' AND ticket_id IN (SELECT id FROM stop) AS is_refused FROM orders"
-            " WHERE operation = 'cancelorder' AND ticket_id >= (SELECT min(id) FROM stop))"
-            f" {_ORDERS} WHERE orders.id > (SELECT max(id) FROM orders) - :last AND orders.operation = 'placeorder'"
-            " AND orders.ticket_id < (SELECT max(id) FROM stop WHERE stop.trading_mode = ticket.trading_mode)"
-            " AND orders.state = 'sent' AND (orders.changed_at >= :since"
-            " OR orders.broker_order_id IN (SELECT number FROM tried WHERE is_refused))"
-            " AND orders.broker_order_id NOT IN (SELECT number FROM tried WHERE NOT is_refused) ORDER BY orders.id"
-        )
-        named = {"source": source, "strategy": strategy, "since": to_ms(since), "last": _LAST}
-        return [_order_of(row) for row in self._db.read(sql, named)]
+        rows = self._db.read(f"{ORDERS} WHERE {OPEN_ORDERS} AND {which} ORDER BY orders.id")
+        return [journal_order_of(row) for row in rows]
 
     def was_changed_later(self, order: JournalOrder) -> bool:
         """Whether a later message about the same order may have overwritten what this change asked for."""
-        if not isinstance(order.request, ModifyRequest):
+        if not isinstance(order.request, ModifyRequest | ModifyGttRequest):
             return False
         sql = (
-            "SELECT 1 FROM orders WHERE id > ? AND operation IN ('modifyorder', 'cancelorder')"
+            "SELECT 1 FROM orders WHERE id > ?1 AND operation IN (?2, replace(?2, 'modify', 'cancel'))"
             " AND state NOT IN ('planned', 'dropped', 'rejected', 'not_placed')"
-            " AND json_extract(request, '$.broker_order_id') = ? LIMIT 1"
+            " AND ?3 IN (json_extract(request, '$.broker_order_id'), json_extract(request, '$.trigger_id')) LIMIT 1"
         )
-        return self._db.read_one(sql, (order.id, order.request.broker_order_id)) is not None
+        return self._db.read_one(sql, (order.id, order.operation, tickets.target_of(order.request))) is not None
 
     def watermark(self, order: OrderRequest, trading_mode: TradingMode, *, recent: Sequence[int] = ()) -> Watermark:
         """What is on its way on the side of ``order``: to be read before the broker is asked for the position.
@@ -271,7 +243,7 @@ class JournalReads:
             " AND orders.action = :other AND ticket.trading_mode = :mode LIMIT 1"
         )
         named = {"symbol": order.symbol, "exchange": order.exchange, "product": order.product}
-        return self._db.read_one(sql, {**named, "mode": mode, "other": other, "last": _LAST}) is not None
+        return self._db.read_one(sql, {**named, "mode": mode, "other": other, "last": LAST}) is not None
 
     def ticket_by_request(self, request_id: str, *, after: int) -> Ticket | None:
         """The ticket that a call made after ticket ``after``, or None when it made none."""
@@ -364,21 +336,21 @@ def still_to_go(db: sqlite3.Connection, mode: TradingMode, *further: Operation) 
     """See :meth:`JournalReads.still_to_go`, inside the caller's transaction; and of the ``further`` operations."""
     kinds = [each for each in Operation if each.places or each in further]
     sql = (
-        f"{_ORDERS} WHERE {OPEN_ORDERS} AND orders.state = 'planned' AND ticket.trading_mode = ?"
+        f"{ORDERS} WHERE {OPEN_ORDERS} AND orders.state = 'planned' AND ticket.trading_mode = ?"
         f" AND ticket.operation IN ({_marks(kinds)}) ORDER BY orders.id"
     )
-    return [_order_of(row) for row in db.execute(sql, (mode, *kinds))]
+    return [journal_order_of(row) for row in db.execute(sql, (mode, *kinds))]
 
 
 def order_by_id(db: sqlite3.Connection, order_id: int) -> JournalOrder:
     """One order, inside the caller's transaction. Raises NotFound."""
-    row = db.execute(f"{_ORDERS} WHERE orders.id = ?", (order_id,)).fetchone()
+    row = db.execute(f"{ORDERS} WHERE orders.id = ?", (order_id,)).fetchone()
     if row is None:
         raise NotFound(f"There is no order {order_id}.")
-    return _order_of(row)
+    return journal_order_of(row)
 
 
-def _order_of(row: Row) -> JournalOrder:
+def journal_order_of(row: Row) -> JournalOrder:
     operation = Operation(row["operation"])
     return JournalOrder(
         id=row["id"],

@@ -17,8 +17,9 @@ from openalgo_bridge.errors import Conflict
 from openalgo_bridge.model import ticket as tickets
 from openalgo_bridge.model.legs import arrivals_to_json
 from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, OrderRequest, Ref
+from openalgo_bridge.model.refs import child_refs
 from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
-from openalgo_bridge.model.ticket import Ticket, TicketDraft, operation_of, order_of
+from openalgo_bridge.model.ticket import Ticket, TicketDraft, named_order, operation_of, order_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def ticket_as_written(
 def insert_order(
     db: sqlite3.Connection, ticket_id: int, ref: Ref, request: BrokerRequest, state: OrderState, now: datetime
 ) -> int:
-    order, operation = order_of(request), operation_of(request)
+    order, operation = named_order(request), operation_of(request)
     row = db.execute(
         "INSERT INTO orders (ticket_id, ref, operation, request, state, message, created_at, changed_at,"
         " symbol, exchange, action, product, quantity) VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)",
@@ -143,7 +144,7 @@ def send_first(
     planned, sending = OrderState.PLANNED, OrderState.SENDING
     order_id = insert_order(db, ticket_id, ref, messages[0], sending, now)
     record(db, ticket_id, now, by, ("", planned, ""), (planned, sending, ""), order_id=order_id)
-    return [order_id, *plan(db, ticket_id, tickets.child_refs(ref, messages)[1:], messages[1:], now, by)]
+    return [order_id, *plan(db, ticket_id, child_refs(ref, messages)[1:], messages[1:], now, by)]
 
 
 def revise(db: sqlite3.Connection, ticket_id: int, request: BrokerRequest) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from openalgo_bridge.clock import Clock
-from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, TradingMode
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, Ref, TradingMode
+from openalgo_bridge.model.refs import ticket_ref
 from openalgo_bridge.model.states import TicketState
-from openalgo_bridge.model.ticket import Ticket
+from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.database import Database, Row
 from openalgo_bridge.store.journal_reads import STILL_OPEN, ticket_of
 
@@ -46,9 +47,15 @@ class TicketFilter:
 BEHIND = """
     SELECT orders.broker_order_id, ticket.id, ticket.source, ticket.strategy
     FROM json_each(:numbers) AS wanted
-    CROSS JOIN orders ON orders.broker_order_id = wanted.value AND orders.operation = 'placeorder'
+    CROSS JOIN orders ON orders.broker_order_id = wanted.value AND orders.operation = :placed_by
     CROSS JOIN ticket ON ticket.id = orders.ticket_id AND ticket.trading_mode = :mode
     ORDER BY orders.id
+"""
+
+
+_BY_REF = """
+    SELECT wanted.value AS ref, ticket.id, ticket.source, ticket.strategy
+    FROM json_each(:refs) AS wanted CROSS JOIN ticket ON ticket.ref = wanted.value
 """
 
 
@@ -123,6 +130,14 @@ class TicketLists:
             return Queue(count=0, latest=0, exits=0)
         return Queue(count=row["n"], latest=row["latest"], exits=row["exits"])
 
+    def waiting_for(self, mode: TradingMode) -> int:
+        """How many of what waits goes to this account once it is approved. Expires nothing, too."""
+        row = self._db.read_one(
+            f"SELECT count(*) AS n FROM ticket WHERE state = 'held' AND {STILL_OPEN} AND trading_mode = :mode",
+            {"now": self._clock.now_ms(), "mode": mode},
+        )
+        return 0 if row is None else int(row["n"])
+
     def counts(self, wanted: TicketFilter) -> dict[TicketState, int]:
         """How many tickets are in each state, in one read. State and tab of the filter are left aside."""
         where, values = self._where(replace(wanted, state=None, is_decided=None))
@@ -139,18 +154,22 @@ class TicketLists:
         counts[TicketState.EXPIRED] += overdue
         return counts
 
-    def behind(self, mode: TradingMode, numbers: Collection[BrokerOrderId]) -> dict[BrokerOrderId, Behind]:
-        """The tickets behind these orders of one account, in one read. What was not placed through us is not in it.
+    def behind(
+        self, mode: TradingMode, numbers: Collection[BrokerOrderId], placed_by: Operation = Operation.PLACE
+    ) -> dict[BrokerOrderId, Behind]:
+        """The tickets behind these orders, or GTTs, of one account, in one read. What was not placed through us is
+        not in it.
 
         A broker may give a number again on another day: the newest ticket counts.
         """
-        rows = self._db.read(BEHIND, {"numbers": json.dumps(sorted(set(numbers))), "mode": mode})
-        return {
-            BrokerOrderId(row["broker_order_id"]): Behind(
-                ticket_id=row["id"], source=row["source"], strategy=row["strategy"]
-            )
-            for row in rows
-        }
+        named = {"numbers": json.dumps(sorted(set(numbers))), "mode": mode, "placed_by": placed_by}
+        return {BrokerOrderId(row["broker_order_id"]): _behind(row) for row in self._db.read(BEHIND, named)}
+
+    def behind_tags(self, tags: Collection[Ref]) -> dict[Ref, Behind]:
+        """The same by the references that orders carry, so of refused ones too, of which we know no number."""
+        refs = json.dumps(sorted({ticket_ref(tag) for tag in tags}))
+        found = {row["ref"]: _behind(row) for row in self._db.read(_BY_REF, {"refs": refs})}
+        return {tag: found[ticket_ref(tag)] for tag in tags if ticket_ref(tag) in found}
 
     def strategies(self, limit: int = 100) -> list[str]:
         """The strategies there are, for the filter's list."""
@@ -194,3 +213,7 @@ def _state_is(state: TicketState) -> str:
             return _EXPIRED
         case _:
             return "state = :state"
+
+
+def _behind(row: Row) -> Behind:
+    return Behind(ticket_id=row["id"], source=row["source"], strategy=row["strategy"])

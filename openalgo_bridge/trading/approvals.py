@@ -18,7 +18,9 @@ from openalgo_bridge.model.order import (
     BrokerRequest,
     CancelAllRequest,
     CloseRequest,
+    GttRequest,
     LegsRequest,
+    ModifyGttRequest,
     ModifyRequest,
     OrderRequest,
     PositionKey,
@@ -28,7 +30,7 @@ from openalgo_bridge.model.order import (
 from openalgo_bridge.model.redaction import noted
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.trading import closing, exits, guards, orders, several, smart, unread, validation
+from openalgo_bridge.trading import closing, exits, gtts, guards, orders, several, smart, unread, validation
 from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.sending import InDoubt, Sent, carry_out, clearance
 
@@ -116,6 +118,9 @@ def approve(
             with _noting_refusals(desk, held):
                 read = unread.read_again(desk, held, shown, by=by)
                 return smart.approve(desk, read, wanted, shown, seen, by=by)
+        case GttRequest() | ModifyGttRequest() as asked:
+            with _noting_refusals(desk, held):
+                return gtts.approve(desk, held, asked, shown, by=by)
         case request:
             return _approve_message(desk, held, request, shown, by)
 

@@ -12,7 +12,7 @@ from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model import exits
-from openalgo_bridge.model.books import Position
+from openalgo_bridge.model.books import Holding, Position
 from openalgo_bridge.model.legs import Arrival, side_of, sides
 from openalgo_bridge.model.order import Exchange, OrderRequest
 
@@ -21,7 +21,7 @@ Prices = Mapping[tuple[Exchange, str], Decimal]
 
 
 def arrivals(
-    desk: Desk, broker: Broker, orders: Sequence[OrderRequest], positions: Sequence[Position]
+    desk: Desk, broker: Broker, orders: Sequence[OrderRequest], positions: Sequence[Position | Holding]
 ) -> tuple[Arrival, ...]:
     """One for each of ``orders``. All of a side of a position are exits, or none is: together they would go past flat.
 

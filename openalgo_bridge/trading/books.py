@@ -10,20 +10,24 @@ from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotFound
 from openalgo_bridge.model.books import BrokerOrder
+from openalgo_bridge.model.gtt import BrokerGtt, orders_of
 from openalgo_bridge.model.order import (
     BrokerOrderId,
     BrokerRequest,
     CancelAllRequest,
+    CancelGttRequest,
     CancelRequest,
     CloseRequest,
     Exchange,
+    GttRequest,
+    ModifyGttRequest,
     ModifyRequest,
     OrderRequest,
     Product,
     TradingMode,
 )
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Ticket, named_order, operation_of
+from openalgo_bridge.model.ticket import Ticket, named_order, target_of
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.recovery import ask, look_again
 from openalgo_bridge.trading.targets import by_number
@@ -125,6 +129,8 @@ def _without_messages(ticket: Ticket) -> OrderFate:
 def _fate_of_message(desk: Desk, ticket: Ticket, request: BrokerRequest, placed: JournalOrder | None) -> OrderFate:
     if placed is not None and placed.state is OrderState.UNKNOWN:
         placed = look_again(desk, placed)
+    if isinstance(request, GttRequest | ModifyGttRequest | CancelGttRequest):
+        return _fate_of_gtt(desk, ticket, request, placed)
     if not isinstance(request, OrderRequest):
         return _fate_of_change(desk, ticket, request, placed)
     there = None if placed is None else _placed_at_broker(desk, placed)
@@ -138,7 +144,8 @@ def _placed_at_broker(desk: Desk, placed: JournalOrder) -> BrokerOrder | None:
         return desk.broker(placed.trading_mode).order(placed.broker_order_id)
     # Its end could not be written down, or nobody knows it: the broker may know more.
     if placed.state in {OrderState.SENDING, OrderState.PARKED}:
-        return ask(desk, placed)
+        there = ask(desk, placed)
+        return there if isinstance(there, BrokerOrder) else None
     number = desk.store.breaks.number_at_broker(placed.id)
     return None if number is None else desk.broker(placed.trading_mode).order(number)
 
@@ -159,12 +166,42 @@ def _fate_of_change(
     there = desk.broker(ticket.trading_mode).order(target)
     if there is None:
         raise NotFound(f"Order {target} not found")
-    ref, state, why = (
-        (ticket.ref, ticket.state, ticket.reason) if sent is None else (sent.ref, sent.state, sent.message)
+    return replace(_at_broker(there, ticket.trading_mode), remark=_told_of_change(ticket, sent))
+
+
+def _told_of_change(ticket: Ticket, sent: JournalOrder | None) -> str:
+    if sent is None:
+        return f"{ticket.operation} {ticket.ref} is {ticket.state}. {ticket.reason}".strip()
+    # Of a ticket of many each message has an operation of its own.
+    return f"{sent.operation} {sent.ref} is {sent.state}. {sent.message}".strip()
+
+
+def _fate_of_gtt(
+    desk: Desk, ticket: Ticket, request: GttRequest | ModifyGttRequest | CancelGttRequest, sent: JournalOrder | None
+) -> OrderFate:
+    """The GTT as its broker has it now, in the form of the first order that it may place."""
+    number = target_of(request) or (None if sent is None else sent.broker_order_id)
+    there = None if number is None else desk.broker(ticket.trading_mode).gtt(number)
+    if there is None and isinstance(request, GttRequest):
+        return _in_journal(ticket, orders_of(request)[0], sent)
+    if there is None:
+        raise NotFound(f"GTT {number} not found")
+    return OrderFate(
+        id=there.id,
+        trading_mode=ticket.trading_mode,
+        request=orders_of(there.request)[0],
+        status=there.state,
+        filled_quantity=0,
+        average_price=Decimal(0),
+        at=there.created_at,
+        reason=there.reason,
+        remark=_told_of_gtt(there) if isinstance(request, GttRequest) else _told_of_change(ticket, sent),
     )
-    return replace(
-        _at_broker(there, ticket.trading_mode), remark=f"{operation_of(change)} {ref} is {state}. {why}".strip()
-    )
+
+
+def _told_of_gtt(there: BrokerGtt) -> str:
+    waits = f"GTT {there.id} is {there.state}."
+    return waits if there.fired is None else f"{waits} It placed order {there.fired}."
 
 
 def _at_broker(order: BrokerOrder, mode: TradingMode) -> OrderFate:

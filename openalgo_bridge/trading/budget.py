@@ -9,7 +9,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from time import monotonic
 from typing import TypeVar
@@ -17,9 +17,19 @@ from typing import TypeVar
 from openalgo_bridge.brokers.base import Broker, Capabilities
 from openalgo_bridge.errors import BridgeError, Busy, NotAsked, NotSent
 from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, Position, Quote, Trade
+from openalgo_bridge.model.gtt import BrokerGtt
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.interval import Interval
-from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
+from openalgo_bridge.model.order import (
+    BrokerOrderId,
+    CancelGttRequest,
+    CancelRequest,
+    GttRequest,
+    ModifyGttRequest,
+    ModifyRequest,
+    OrderRequest,
+    Ref,
+)
 from openalgo_bridge.model.permit import SendPermit
 
 ReadT = TypeVar("ReadT")
@@ -193,6 +203,34 @@ class WrappedBroker(ABC):
 
     def cancel(self, permit: SendPermit[CancelRequest]) -> None:
         self._inner.cancel(permit)
+
+    def check_gtt(self, gtt: GttRequest) -> None:
+        self._asked(lambda: self._inner.check_gtt(gtt))
+
+    def place_gtt(self, permit: SendPermit[GttRequest]) -> BrokerOrderId:
+        return self._inner.place_gtt(permit)
+
+    def modify_gtt(self, permit: SendPermit[ModifyGttRequest]) -> None:
+        self._inner.modify_gtt(permit)
+
+    def cancel_gtt(self, permit: SendPermit[CancelGttRequest]) -> None:
+        self._inner.cancel_gtt(permit)
+
+    def gtt(self, trigger_id: BrokerOrderId) -> BrokerGtt | None:
+        return self._asked(lambda: self._inner.gtt(trigger_id))
+
+    def find_gtt(self, tag: Ref) -> BrokerGtt | None:
+        return self._asked(lambda: self._inner.find_gtt(tag))
+
+    def gtt_book(self) -> Sequence[BrokerGtt]:
+        return self._asked(self._inner.gtt_book)
+
+    def ended_gtts(self, since: datetime) -> Sequence[BrokerGtt]:
+        return self._asked(lambda: self._inner.ended_gtts(since))
+
+    def tend(self) -> Sequence[str]:
+        # Nothing is asked for, and time goes on whatever a wrapper does to answers.
+        return self._inner.tend()
 
     def check(self, order: OrderRequest) -> None:
         self._asked(lambda: self._inner.check(order))

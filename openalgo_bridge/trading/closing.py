@@ -32,7 +32,7 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.stops import is_meant
-from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, order_of
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import routing
 from openalgo_bridge.trading.exits import is_provable
@@ -334,16 +334,9 @@ class _Reading:
     def is_closed_by(self, way: WayOut, order: OrderRequest) -> bool:
         """Whether ``way`` closes the position of ``order`` as far as can be known: then nothing else need close it.
 
-        What is just being sent ends in a moment, and is waited for. Where nothing is planned that could close it
-        instead, it need not be proven: what comes to be planned until the stop is written down ends with that.
+        What is just being sent ends in a moment, and is waited for.
         """
-        if way.refusal or not self._is_planned_beside(order):
-            return not way.refusal
-        return self._is_provable(order, {OrderState.PLANNED, OrderState.SENDING})
-
-    def _is_planned_beside(self, order: OrderRequest) -> bool:
-        planned = (order_of(each.request) for each in self.moving if each.state is OrderState.PLANNED)
-        return any(each is not None and is_on_same_side(each, order) for each in planned)
+        return not way.refusal and self._is_provable(order, {OrderState.PLANNED, OrderState.SENDING})
 
     def _working_beside(self, order: OrderRequest) -> tuple[BrokerOrder, ...]:
         """What works on the side of a closing order, oldest first."""

@@ -1,7 +1,7 @@
 """What stands in the way of an order: the kill switch, the trader's limits, an order in doubt in the same symbol.
 
 Asked before anything is sent or held, and once more when the trader approves. What only makes sense for entries does
-not stop what is provably an exit; the proof costs two reads of the broker, so it is made only where it is needed.
+not stop what is provably an exit; the proof costs reads of the broker, so it is made only where it is needed.
 """
 
 from __future__ import annotations
@@ -22,14 +22,22 @@ from openalgo_bridge.model.expand import within_freeze
 from openalgo_bridge.model.guards import Asked, Facts, Guard, GuardSettings, Refusal
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.legs import Arrival
-from openalgo_bridge.model.order import Action, ModifyRequest, OrderRequest, PositionKey, SmartOrderRequest, TradingMode
+from openalgo_bridge.model.order import (
+    Action,
+    ModifyRequest,
+    OrderRequest,
+    PositionKey,
+    SmartOrderRequest,
+    TicketRequest,
+    TradingMode,
+)
 from openalgo_bridge.model.ticket import Origin, Ticket, signal_of
 from openalgo_bridge.store.claims import JournalMark, PositionMark, Reservation
 from openalgo_bridge.store.guards import Premises, Signal
 from openalgo_bridge.store.kill_switch import SwitchState
 from openalgo_bridge.store.standing import Standing
 from openalgo_bridge.trading import exits
-from openalgo_bridge.trading.read_once import Books
+from openalgo_bridge.trading.read_once import Books, PositionsAlone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +65,12 @@ class Passage:
     premises: Premises | None = None
 
 
-ALARM = "Whether this is an exit cannot be told, because the position or the price cannot be read: {}. Look at it now."
+_ALARM = "Whether this is an exit cannot be told, because the position or the price cannot be read: {}. Look at it now."
+
+
+def alarm(fault: BridgeError) -> str:
+    """What the trader is told of an order of which nobody can tell whether it closes something."""
+    return _ALARM.format(fault.message.rstrip("."))
 
 
 @dataclass(kw_only=True)
@@ -91,6 +104,22 @@ class Case:
     _price: Decimal | None = field(default=None, init=False)
     _seen: tuple[frozenset[PositionKey], int] | None = field(default=None, init=False)
 
+    @property
+    def exit_books(self) -> Books:
+        """What says whether it is an exit: what was worked out from a position may close that, and nothing else."""
+        books = self.books or self.broker
+        return books if self.mark is None else PositionsAlone(books)
+
+    @property
+    def wanted(self) -> TicketRequest:
+        """What was asked for: the wish, where the order was worked out from one."""
+        return self.wish or self.request
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it is of something that is known to be at the broker."""
+        return isinstance(self.request, ModifyRequest)
+
     def asked(self) -> Asked:
         """What the rules look at."""
         now = self.desk.clock.now()
@@ -102,7 +131,7 @@ class Case:
             time_of_day=now.astimezone(IST).time(),
             arrived_at=None if self.ticket is None else self.ticket.created_at,
             signal_at=self.origin.signal_at,
-            is_change=isinstance(self.request, ModifyRequest),
+            is_change=self.is_change,
             beside=self.beside,
         )
 
@@ -160,10 +189,10 @@ class Case:
         """
         may_be = self.desk.store.journal.has_other_side(self.order, self.mode)
         with self.desk.budget.slot(is_exit=may_be):
-            return exits.prove(self.desk, self.broker, self.request, self.mode, self.books)
+            return exits.prove(self.desk, self.broker, self.request, self.mode, self.exit_books)
 
     def _signal(self) -> Signal:
-        digest = signal_of(self.wish or self.request) if self.ticket is None else self.ticket.signal
+        digest = signal_of(self.wanted) if self.ticket is None else self.ticket.signal
         return Signal(
             source=self.origin.source,
             strategy=self.origin.strategy,
@@ -193,18 +222,23 @@ def case_of(
 ) -> Case:
     """The case of a request that was validated: its instrument is listed."""
     order = request.order if isinstance(request, ModifyRequest) else request
-    instrument = desk.store.instruments.find(order.exchange, order.symbol)
-    if instrument is None:
-        raise Invalid.of({"symbol": [f"Symbol {order.symbol} not found on {order.exchange}."]})
     return Case(
         desk=desk,
         broker=broker,
         request=request,
         order=order,
-        instrument=instrument,
+        instrument=listed(desk, order),
         origin=origin,
         mode=mode,
     )
+
+
+def listed(desk: Desk, order: OrderRequest) -> Instrument:
+    """What an order is for. Raises Invalid where it is not listed."""
+    instrument = desk.store.instruments.find(order.exchange, order.symbol)
+    if instrument is None:
+        raise Invalid.of({"symbol": [f"Symbol {order.symbol} not found on {order.exchange}."]})
+    return instrument
 
 
 def obstacles(case: Case, settings: GuardSettings, switch: SwitchState | None) -> Iterator[Obstacle]:
@@ -217,9 +251,7 @@ def obstacles(case: Case, settings: GuardSettings, switch: SwitchState | None) -
     if switch.is_on:
         yield Obstacle(reason=str(switch), guard=Guard.KILL_SWITCH)
     yield from _judged(guards.refusal_of_entry, case, settings, exits_pass=True)
-    # A change is of an order that is known to be there.
-    is_new = not isinstance(case.request, ModifyRequest)
-    doubtful = case.desk.store.guards.in_doubt(case.order, case.mode) if is_new else None
+    doubtful = None if case.is_change else case.desk.store.guards.in_doubt(case.order, case.mode)
     if doubtful is not None:
         reason = f"Held because order {doubtful.ref} in {case.order.symbol} {doubtful.why}. See the Orders page."
         yield Obstacle(reason=reason, is_doubt=True)
@@ -242,7 +274,7 @@ def passage(case: Case, settings: GuardSettings, in_the_way: Iterator[Obstacle])
     try:
         reserve = case.as_exit()
     except BridgeError as fault:
-        return Passage(stopped_by=Obstacle(reason=ALARM.format(fault.message)))
+        return Passage(stopped_by=Obstacle(reason=alarm(fault)))
     if reserve is None:
         return Passage(stopped_by=first)
     firm = next((each for each in in_the_way if not each.exits_pass), None)
@@ -291,7 +323,7 @@ def left(case: Case) -> Reservation:
     """What came as an exit closes no more than there is, although nothing stands in its way: others may have closed
     since. Raises Conflict, and a BridgeError where nobody can tell.
     """
-    reserve = exits.left(case.desk, case.broker, case.request, case.mode, case.books)
+    reserve = exits.left(case.desk, case.broker, case.request, case.mode, case.exit_books)
     if case.order.quantity > reserve.room:
         raise Conflict(_too_much(case, reserve.room))
     return reserve

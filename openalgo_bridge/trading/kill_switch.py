@@ -18,6 +18,7 @@ from openalgo_bridge.store.kill_switch import SwitchState
 from openalgo_bridge.store.ticket_lists import TicketFilter
 from openalgo_bridge.trading import closing, orders
 from openalgo_bridge.trading.closing import Report
+from openalgo_bridge.trading.gtt_books import LeftWaiting, left_waiting
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.stopping import without_needless
 from openalgo_bridge.trading.targets import Target
@@ -93,7 +94,7 @@ def tried_since(desk: Desk, since: datetime) -> list[JournalOrder]:
 
 def withdraw_late(desk: Desk) -> None:
     """Withdraw what was on its way when the switch was engaged with "cancel all" and works at the broker by now, and
-    what the broker refused to withdraw then: it may not have known the order yet.
+    what was tried in vain then: the broker may not have known the order yet, or the process ended before.
 
     Each once: a withdrawal that fails is in the report, and the trader's to repeat. Raises StorageError, and a
     BrokerError when the broker cannot say what is working.
@@ -122,13 +123,14 @@ class Standing:
     """How many orders work and how many positions are open in one account; None where its broker cannot say.
 
     ``unseen`` is how many orders were sent of which nobody knows yet whether they are there, None where the journal
-    cannot be read.
+    cannot be read. ``gtts`` wait for their price, and no stop withdraws them.
     """
 
     mode: TradingMode
     unseen: int | None
     orders: int | None
     positions: int | None
+    gtts: LeftWaiting
 
 
 def standing(desk: Desk) -> list[Standing]:
@@ -141,9 +143,12 @@ def _standing(desk: Desk, mode: TradingMode) -> Standing:
     try:
         working = sum(1 for order in broker.order_book() if order.status.is_working)
         held = sum(1 for position in broker.positions() if position.quantity)
-    except BridgeError:
-        return Standing(mode=mode, unseen=unseen, orders=None, positions=None)
-    return Standing(mode=mode, unseen=unseen, orders=working, positions=held)
+    except BridgeError as fault:
+        gtts = LeftWaiting(mode=mode, symbol="", fault=fault.message)
+        return Standing(mode=mode, unseen=unseen, orders=None, positions=None, gtts=gtts)
+    # Last: who is in a hurry needs the others more.
+    gtts = left_waiting(desk, mode, CancelAllRequest())
+    return Standing(mode=mode, unseen=unseen, orders=working, positions=held, gtts=gtts)
 
 
 def _unseen(desk: Desk, mode: TradingMode) -> int | None:

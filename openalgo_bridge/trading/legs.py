@@ -18,6 +18,7 @@ from openalgo_bridge.store.claims import MAY_CLOSE, Reservation
 from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading.exits import prove
+from openalgo_bridge.trading.read_once import PositionsAlone
 from openalgo_bridge.trading.sending import InDoubt, Sent, by_itself, carry_out, clearance
 
 NO_EXIT = "Not sent: other orders already close this position, or it changed meanwhile. Look at it again."
@@ -127,7 +128,7 @@ def _proof(desk: Desk, broker: Broker, ticket: Ticket, order: JournalOrder) -> R
     """A closing order goes as an exit or not at all. Raises Conflict, or a BridgeError when nobody can tell."""
     if not isinstance(order.request, OrderRequest):
         return None
-    reserve = prove(desk, broker, order.request, ticket.trading_mode)
+    reserve = prove(desk, broker, order.request, ticket.trading_mode, PositionsAlone(broker))
     if reserve is None:
         raise Conflict(_in_the_way(desk, ticket, order.request))
     return reserve

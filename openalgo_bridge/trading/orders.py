@@ -15,6 +15,7 @@ from openalgo_bridge.model.exits import is_on_same_side
 from openalgo_bridge.model.guards import Guard, GuardSettings
 from openalgo_bridge.model.order import (
     CancelAllRequest,
+    CancelGttRequest,
     CancelRequest,
     CloseRequest,
     Exchange,
@@ -26,8 +27,9 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.permission import Permission, refusal
+from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.session import session_end
-from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, named_order, new_ref, operation_of
+from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, named_order, operation_of
 from openalgo_bridge.trading import exits, guards, routing, targets, validation
 from openalgo_bridge.trading.guards import Case
 from openalgo_bridge.trading.routing import Decision, Route, Rules
@@ -88,7 +90,7 @@ def modify(desk: Desk, wanted: str, order: OrderRequest, origin: Origin) -> Subm
 def cancel(desk: Desk, wanted: str, origin: Origin) -> Submitted | Withdrawn:
     """Withdraw one order: from the queue while it is held, else from the broker. Raises as :func:`modify`."""
     held = targets.held(desk, wanted)
-    if held is not None and _withdrawn(desk, held):
+    if held is not None and take_back(desk, held):
         return Withdrawn(ticket=held)
     target = targets.find(desk, wanted)
     return withdraw(desk, target, origin)
@@ -96,11 +98,17 @@ def cancel(desk: Desk, wanted: str, origin: Origin) -> Submitted | Withdrawn:
 
 def withdraw(desk: Desk, target: Target, origin: Origin) -> Sent | InDoubt:
     """Cancel one order at the broker, whatever the modes and the guards say: a cancel never waits (design 4)."""
-    desk.doors.admit(Operation.CANCEL)
-    broker = desk.broker(target.trading_mode)
-    request = CancelRequest(broker_order_id=target.broker_order_id)
-    draft = draft_of(desk, request, origin, target.trading_mode, routing.rules(desk).order_mode)
-    with clearance(desk, broker, Operation.CANCEL, is_exit=by_itself):
+    return send_withdrawal(desk, CancelRequest(broker_order_id=target.broker_order_id), origin, target.trading_mode)
+
+
+def send_withdrawal(
+    desk: Desk, request: CancelRequest | CancelGttRequest, origin: Origin, trading_mode: TradingMode
+) -> Sent | InDoubt:
+    """As :func:`withdraw`, of an order or of a GTT."""
+    desk.doors.admit(operation_of(request))
+    broker = desk.broker(trading_mode)
+    draft = draft_of(desk, request, origin, trading_mode, routing.rules(desk).order_mode)
+    with clearance(desk, broker, draft.operation, is_exit=by_itself):
         ticket, permit = desk.store.journal.release(draft)
         return carry_out(desk, broker, ticket, permit)
 
@@ -169,7 +177,7 @@ def hold_untold(case: Case, rules: Rules, fault: BridgeError) -> Held:
     """A wish whose order nobody can tell now waits as what may be an exit does. Raises StorageError, or a refusal of
     what the broker would never take.
     """
-    reason = fault.message if isinstance(fault, Conflict) else guards.ALARM.format(fault.message)
+    reason = fault.message if isinstance(fault, Conflict) else guards.alarm(fault)
     return _wait(case, replace(waiting(case, rules.order_mode), is_unread=True), reason)
 
 
@@ -227,7 +235,7 @@ def _exchanges(request: TicketRequest) -> tuple[Exchange | None, ...]:
 
 def waiting(case: Case, order_mode: OrderMode) -> TicketDraft:
     """What the person is to decide about: the wish, where the order was worked out from one."""
-    return draft_of(case.desk, case.wish or case.request, case.origin, case.mode, order_mode)
+    return draft_of(case.desk, case.wanted, case.origin, case.mode, order_mode)
 
 
 def denied(desk: Desk, draft: TicketDraft, guard: Guard, reason: str) -> Denied:
@@ -244,7 +252,9 @@ def _hold(case: Case, draft: TicketDraft, reason: str, limits: GuardSettings | N
         draft = replace(draft, is_exit=exits.effect(case.broker, case.request).is_exit)
     except BridgeError as fault:
         draft = replace(draft, is_unread=True)
-        reason = f"{reason} {guards.ALARM.format(fault.message)}".strip()
+        told = guards.alarm(fault)
+        # The same read may have failed before, when the order was judged.
+        reason = reason if told in reason else f"{reason} {told}".strip()
     return _wait(case, draft, reason, limits)
 
 
@@ -268,7 +278,8 @@ def _known_price(case: Case) -> Decimal | None:
         return None
 
 
-def _withdrawn(desk: Desk, held: Ticket) -> bool:
+def take_back(desk: Desk, held: Ticket) -> bool:
+    """Withdraw what waits for the person, for whoever asked for it; False where it does not wait any more."""
     try:
         desk.store.journal.withdraw(held.id)
     except Conflict:

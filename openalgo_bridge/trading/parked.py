@@ -10,19 +10,21 @@ from decimal import Decimal
 
 from openalgo_bridge.clock import IST
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Invalid, NotSent
+from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Invalid, NotSent, Unsupported
 from openalgo_bridge.model.audit import Actor
-from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.exits import Effect, is_on_same_side
-from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, OrderMode
+from openalgo_bridge.model.gtt import BrokerGtt, identity
+from openalgo_bridge.model.order import BrokerOrderId, GttRequest, ModifyRequest, OrderMode, OrderRequest
+from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import PAGE, Operation, Origin, TicketDraft, new_ref, order_of, target_of
+from openalgo_bridge.model.ticket import PAGE, Operation, Origin, TicketDraft, order_of, target_of
 from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import approvals, exits, recovery
 from openalgo_bridge.trading.approvals import Approved
 from openalgo_bridge.trading.arrival import known_prices
 from openalgo_bridge.trading.orders import expires_at
+from openalgo_bridge.trading.recovery import Shown
 
 
 def it_is_there(desk: Desk, order_id: int, broker_order_id: BrokerOrderId, *, by: Actor) -> None:
@@ -103,15 +105,20 @@ def _check_absent(desk: Desk, parked: JournalOrder) -> None:
     """Since it was parked, the broker may have come to show it. Raises Conflict then, BrokerError where it is mute."""
     if parked.state is not OrderState.PARKED:
         return  # Somebody decided: the move itself refuses.
-    there = recovery.look(desk, parked)
+    try:
+        there = recovery.look(desk, parked)
+    except Unsupported:
+        return  # Nothing there carries our reference: the person's word counts.
     if there is not None:
         recovery.settle_found(desk, parked, there)
         raise Conflict(f"It is there, under number {there.id}. Nothing was sent.")
 
 
 def _effect(desk: Desk, parked: JournalOrder) -> Effect | None:
-    """What it would do to its position now; None of a withdrawal. Raises a BridgeError where that cannot be read."""
-    if parked.state is not OrderState.PARKED or isinstance(parked.request, CancelRequest):
+    """What it would do to its position now; None of a withdrawal and of a GTT. Raises a BridgeError where that cannot
+    be read.
+    """
+    if parked.state is not OrderState.PARKED or not isinstance(parked.request, OrderRequest | ModifyRequest):
         return None
     return exits.effect(desk.broker(parked.trading_mode), parked.request)
 
@@ -128,7 +135,7 @@ def _question(parked: JournalOrder, effect: Effect | None) -> str:
 def _check_named(desk: Desk, parked: JournalOrder, named: BrokerOrderId) -> None:
     if not named:
         raise _wrong_number("Copy the order's number from the broker's own page.")
-    for other in desk.store.journal.orders_by_broker_id(named):
+    for other in desk.store.journal.orders_by_broker_id(named, parked.operation):
         if other.trading_mode is parked.trading_mode:
             raise _wrong_number(f"{named} is the number of another order, {other.ref}.")
     there = _at_broker(desk, parked, named)
@@ -136,22 +143,27 @@ def _check_named(desk: Desk, parked: JournalOrder, named: BrokerOrderId) -> None
         raise _wrong_number(f"{named} is {there.request.action} {there.request.symbol}: not this order.")
 
 
-def _at_broker(desk: Desk, parked: JournalOrder, named: BrokerOrderId) -> BrokerOrder | None:
-    """The order of that number; None where the broker cannot be asked: the person's word counts then.
+def _at_broker(desk: Desk, parked: JournalOrder, named: BrokerOrderId) -> Shown | None:
+    """What has that number; None where the broker cannot be asked: the person's word counts then.
 
     Raises Invalid when the broker provably has none of that number, which it can say of an order of today only.
     """
+    is_gtt = isinstance(parked.request, GttRequest)
     try:
-        there = desk.broker(parked.trading_mode).order(named)
+        broker = desk.broker(parked.trading_mode)
+        there = broker.gtt(named) if is_gtt else broker.order(named)
     except BrokerError:
         return None
     is_of_today = parked.created_at.astimezone(IST).date() == desk.clock.now().astimezone(IST).date()
-    if there is None and is_of_today:
-        raise _wrong_number(f"The broker has no order with the number {named} today.")
+    if there is None and (is_of_today or is_gtt):
+        when = "" if is_gtt else " today"
+        raise _wrong_number(f"The broker has no {'GTT' if is_gtt else 'order'} with the number {named}{when}.")
     return there
 
 
-def _is_named_by(parked: JournalOrder, there: BrokerOrder) -> bool:
+def _is_named_by(parked: JournalOrder, there: Shown) -> bool:
+    if isinstance(there, BrokerGtt):
+        return isinstance(parked.request, GttRequest) and identity(there.request) == identity(parked.request)
     order = order_of(parked.request)
     return order is not None and is_on_same_side(there.request, order)
 

@@ -18,7 +18,16 @@ from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, NotAsked, NotSent
-from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, TradingMode
+from openalgo_bridge.model.order import (
+    BrokerOrderId,
+    CancelGttRequest,
+    CancelRequest,
+    GttRequest,
+    ModifyGttRequest,
+    ModifyRequest,
+    OrderRequest,
+    TradingMode,
+)
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.trading.budget import BoundedBroker, Budget, WrappedBroker
 
@@ -96,6 +105,15 @@ class _Patient(WrappedBroker):
         raise _not_sent(permit)
 
     def cancel(self, permit: SendPermit[CancelRequest]) -> None:
+        raise _not_sent(permit)
+
+    def place_gtt(self, permit: SendPermit[GttRequest]) -> BrokerOrderId:
+        raise _not_sent(permit)
+
+    def modify_gtt(self, permit: SendPermit[ModifyGttRequest]) -> None:
+        raise _not_sent(permit)
+
+    def cancel_gtt(self, permit: SendPermit[CancelGttRequest]) -> None:
         raise _not_sent(permit)
 
     def _asked(self, read: Callable[[], ReadT]) -> ReadT:

@@ -1,4 +1,4 @@
-"""The broker's two books, each read once, to judge many orders by. What they let go is proven again at its claim."""
+"""The books that an exit is proven from: the broker's own, these read once, or of them the positions alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from openalgo_bridge.errors import BridgeError
-from openalgo_bridge.model.books import BrokerOrder, Position
+from openalgo_bridge.model.books import BrokerOrder, Holding, Position
 
 _Read = TypeVar("_Read")
 
@@ -20,9 +20,31 @@ class Books(Protocol):
     def positions(self) -> Sequence[Position]:
         """Every position of the day."""
 
+    def holdings(self) -> Sequence[Holding]:
+        """Delivered shares."""
+
+
+class PositionsAlone:
+    """For what closes positions, and never sells what was delivered."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+
+    def order_book(self) -> Sequence[BrokerOrder]:
+        """Raises what reading it raises."""
+        return self._books.order_book()
+
+    def positions(self) -> Sequence[Position]:
+        """Raises what reading them raises."""
+        return self._books.positions()
+
+    def holdings(self) -> Sequence[Holding]:
+        """None, whatever was delivered."""
+        return ()
+
 
 class ReadOnce:
-    """Each book when it is first asked for. Of one judgement, and of one thread.
+    """Each book when it is first asked for, to judge many orders by. Of one judgement, and of one thread.
 
     A proof reads the journal before the books; here that holds for the first order only. So no reservation that is
     made of it may be claimed. A failure is the answer to all: a broker that hangs must not be asked for each order.
@@ -32,6 +54,7 @@ class ReadOnce:
         self._broker = broker
         self._order_book: Sequence[BrokerOrder] | None = None
         self._positions: Sequence[Position] | None = None
+        self._holdings: Sequence[Holding] | None = None
         self._fault: BridgeError | None = None
 
     def order_book(self) -> Sequence[BrokerOrder]:
@@ -45,6 +68,12 @@ class ReadOnce:
         if self._positions is None:
             self._positions = self._read(self._broker.positions)
         return self._positions
+
+    def holdings(self) -> Sequence[Holding]:
+        """Raises what reading it raised."""
+        if self._holdings is None:
+            self._holdings = self._read(self._broker.holdings)
+        return self._holdings
 
     def _read(self, book: Callable[[], _Read]) -> _Read:
         if self._fault is not None:

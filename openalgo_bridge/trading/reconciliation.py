@@ -17,8 +17,8 @@ from openalgo_bridge.errors import BrokerError
 from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.breaks import Break, BreakKind, Finding, Placement
 from openalgo_bridge.model.order import BrokerOrderId, OrderRequest, Ref, TradingMode
+from openalgo_bridge.model.refs import made_at
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import made_at
 
 _log = logging.getLogger(__name__)
 

@@ -11,9 +11,17 @@ from dataclasses import dataclass
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.clock import Clock, day_in_india
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, Conflict, StorageError
+from openalgo_bridge.errors import BridgeError, Conflict, StorageError, Unsupported
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
-from openalgo_bridge.model.order import CancelRequest, ModifyRequest, OrderRequest
+from openalgo_bridge.model.gtt import BrokerGtt, GttState, terms
+from openalgo_bridge.model.order import (
+    CancelGttRequest,
+    CancelRequest,
+    GttRequest,
+    ModifyGttRequest,
+    ModifyRequest,
+    OrderRequest,
+)
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.store.journal import LOOK_UP, Settlement
 from openalgo_bridge.store.journal_reads import JournalOrder
@@ -46,6 +54,10 @@ class Recovery:
         ]
         told = ", ".join(f"{count} {what}" for count, what in parts if count)
         return f"The last stop was sudden: {told}. Nothing was sent again." if told else ""
+
+
+Shown = BrokerOrder | BrokerGtt
+"""What shows that a message arrived."""
 
 
 class Absences:
@@ -115,15 +127,15 @@ def look_for_parked(desk: Desk) -> None:
             _settle_if_there(desk, order)
 
 
-def look(desk: Desk, order: JournalOrder) -> BrokerOrder | None:
-    """The broker's order that shows the message arrived; None when it does not show.
+def look(desk: Desk, order: JournalOrder) -> Shown | None:
+    """What the broker has that shows the message arrived; None when it does not show.
 
-    Raises a BrokerError where the broker cannot be asked.
+    Raises a BrokerError where the broker cannot be asked, and Unsupported where it can show nothing of the kind.
     """
     return _evidence(desk.broker(order.trading_mode), order)
 
 
-def ask(desk: Desk, order: JournalOrder) -> BrokerOrder | None:
+def ask(desk: Desk, order: JournalOrder) -> Shown | None:
     """As :func:`look`; None also where the broker cannot be asked: whoever asks is told that it is in doubt."""
     try:
         return look(desk, order)
@@ -142,7 +154,7 @@ def look_again(desk: Desk, order: JournalOrder) -> JournalOrder:
     return next((each for each in fresh if each.id == order.id), order)
 
 
-def settle_found(desk: Desk, order: JournalOrder, there: BrokerOrder) -> None:
+def settle_found(desk: Desk, order: JournalOrder, there: Shown) -> None:
     """Write down that an order in doubt is at the broker. Raises Conflict when somebody did before, or StorageError."""
     desk.store.journal.settle(order.id, _found(there), was=order.state, by=LOOK_UP)
 
@@ -176,7 +188,10 @@ def _resolve(desk: Desk, order: JournalOrder, absences: Absences) -> OrderState:
 
 def _look_up(desk: Desk, broker: Broker, order: JournalOrder, absences: Absences) -> Settlement | None:
     """Present by one read; absent only by two complete fresh ones; else for the person to decide. None: not yet."""
-    there = _evidence(broker, order)
+    try:
+        there = _evidence(broker, order)
+    except Unsupported:
+        return Settlement(state=OrderState.PARKED, message=_PARKED)
     if there is not None:
         return _found(there)
     if desk.store.journal.was_changed_later(order):
@@ -191,15 +206,16 @@ def _look_up(desk: Desk, broker: Broker, order: JournalOrder, absences: Absences
     return Settlement(state=OrderState.NOT_PLACED, message=_ABSENT) if there is None else _found(there)
 
 
-def _found(there: BrokerOrder) -> Settlement:
+def _found(there: Shown) -> Settlement:
     """It arrived. What the broker made of it is in the broker's book, a refusal included."""
-    refused = there.status is OrderStatus.REJECTED
-    message = f"The broker refused it: {there.rejection_reason}" if refused else _FOUND
+    message = _FOUND
+    if isinstance(there, BrokerOrder) and there.status is OrderStatus.REJECTED:
+        message = f"The broker refused it: {there.rejection_reason}"
     return Settlement(state=OrderState.SENT, broker_order_id=there.id, message=message)
 
 
-def _evidence(broker: Broker, order: JournalOrder) -> BrokerOrder | None:
-    """The broker's order that shows the message arrived, or None."""
+def _evidence(broker: Broker, order: JournalOrder) -> Shown | None:
+    """What shows that the message arrived, or None."""
     match order.request:
         case OrderRequest():
             return broker.find(order.ref)
@@ -209,6 +225,14 @@ def _evidence(broker: Broker, order: JournalOrder) -> BrokerOrder | None:
         case CancelRequest(broker_order_id=target):
             there = broker.order(target)
             return there if there is not None and there.status is OrderStatus.CANCELLED else None
+        case GttRequest():
+            return broker.find_gtt(order.ref)
+        case ModifyGttRequest(trigger_id=target, gtt=becomes):
+            kept = broker.gtt(target)
+            return kept if kept is not None and terms(kept.request) == terms(becomes) else None
+        case CancelGttRequest(trigger_id=target):
+            kept = broker.gtt(target)
+            return kept if kept is not None and kept.state is GttState.CANCELLED else None
 
 
 def _changeable(order: OrderRequest) -> tuple[object, ...]:

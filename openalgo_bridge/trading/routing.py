@@ -62,11 +62,17 @@ ROUTES: dict[tuple[Operation, OrderMode], Route] = {
     (Operation.OPTIONS, OrderMode.SEMI_AUTO): Route.HOLD,
     (Operation.MULTI_LEG, OrderMode.AUTO): Route.SEND,
     (Operation.MULTI_LEG, OrderMode.SEMI_AUTO): Route.HOLD,
+    (Operation.PLACE_GTT, OrderMode.AUTO): Route.SEND,
+    (Operation.PLACE_GTT, OrderMode.SEMI_AUTO): Route.HOLD,
+    (Operation.MODIFY_GTT, OrderMode.AUTO): Route.SEND,
+    (Operation.MODIFY_GTT, OrderMode.SEMI_AUTO): Route.HOLD,
     # A cancel is never refused and never waits (design 4).
     (Operation.CANCEL, OrderMode.AUTO): Route.SEND,
     (Operation.CANCEL, OrderMode.SEMI_AUTO): Route.SEND,
     (Operation.CANCEL_ALL, OrderMode.AUTO): Route.SEND,
     (Operation.CANCEL_ALL, OrderMode.SEMI_AUTO): Route.SEND,
+    (Operation.CANCEL_GTT, OrderMode.AUTO): Route.SEND,
+    (Operation.CANCEL_GTT, OrderMode.SEMI_AUTO): Route.SEND,
 }
 
 

@@ -21,7 +21,16 @@ from openalgo_bridge.errors import (
     StorageError,
 )
 from openalgo_bridge.model.guards import GuardSettings
-from openalgo_bridge.model.order import BrokerOrderId, BrokerRequest, CancelRequest, ModifyRequest, OrderRequest
+from openalgo_bridge.model.order import (
+    BrokerOrderId,
+    BrokerRequest,
+    CancelGttRequest,
+    CancelRequest,
+    GttRequest,
+    ModifyGttRequest,
+    ModifyRequest,
+    OrderRequest,
+)
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Operation, Ticket
@@ -139,6 +148,14 @@ def _call(broker: Broker, permit: SendPermit[BrokerRequest]) -> BrokerOrderId:
             return target
         case CancelRequest(broker_order_id=target):
             broker.cancel(cast("SendPermit[CancelRequest]", permit))
+            return target
+        case GttRequest():
+            return broker.place_gtt(cast("SendPermit[GttRequest]", permit))
+        case ModifyGttRequest(trigger_id=target):
+            broker.modify_gtt(cast("SendPermit[ModifyGttRequest]", permit))
+            return target
+        case CancelGttRequest(trigger_id=target):
+            broker.cancel_gtt(cast("SendPermit[CancelGttRequest]", permit))
             return target
 
 

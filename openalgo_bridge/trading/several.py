@@ -18,10 +18,11 @@ from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.legs import UNKNOWN, Arrival, Side
 from openalgo_bridge.model.order import Action, LegsKind, LegsRequest, OrderRequest, Ref, TradingMode
-from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, child_refs
+from openalgo_bridge.model.refs import child_refs
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft
 from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import guards, hedges, routing, validation, whole
+from openalgo_bridge.trading import exits, guards, hedges, routing, validation, whole
 from openalgo_bridge.trading.arrival import arrivals
 from openalgo_bridge.trading.guards import Obstacle, Passage
 from openalgo_bridge.trading.hedges import Cover
@@ -196,9 +197,9 @@ def _hold(
 def _arrived(desk: Desk, broker: Broker, draft: TicketDraft, request: LegsRequest) -> tuple[TicketDraft, str]:
     """The ticket with what each order is as it comes, and an alarm where nobody can tell what it closes."""
     try:
-        positions = broker.positions()
+        positions = exits.holds(broker, request.orders)
     except BridgeError as fault:
         came = arrivals(desk, broker, request.orders, positions=[])
-        return replace(draft, arrivals=came, is_unread=True), guards.ALARM.format(fault.message)
+        return replace(draft, arrivals=came, is_unread=True), guards.alarm(fault)
     came = arrivals(desk, broker, request.orders, positions)
     return replace(draft, arrivals=came, is_exit=all(each.is_exit for each in came)), ""

@@ -14,7 +14,7 @@ from functools import partial
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import BridgeError, BrokerError, Conflict, Denied, GivenUp, Unsettled
+from openalgo_bridge.errors import BridgeError, BrokerError, Busy, Conflict, Denied, GivenUp, Unsettled
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.exits import is_within, position_of
 from openalgo_bridge.model.expand import at_most, within_freeze
@@ -28,10 +28,11 @@ from openalgo_bridge.trading import guards, orders, routing, validation, whole
 from openalgo_bridge.trading.guards import Case, Passage
 from openalgo_bridge.trading.legs import CLOSING, NOT_NEEDED, Leg, Report, drop
 from openalgo_bridge.trading.orders import DECISIONS, Held, Overtaken, Submitted, check_grant
+from openalgo_bridge.trading.outlook import Outlook
 from openalgo_bridge.trading.release import Release, entry, looks_like_exit
 from openalgo_bridge.trading.routing import Decision, Route, Rules
 from openalgo_bridge.trading.sending import clearance
-from openalgo_bridge.trading.step import PAUSES_S, Step, instrument_of, soon, step_of
+from openalgo_bridge.trading.step import PAUSES_S, Step, instrument_of, let_go_soon, soon, step_of
 
 _OVERTAKEN = f"{NOT_NEEDED} other orders for this position filled or were sent meanwhile."
 _TURNED = "Not sent: the position has turned to the other side of what was wanted. Look at it again."
@@ -57,7 +58,7 @@ def place(desk: Desk, wanted: SmartOrderRequest, origin: Origin) -> tuple[Placed
     mode = routing.account_of(desk.store.standing.read())
     check_grant(mode, origin)
     desk.doors.admit(Operation.SMART)
-    validation.check_wish(desk, _whole_lot(desk, wanted))
+    validation.check_wish(desk, _whole_lot(desk, wanted), wanted.position_size)
     after = desk.store.journal.mark()
     with _turn(desk, wanted.order, mode):
         return _placed(desk, wanted, origin, mode, after)
@@ -90,7 +91,7 @@ def approve(
     mode = held.trading_mode
     broker, after = desk.broker(mode), desk.store.journal.mark()
     with _turn(desk, wanted.order, mode):
-        step = soon(desk, partial(step_of, desk, broker, wanted, mode), iter(PAUSES_S))
+        step = let_go_soon(desk, partial(step_of, desk, broker, wanted, mode), iter(PAUSES_S))
         if step.order is None:
             raise Conflict(f"{step.message} Nothing was sent. Reject it.")
         _check_seen(step.order, seen)
@@ -185,12 +186,14 @@ def _clearance(case: Case, way: Passage, limits: GuardSettings | None = None) ->
 
 @dataclass(slots=True, kw_only=True)
 class _Slices:
-    """The further slices of a smart order that ``began`` so.
+    """The further slices of a smart order that ``began`` so, each with a place at the broker of its own.
 
-    Before each it is looked again how much is still ``missing``, by what the order book has filled since: what works
-    beside them, such as a stop, may have closed a part of it. It is never more than was let go. They go in the room
-    that the whole was judged in: each claim takes off what went before it. Where a claim finds that others sent for the
-    position, or that the trader's switches have changed, the rest is judged anew.
+    Before each it is looked again how much is still missing, by what the order book has filled since: what works beside
+    them, such as a stop, may have closed a part of it. It is never more than was let go, of which so much is ``left``.
+    They go in the room that the whole was judged in: each claim takes off what went before it. Where a claim finds that
+    others sent for the position, or that the trader's switches have changed, the rest is judged anew. Once it
+    ``is_over`` none of them goes any more, for the reason ``why_over``. The order book has shown no other fills than
+    ``filled`` since ``filled_at``.
     """
 
     release: Release
@@ -198,31 +201,40 @@ class _Slices:
     action: Action
     then: Arrival
     way: Passage
-    missing: int = 0
-    done: str = _OVERTAKEN
+    left: int = 0
+    is_over: bool = False
+    why_over: str = ""
+    filled: int | None = None
+    filled_at: float = 0.0
     sent: set[str] = field(default_factory=set)
     pauses: Iterator[float] = field(default_factory=lambda: iter(PAUSES_S))
 
     def legs(self, first: Leg, planned: Sequence[JournalOrder]) -> tuple[Leg, ...]:
         """What became of all of them, whatever became of the others."""
         self.sent.add(first.ref)
-        self.missing = sum(entry(each).quantity for each in planned)
+        self.left = sum(entry(each).quantity for each in planned)
         return (first, *map(self._leg, planned))
 
     def _leg(self, order: JournalOrder) -> Leg:
-        desk, why = self.release.desk, ""
+        desk, why, overtaken = self.release.desk, "", 0
         try:
-            for _ in range(DECISIONS):
-                desk.store.journal.check_planned(order.id)
-                self._look(is_overtaken=bool(why))
-                if not self.missing:
-                    why = self.done
+            while overtaken < DECISIONS:
+                missing = self._missing(order, is_overtaken=bool(why))
+                if not missing:
+                    why = self.why_over
                     break
-                order = self._cut(order)
-                outcome = self.release.send(order, self.way)
+                order = self._cut(order, missing)
+                try:
+                    outcome = self.release.send(order, self.way)
+                except Busy:
+                    # It is planned as before, and worked out anew: what works beside it may fill meanwhile.
+                    if (pause := next(self.pauses, None)) is None:
+                        raise
+                    desk.wait(pause)
+                    continue
                 if isinstance(outcome, Leg):
                     return self._counted(outcome)
-                why = outcome.reason
+                why, overtaken = outcome.reason, overtaken + 1
         except GivenUp as refusal:
             why = self._why_given_up(refusal)
         except BridgeError as refusal:
@@ -230,50 +242,92 @@ class _Slices:
         return drop(desk, order, why, was_needless=why.startswith(NOT_NEEDED))
 
     def _why_given_up(self, refusal: GivenUp) -> str:
-        """What a closing gave up, and then closed itself, is needless and not left undone."""
-        with suppress(BridgeError):
-            self._look(is_overtaken=False)
-        return refusal.message if self.missing else self.done
+        """What a closing gave up, and then closed itself, is needless and not left undone. Looked at once for all of
+        them, and not waited for: none of them goes any more.
+        """
+        if not self.is_over:
+            self.is_over, self.why_over = True, refusal.message
+            with suppress(BridgeError):
+                self._units_of(self._by_the_book())
+        return self.why_over
 
     def _counted(self, leg: Leg) -> Leg:
         if leg.result is not None and isinstance(leg.request, OrderRequest):
-            self.missing -= leg.request.quantity
+            self.left -= leg.request.quantity
             self.sent.add(leg.ref)
         return leg
 
-    def _cut(self, order: JournalOrder) -> JournalOrder:
+    def _cut(self, order: JournalOrder, missing: int) -> JournalOrder:
         """No larger than what is missing. Raises Conflict where somebody gave it up meanwhile."""
-        request = at_most(entry(order), self.missing)
+        request = at_most(entry(order), missing)
         if request == order.request:
             return order
         reason = f"Instead of it {request.quantity}: other orders for this position filled or were sent meanwhile."
         return self.release.desk.store.journal.replace_planned(order.id, request, reason, by=CLOSING)
 
-    def _look(self, *, is_overtaken: bool) -> None:
-        """Raises what stops it by now, and where nobody can tell after some looks: then the rest does not go either."""
-        if not self.missing:
-            return
-        look = self._judged_anew if is_overtaken else self._seen
+    def _missing(self, order: JournalOrder, *, is_overtaken: bool) -> int:
+        """How many units are still to be sent. Raises GivenUp, and what stops it by now, and where nobody can tell
+        after some looks: then the rest does not go either.
+        """
+        if self.is_over:
+            return 0
+        desk, look = self.release.desk, self._judged_anew if is_overtaken else self._seen
+
+        def at_what_may_go() -> Step:
+            desk.store.journal.check_planned(order.id)
+            return look()
+
         try:
-            step = soon(self.release.desk, look, self.pauses, has_begun=True)
-        except BridgeError as fault:
-            self.missing, self.done = 0, fault.message
+            return self._units_of(let_go_soon(desk, at_what_may_go, self.pauses, has_begun=True))
+        except GivenUp:
             raise
+        except BridgeError as fault:
+            self.is_over, self.why_over = True, fault.message
+            raise
+
+    def _units_of(self, step: Step) -> int:
         rest = self._rest(step)
-        self.missing = 0 if rest is None else rest.quantity
         if rest is None:
-            self.done = _why_done(step)
+            self.is_over, self.why_over = True, _why_done(step)
+            return 0
+        return rest.quantity
 
     def _seen(self) -> Step:
-        release, began = self.release, self.began
-        begun = (release.ticket, began.there)
-        return step_of(release.desk, release.broker, began.aim, release.ticket.trading_mode, begun=begun)
+        """By the order book. That it leaves nothing to go counts where the positions say so, too: what it did not show
+        yet at the first look is taken off twice. What they say to be missing, once they must be right, goes.
+        """
+        by_book = self._by_the_book()
+        if self._rest(by_book) is not None:
+            return by_book
+        are_behind = self._may_be_behind(by_book.there)
+        step = self._step()
+        if step.there.net == by_book.there.net:
+            return step
+        if are_behind or self._is_filling(step):
+            raise Unsettled(f"The position in {self.began.aim.order.symbol} does not show the last fills yet.")
+        self.began = replace(self.began, there=step.there)
+        return step
+
+    def _may_be_behind(self, there: Outlook) -> bool:
+        """Whether the positions may still lack the last fills that the order book shows."""
+        now = self.release.desk.clock.monotonic()
+        if there.filled != self.filled:
+            self.filled, self.filled_at = there.filled, now
+        return now - self.filled_at < self.release.broker.capabilities.positions_lag
+
+    def _by_the_book(self) -> Step:
+        return self._step(since=self.began.there)
+
+    def _step(self, since: Outlook | None = None) -> Step:
+        release = self.release
+        mode = release.ticket.trading_mode
+        return step_of(release.desk, release.broker, self.began.aim, mode, begun=release.ticket, since=since)
 
     def _rest(self, step: Step) -> OrderRequest | None:
         """What is still to be sent; None where nothing is, or the other side would be."""
         if step.order is None or step.is_reached or step.order.action is not self.action:
             return None
-        return at_most(step.order, self.missing)
+        return at_most(step.order, self.left)
 
     def _judged_anew(self) -> Step:
         """The same, and the way for the rest by the switches and the position of now. Raises what stops it."""
@@ -291,8 +345,8 @@ class _Slices:
         return step
 
     def _is_filling(self, step: Step) -> bool:
-        """Whether the slice before is seen as working, and by a proof, which reads the positions after that, as filled:
-        in a moment less is counted twice.
+        """Whether the slice before is seen as working, and by the positions, which are read after that, as filled: in a
+        moment less is counted twice.
         """
         mine = (each for each in step.there.working if each.tag in self.sent and each.status.is_working)
         return any(each.request.price_type is PriceType.MARKET for each in mine)

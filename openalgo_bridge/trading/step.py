@@ -13,12 +13,11 @@ from openalgo_bridge.errors import BridgeError, BrokerError, Busy, StorageError,
 from openalgo_bridge.model.exits import Effect, closing_action, is_on_same_side, is_same_position
 from openalgo_bridge.model.expand import Working, smart_order, working_of
 from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import OrderRequest, PriceType, SmartOrderRequest, TradingMode
+from openalgo_bridge.model.order import Action, OrderRequest, PriceType, SmartOrderRequest, TradingMode
 from openalgo_bridge.model.states import IN_DOUBT, OrderState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.store.journal_reads import JournalOrder
-from openalgo_bridge.trading import exits
-from openalgo_bridge.trading.exits import Outlook
+from openalgo_bridge.trading.outlook import Outlook, outlook
 
 PAUSES_S = (0.25, 0.5, 1.0, 2.0, 3.0, 3.0)
 """Seconds between two looks at a position that cannot be told yet, for one request."""
@@ -49,22 +48,21 @@ def step_of(
     wanted: SmartOrderRequest,
     mode: TradingMode,
     *,
-    begun: tuple[Ticket, Outlook] | None = None,
+    begun: Ticket | None = None,
+    since: Outlook | None = None,
 ) -> Step:
     """What is seen twice while it moves makes it too little that is sent, never too much.
 
-    ``begun`` is a ticket that has begun to take it there, whose planned orders are not counted, and how the position
-    was then. Raises Unsettled and Conflict where the position cannot be told, a BrokerError where it cannot be read,
-    Busy, and StorageError.
+    ``begun`` is a ticket that has begun to take it there, whose planned orders are not counted, and ``since`` is how
+    the position was then. Raises Unsettled and Conflict where the position cannot be told, a BrokerError where it
+    cannot be read, Busy, and StorageError.
     """
-    ticket, since = begun or (None, None)
     # The way out may take a place that is kept back for it, as far as the wish alone tells that it is one.
     with desk.budget.slot(is_exit=wanted.position_size == 0):
-        there = exits.outlook(
-            desk, broker, wanted.order, mode, since, goes_on_from=partial(_may_take_several, desk, wanted)
-        )
-        last_price = _last_price(desk, broker, wanted, there)
-    in_flight = [each for each in there.in_flight if not _is_planned_of(ticket, each)]
+        goes_on = partial(_side_of_several, desk, wanted, begun)
+        there = outlook(desk, broker, wanted.order, mode, since, goes_on=goes_on)
+    last_price = _last_price(desk, broker, wanted, there)
+    in_flight = [each for each in there.in_flight if not _is_planned_of(begun, each)]
     working = (*working_of(there.working, wanted.order, last_price), *_in_flight(in_flight, wanted.order))
     settings = desk.store.preferences.smart_orders()
     found = smart_order(wanted, position=there.net, working=working, settings=settings, last_price=last_price)
@@ -79,30 +77,42 @@ def step_of(
     )
 
 
-def soon(desk: Desk, look: Callable[[], Step], pauses: Iterator[float], *, has_begun: bool = False) -> Step:
+def soon(desk: Desk, look: Callable[[], Step], pauses: Iterator[float]) -> Step:
     """What ``look`` finds once that can be told, after a few ``pauses`` at most. Raises as it does.
 
     The turn of the position is kept: what is asked for later must not go first. Only few may wait so at once; where
-    they do already, what hides the position is raised at once. So it is where a further look finds no place at the
-    broker: "busy" would turn a wish away that can be held. ``has_begun``: an order of it went.
+    they do already, what hides the position is raised at once: a wish can be held.
+    """
+    try:
+        return look()
+    except Unsettled as fault:
+        with desk.turns.patience() as is_patient:
+            if not is_patient:
+                raise
+            return _looked_again(desk, look, pauses, fault, (Unsettled,))
+
+
+def let_go_soon(desk: Desk, look: Callable[[], Step], pauses: Iterator[float], *, has_begun: bool = False) -> Step:
+    """As :func:`soon`, of what the trader has approved or an order of which went (``has_begun``): however many wait, it
+    waits too. What has begun is not torn apart by anything that may be over in a moment.
     """
     passing = _PASSING if has_begun else (Unsettled,)
     try:
         return look()
     except passing as fault:
-        with desk.turns.patience(has_begun=has_begun) as is_patient:
-            if not is_patient:
-                raise
-            return _looked_again(desk, look, pauses, passing, fault)
+        return _looked_again(desk, look, pauses, fault, passing)
 
 
 def _looked_again(
     desk: Desk,
     look: Callable[[], Step],
     pauses: Iterator[float],
-    passing: tuple[type[BridgeError], ...],
     hidden: BridgeError,
+    passing: tuple[type[BridgeError], ...],
 ) -> Step:
+    """Where a further look finds no place at the broker, what hid the position is raised: "busy" would turn a wish away
+    that can be held.
+    """
     for pause in pauses:
         desk.wait(pause)
         try:
@@ -114,11 +124,14 @@ def _looked_again(
     raise hidden
 
 
-def _may_take_several(desk: Desk, wanted: SmartOrderRequest, net: int) -> bool:
-    """Whether the way from ``net`` may take more than one order."""
+def _side_of_several(desk: Desk, wanted: SmartOrderRequest, begun: Ticket | None, net: int) -> Action | None:
+    """The side of the way from ``net``; None where it takes one order and none of it has ``begun``."""
     instrument = instrument_of(desk, wanted)
-    units = abs(wanted.position_size - net) or wanted.order.quantity
-    return instrument is not None and 0 < instrument.freeze_quantity < units
+    missing = wanted.position_size - net
+    units = abs(missing) or wanted.order.quantity
+    if begun is None and (instrument is None or not 0 < instrument.freeze_quantity < units):
+        return None
+    return closing_action(-missing) if missing else wanted.order.action
 
 
 def _aim(order: OrderRequest | None, wanted: SmartOrderRequest) -> SmartOrderRequest:

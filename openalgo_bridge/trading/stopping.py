@@ -8,10 +8,11 @@ between that reading and the commit, or was just being sent, shows in a second o
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, StorageError
 from openalgo_bridge.model.books import BrokerOrder
@@ -22,6 +23,7 @@ from openalgo_bridge.model.order import (
     CancelRequest,
     CloseRequest,
     OrderRequest,
+    PositionKey,
     TicketRequest,
     TradingMode,
 )
@@ -31,14 +33,15 @@ from openalgo_bridge.model.ticket import Ticket, order_of, target_of
 from openalgo_bridge.store.claims import JournalMark
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.store.stops import means
-from openalgo_bridge.trading.exits import lapsed, lately_sent
 from openalgo_bridge.trading.legs import Leg, Report
+from openalgo_bridge.trading.open_orders import lapsed, lately_sent
 
 LANDING_S = (0.05, 0.1, 0.2)
 """Seconds between two looks at whether the broker has answered what is being sent. In all no longer than a person who
 stops everything may be kept waiting by a broker that hangs."""
 
 NOT_WITHDRAWN = "Not withdrawn: nobody knows yet whether it is there."
+_FILLED = "Not withdrawn: it is over, and {} of it filled."
 _MAY_OPEN = "Order {} may still open a position: nobody knows yet whether it is there."
 _JUST_TAKEN = "The broker took order {} a moment ago and does not show it yet: it may still open a position."
 
@@ -105,8 +108,8 @@ def missing(wanted: Stop, sent: Iterable[JournalOrder], book: Iterable[BrokerOrd
 
 
 def without_needless(desk: Desk, report: Report) -> Report:
-    """A "cancel all" that was carried out, less refused withdrawals of what is over and does not show: by its number
-    alone nobody could know that nothing of it was to be withdrawn.
+    """A "cancel all" that was carried out, less refused withdrawals of what is over, filled nothing and does not show:
+    by its number alone nobody could know that nothing of it was to be withdrawn. What has filled is told so.
     """
     try:
         messages = desk.store.journal.orders_of([report.ticket.id])
@@ -116,23 +119,35 @@ def without_needless(desk: Desk, report: Report) -> Report:
     refused = [each.request for each in messages if each.state is OrderState.REJECTED]
     numbers = [each.broker_order_id for each in refused if isinstance(each, CancelRequest)]
     over = _over(desk, report.ticket.trading_mode, numbers, if_shown=False)
-    return replace(report, legs=tuple(leg for leg in report.legs if target_of(leg.request) not in over))
+    told = (_as_found(leg, over) for leg in report.legs)
+    return replace(report, legs=tuple(leg for leg in told if leg is not None))
+
+
+def _as_found(leg: Leg, over: Mapping[BrokerOrderId, BrokerOrder]) -> Leg | None:
+    number = target_of(leg.request)
+    there = None if number is None else over.get(number)
+    if there is None:
+        return leg
+    return replace(leg, refusal=_FILLED.format(there.filled_quantity)) if there.filled_quantity else None
 
 
 def still_in_doubt(desk: Desk, mode: TradingMode, unseen: Sequence[JournalOrder]) -> list[JournalOrder]:
     """Which of the orders that a closing did not see may still open a position, or have opened one that is there: they
     may have filled after the positions were read. To be asked once the closing is carried out.
+
+    What filled is harmless where its position is flat, at a broker whose positions show that at once.
     """
     over = _over(desk, mode, [each.broker_order_id for each in unseen if each.broker_order_id is not None])
     filled = [each.request for each in over.values() if each.filled_quantity]
+    flat: set[PositionKey] = set()
     try:
-        positions = desk.broker(mode).positions() if filled else ()
-    except BridgeError:
-        return list(unseen)
-    opened = {position_of(each) for each in filled if net(positions, each)}
-    harmless = {
-        each.id for each in over.values() if not each.filled_quantity or position_of(each.request) not in opened
-    }
+        broker = desk.broker(mode)
+        if filled and not broker.capabilities.positions_lag:
+            positions = broker.positions()
+            flat = {position_of(each) for each in filled if not net(positions, each)}
+    except BridgeError as fault:
+        _log.warning("whether what filled is closed cannot be told: %s", fault.message)
+    harmless = {each.id for each in over.values() if not each.filled_quantity or position_of(each.request) in flat}
     return [each for each in unseen if each.broker_order_id not in harmless]
 
 
@@ -141,27 +156,34 @@ def _over(
 ) -> dict[BrokerOrderId, BrokerOrder]:
     """Which of these orders the broker says work no more; unless ``if_shown``, of those that its book does not show.
 
-    What its book does not show is asked for one by one, until it fails to answer or that took too long: a broker that
-    hangs must not be waited for as often as there are orders.
+    What its book does not show is asked for one by one, until that took too long: a broker that hangs must not be
+    waited for as often as there are orders. One that it cannot tell of says nothing about the others.
     """
     over: dict[BrokerOrderId, BrokerOrder] = {}
     if not numbers:
         return over
+    until = desk.clock.monotonic() + _ASKED_S
     try:
         broker = desk.broker(mode)
         shown = {each.id: each for each in broker.order_book()}
-        until = desk.clock.monotonic() + _ASKED_S
-        for number in numbers:
-            if desk.clock.monotonic() > until:
-                break
-            if number in shown and not if_shown:
-                continue
-            there = shown.get(number) or broker.order(number)
-            if there is not None and not there.status.is_working:
-                over[number] = there
     except BridgeError as fault:
         _log.warning("what became of each order cannot be told: %s", fault.message)
+        return over
+    for number in numbers if if_shown else [each for each in numbers if each not in shown]:
+        if desk.clock.monotonic() > until:
+            break
+        there = shown.get(number) or _named(broker, number)
+        if there is not None and not there.status.is_working:
+            over[number] = there
     return over
+
+
+def _named(broker: Broker, number: BrokerOrderId) -> BrokerOrder | None:
+    try:
+        return broker.order(number)
+    except BridgeError as fault:
+        _log.warning("order %s: what became of it cannot be told: %s", number, fault.message)
+        return None
 
 
 def may_open(sent: JournalOrder, exits: Iterable[OrderRequest]) -> bool:

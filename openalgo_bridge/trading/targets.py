@@ -48,12 +48,13 @@ def of_several(desk: Desk, wanted: str) -> Ticket | None:
     return ticket if len(_placed(desk, ticket)) > 1 else None
 
 
-def by_number(desk: Desk, number: BrokerOrderId) -> Target:
-    """The order of a broker's number, in the one account that gave it out through us, else in the current one.
+def by_number(desk: Desk, number: BrokerOrderId, placed_by: Operation = Operation.PLACE) -> Target:
+    """The order, or what else is ``placed_by`` an operation, of a broker's number, in the one account that gave it out
+    through us, else in the current one.
 
     Where both did, the one that did today is meant. Raises Conflict when both did today, StorageError.
     """
-    placed = desk.store.journal.orders_by_broker_id(number)
+    placed = desk.store.journal.orders_by_broker_id(number, placed_by)
     today = day_in_india(desk.clock.now())
     for modes in (
         {each.trading_mode for each in placed},
@@ -102,10 +103,13 @@ def _of_message(desk: Desk, order: JournalOrder) -> Target:
     """What one message placed; of a ticket that took many, each has a reference of its own."""
     if order.operation is not Operation.PLACE:
         raise NotFound(f"{order.ref} is a change of an order, not an order.")
-    return Target(broker_order_id=_broker_order_id(desk, order), trading_mode=order.trading_mode)
+    return Target(broker_order_id=number_of(desk, order), trading_mode=order.trading_mode)
 
 
-def _broker_order_id(desk: Desk, order: JournalOrder) -> BrokerOrderId:
+def number_of(desk: Desk, order: JournalOrder) -> BrokerOrderId:
+    """The broker's number of what a message placed. Raises Invalid where it placed nothing, and Conflict while nobody
+    knows.
+    """
     if order.broker_order_id is not None:
         return order.broker_order_id
     number = desk.store.breaks.number_at_broker(order.id)

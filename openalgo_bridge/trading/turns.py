@@ -15,13 +15,11 @@ _Position = tuple[TradingMode, PositionKey]
 _PATIENCE_S = 5.0
 _QUICK_S = 0.1
 
-_MOST_PATIENT = 2
-"""How many may wait for long, for a turn (one for each position) or to look again: each keeps a thread of the web
-server.
-"""
+_MOST_WAITING = 2
+"""How many may wait for long for a turn, one for each position: each keeps a thread of the web server."""
 
-_LEFT_TO_BEGUN = 1
-"""How many more may look again once an order of theirs went: what is half there must not be torn apart."""
+_MOST_LOOKING = 2
+"""How many who have a turn may wait to look again: each keeps a thread, too."""
 
 
 @dataclass(slots=True)
@@ -40,7 +38,8 @@ class Turns:
         self._lock = threading.Lock()
         self._quick_s = quick_s
         self._of: dict[_Position, _Turn] = {}
-        self._patient = 0
+        self._waiting = 0
+        self._looking = 0
 
     @contextmanager
     def of(self, position: _Position) -> Iterator[None]:
@@ -55,17 +54,19 @@ class Turns:
             turn.lock.release()
 
     @contextmanager
-    def patience(self, *, has_begun: bool = False) -> Iterator[bool]:
+    def patience(self) -> Iterator[bool]:
         """Whether whoever has a turn may wait within the block, to look again at his position.
 
         He needs no place at the broker meanwhile: those are for who asks it something.
         """
-        is_patient = self._waits_too(_MOST_PATIENT + (_LEFT_TO_BEGUN if has_begun else 0))
+        with self._lock:
+            is_patient = self._looking < _MOST_LOOKING
+            self._looking += is_patient
         try:
             yield is_patient
         finally:
             with self._lock:
-                self._patient -= is_patient
+                self._looking -= is_patient
 
     def _taken(self, turn: _Turn) -> bool:
         if turn.lock.acquire(blocking=False):
@@ -77,19 +78,12 @@ class Turns:
         finally:
             with self._lock:
                 turn.is_awaited = False
-                self._patient -= 1
+                self._waiting -= 1
 
     def _begins_to_wait(self, turn: _Turn) -> bool:
         with self._lock:
-            if turn.is_awaited or self._patient >= _MOST_PATIENT:
+            if turn.is_awaited or self._waiting >= _MOST_WAITING:
                 return False
             turn.is_awaited = True
-            self._patient += 1
-            return True
-
-    def _waits_too(self, most: int) -> bool:
-        with self._lock:
-            if self._patient >= most:
-                return False
-            self._patient += 1
+            self._waiting += 1
             return True

@@ -103,7 +103,7 @@ def _effects(broker: Broker, request: TicketRequest) -> _Effects:
     """On each side of each position; of what is worked out anew when it is let go there is none."""
     match request:
         case LegsRequest(orders=orders):
-            positions = broker.positions()
+            positions = exits.holds(broker, orders)
             return [(side, effect(side, positions)) for side in sides(orders)]
         case OrderRequest():
             return [(request, exits.effect(broker, request))]

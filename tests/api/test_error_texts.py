@@ -94,7 +94,8 @@ SENTENCES: list[tuple[str, dict[str, Any], str]] = [
         "SINGLE GTT requires a positive triggerprice_sl or triggerprice_tg.",
     ),
     ("placegttorder", {**GTT, "trigger_type": "X"}, "Must be 'SINGLE' or 'OCO'."),
-    ("placegttorder", GTT, "GTT orders are not supported for broker 'paper' yet"),
+    ("modifygttorder", {**GTT, "trigger_id": "X"}, "No active GTT with trigger_id 'X'"),
+    ("cancelgttorder", {"trigger_id": "X"}, "No active GTT with trigger_id 'X'"),
     ("cancelorder", {"orderid": "999"}, "Order 999 not found"),
     (
         "modifyorder",

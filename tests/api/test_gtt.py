@@ -1,18 +1,22 @@
-"""Orders that wait for a price over days (contract 2.7), which the paper exchange does not keep."""
+"""Orders that wait for a price over days (contract 2.7), over the API. INFY stands between the two triggers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
-from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.desk import Desk
+from openalgo_bridge.errors import OutcomeUnknown
+from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.model.permission import PRESETS, Preset
+from openalgo_bridge.trading import approvals
 from tests.api.conftest import Post
 from tests.conftest import TRADER, Account, app_of, client_of
 from tests.fakes import ScriptedBroker, with_broker
 
+LOW, HIGH = 1200, 2000
 SINGLE = {
     "strategy": "test",
     "symbol": "INFY",
@@ -21,14 +25,127 @@ SINGLE = {
     "product": "CNC",
     "quantity": 5,
     "trigger_type": "single",
-    "price": 1478,
-    "triggerprice_sl": "1480",
+    "price": LOW - 2,
+    "triggerprice_sl": str(LOW),
     "triggerprice_tg": "",
     "stoploss": "",
     "target": None,
 }
-OCO = {**SINGLE, "trigger_type": "OCO", "triggerprice_tg": 1620, "stoploss": 1478, "target": 1622, "price": 0}
-NOT_OFFERED = "GTT orders are not supported for broker 'paper' yet"
+OCO = {
+    **SINGLE,
+    "trigger_type": "OCO",
+    "triggerprice_tg": HIGH,
+    "stoploss": LOW - 2,
+    "target": HIGH + 2,
+    "price": 0,
+}
+NOT_OFFERED = "GTT orders are not supported for broker 'scripted' yet"
+
+
+def test_it_is_placed_listed_changed_and_withdrawn(post: Post) -> None:
+    status, placed = post("placegttorder", **OCO)
+    assert (status, placed) == (200, {"status": "success", "trigger_id": "GTT-261121-00000001", "mode": "analyze"})
+    number = placed["trigger_id"]
+    ltp = post("quotes", symbol="INFY", exchange="NSE")[1]["data"]["ltp"]
+    (row,) = post("gttorderbook")[1]["data"]
+    assert row == {
+        "trigger_id": number,
+        "trigger_type": "two-leg",
+        "status": "active",
+        "symbol": "INFY",
+        "exchange": "NSE",
+        "trigger_prices": [LOW, HIGH],
+        "last_price": ltp,
+        "legs": [
+            {"action": "SELL", "price": LOW - 2, "pricetype": "LIMIT", "product": "CNC", "quantity": 5},
+            {"action": "SELL", "price": HIGH + 2, "pricetype": "LIMIT", "product": "CNC", "quantity": 5},
+        ],
+        "created_at": "2026-11-21 10:30:00",
+        "updated_at": "",
+        "expires_at": "2027-11-21 10:30:00",
+        "strategy": "test",
+        "margin_blocked": 0.0,
+    }
+    changed = post("modifygttorder", **{**OCO, "quantity": 3, "trigger_id": number})
+    assert changed == (200, {"status": "success", "trigger_id": number, "mode": "analyze"})
+    assert [leg["quantity"] for leg in post("gttorderbook")[1]["data"][0]["legs"]] == [3, 3]
+    gone = post("cancelgttorder", strategy="test", trigger_id=number)
+    assert gone == (200, {"status": "success", "trigger_id": number, "mode": "analyze"})
+    assert post("gttorderbook")[1]["data"] == []
+
+
+def test_a_single_one_has_one_leg_and_the_stop_loss_wins(post: Post) -> None:
+    post("placegttorder", **{**SINGLE, "triggerprice_tg": HIGH, "pricetype": "MARKET"})
+    (row,) = post("gttorderbook")[1]["data"]
+    assert (row["trigger_type"], row["trigger_prices"]) == ("single", [LOW])
+    assert row["legs"] == [{"action": "SELL", "price": 0.0, "pricetype": "MARKET", "product": "CNC", "quantity": 5}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("2027-01-31", "2027-01-31 23:59:59"),
+        ("2027-01-31 15:30:00", "2027-01-31 15:30:00"),
+        ("2027-01-31T10:00:00Z", "2027-01-31 15:30:00"),
+    ],
+)
+def test_it_ends_when_it_was_told_to(post: Post, sent: str, told: str) -> None:
+    post("placegttorder", **{**SINGLE, "expires_at": sent})
+    assert post("gttorderbook")[1]["data"][0]["expires_at"] == told
+
+
+@pytest.mark.parametrize("sent", ["2026-11-20", "2028-01-01", "0001-01-01 00:00:00"])
+def test_a_life_that_is_over_or_too_long_is_told(post: Post, sent: str) -> None:
+    status, answer = post("placegttorder", **{**SINGLE, "expires_at": sent})
+    assert (status, set(answer["errors"])) == (400, {"expires_at"})
+
+
+def test_semi_auto_queues_it_and_lets_its_withdrawal_pass(post: Post, desk: Desk) -> None:
+    number = post("placegttorder", **OCO)[1]["trigger_id"]
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    for path, fields in (("placegttorder", OCO), ("modifygttorder", {**OCO, "quantity": 1, "trigger_id": number})):
+        status, answer = post(path, **fields)
+        assert (status, answer["mode"]) == (200, "semi_auto")
+        assert answer["message"] == "Order queued for approval in Action Center"
+        assert answer.keys() == {"status", "message", "mode", "pending_order_id", "reference"}
+    assert post("cancelgttorder", trigger_id=number)[1]["status"] == "success"
+    (first, _) = desk.store.journal.held()
+    status, answer = post("cancelgttorder", trigger_id=first.ref)
+    assert (status, answer["trigger_id"]) == (200, first.ref)
+    assert answer["message"] == "Withdrawn before it was approved. Nothing was sent."
+
+
+def test_what_became_of_it_is_told_by_orderstatus(post: Post, desk: Desk) -> None:
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    reference = post("placegttorder", **OCO)[1]["reference"]
+    assert post("orderstatus", orderid=reference)[1]["data"]["order_status"] == "held"
+    (ticket,) = desk.store.journal.held()
+    approvals.approve(desk, ticket.id, ticket.shown, by=TRADER)
+    answer = post("orderstatus", orderid=reference)[1]
+    assert (answer["data"]["orderid"], answer["data"]["order_status"]) == ("GTT-261121-00000001", "active")
+    assert answer["message"] == "GTT GTT-261121-00000001 is active."
+
+
+def test_the_same_call_again_gets_the_same_answer(client: FlaskClient, account: Account, post: Post) -> None:
+    fields, headers = {"apikey": account.key, **OCO}, {"Idempotency-Key": "once"}
+    first, second = (client.post("/api/v1/placegttorder", json=fields, headers=headers) for _ in range(2))
+    assert first.get_json() == second.get_json()
+    assert len(post("gttorderbook")[1]["data"]) == 1
+
+
+def test_a_time_out_is_a_success_in_doubt(desk: Desk, account: Account) -> None:
+    broker = ScriptedBroker(desk, keeps_gtts=True, fault=lambda: OutcomeUnknown("timed out"))
+    client = client_of(app_of(with_broker(desk, broker)))
+    answer = client.post("/api/v1/placegttorder", json={"apikey": account.key, **OCO})
+    told = answer.get_json()
+    assert (answer.status_code, told["status"], told["order_status"]) == (200, "success", "unknown")
+    assert told["trigger_id"] == told["reference"]
+
+
+def test_a_trigger_that_is_reached_already_is_refused(post: Post) -> None:
+    status, answer = post("placegttorder", **{**SINGLE, "triggerprice_sl": 5000, "price": 5000})
+    assert (status, answer["mode"]) == (400, "analyze")
+    assert "reached already" in answer["message"]
 
 
 @pytest.mark.parametrize(
@@ -36,17 +153,19 @@ NOT_OFFERED = "GTT orders are not supported for broker 'paper' yet"
     [
         ("placegttorder", SINGLE),
         ("placegttorder", OCO),
-        ("placegttorder", {**SINGLE, "expires_at": "2027-01-31 15:30:00"}),
         ("modifygttorder", {**OCO, "trigger_id": "23132604291205"}),
         ("modifygttorder", {**SINGLE, "trigger_id": 23132604291205}),
         ("cancelgttorder", {"strategy": "test", "trigger_id": "23132604291205"}),
     ],
 )
-def test_a_good_request_is_told_that_the_broker_keeps_none(
-    post: Post, desk: Desk, path: str, fields: dict[str, Any]
-) -> None:
-    status, answer = post(path, **fields)
-    assert (status, answer) == (501, {"status": "error", "message": NOT_OFFERED, "mode": "analyze"})
+def test_a_broker_that_keeps_none_says_so(desk: Desk, account: Account, path: str, fields: dict[str, Any]) -> None:
+    client = client_of(app_of(with_broker(desk, ScriptedBroker(desk))))
+    answer = client.post(f"/api/v1/{path}", json={"apikey": account.key, **fields})
+    assert (answer.status_code, answer.get_json()) == (
+        501,
+        {"status": "error", "message": NOT_OFFERED, "mode": "analyze"},
+    )
+    assert client.post("/api/v1/gttorderbook", json={"apikey": account.key}).get_json()["data"] == []
     assert desk.store.journal.mark().ticket_id == 0
 
 
@@ -83,7 +202,7 @@ def test_two_triggers_need_both_prices_in_their_order(post: Post) -> None:
     assert status == 400
     assert set(answer["errors"]) == {"triggerprice_tg", "target"}
     assert answer["errors"]["target"][0].startswith("Required for OCO (")
-    crossed = post("placegttorder", **{**OCO, "triggerprice_sl": 1620})[1]
+    crossed = post("placegttorder", **{**OCO, "triggerprice_sl": HIGH})[1]
     assert crossed["errors"]["triggerprice_sl"] == [
         "Stoploss trigger must be less than target trigger (triggerprice_tg)."
     ]
@@ -93,21 +212,6 @@ def test_two_triggers_need_both_prices_in_their_order(post: Post) -> None:
 def test_the_one_that_is_meant_must_be_named(post: Post, path: str) -> None:
     status, answer = post(path, **OCO)
     assert (status, answer["errors"]) == (400, {"trigger_id": ["Missing data for required field."]})
-
-
-def test_the_list_is_empty_where_the_broker_keeps_none(post: Post) -> None:
-    assert post("gttorderbook") == (200, {"status": "success", "data": [], "mode": "analyze"})
-
-
-def test_the_list_of_a_broker_that_keeps_some_is_not_called_empty(desk: Desk, account: Account) -> None:
-    class Keeper(ScriptedBroker):
-        @property
-        def capabilities(self) -> Capabilities:
-            return Capabilities(reread_after=0.0, keeps_gtt_orders=True)
-
-    client = client_of(app_of(with_broker(desk, Keeper(desk))))
-    answer = client.post("/api/v1/gttorderbook", json={"apikey": account.key})
-    assert (answer.status_code, answer.get_json()["status"]) == (501, "error")
 
 
 def test_a_key_that_only_reads_places_none(post: Post, desk: Desk) -> None:

@@ -18,7 +18,7 @@ ONE = {
     "product": "CNC",
     "pricetype": "LIMIT",
     "quantity": "10",
-    "price": "1000",
+    "price": "1300",
 }
 
 
@@ -34,7 +34,7 @@ def test_the_margin_of_several_orders_is_their_sum(post: Post, desk: Desk) -> No
 
 def test_numbers_may_be_numbers_or_text(post: Post) -> None:
     as_text = post("margin", positions=[ONE])[1]
-    assert post("margin", positions=[{**ONE, "quantity": 10, "price": 1000.0, "trigger_price": 0}])[1] == as_text
+    assert post("margin", positions=[{**ONE, "quantity": 10, "price": 1300.0, "trigger_price": 0}])[1] == as_text
 
 
 @pytest.mark.parametrize(

@@ -308,7 +308,7 @@ def test_no_program_goes_live(desk: Desk, call: Call) -> None:
     permit(desk, *Permission)
     status, answer = call("/analyzer/toggle", mode=False)
     assert status == 403
-    assert "going live is done by you" in answer["message"]
+    assert "going live is done by you, on the page /analyzer/live" in answer["message"]
     assert desk.store.preferences.trading_mode() is TradingMode.ANALYZE
 
 

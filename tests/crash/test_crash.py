@@ -18,8 +18,9 @@ import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import CloseRequest, OrderMode, TradingMode
+from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import PAGE, new_ref
+from openalgo_bridge.model.ticket import PAGE
 from openalgo_bridge.settings import PROJECT_FOLDER
 from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.trading import approvals, closing, orders

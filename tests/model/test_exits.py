@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openalgo_bridge.model import exits
-from openalgo_bridge.model.books import BrokerOrder, OrderStatus, Position
+from openalgo_bridge.model.books import BrokerOrder, Holding, OrderStatus, Position
 from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, PriceType, Product, Ref
 
 NOW = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
@@ -91,6 +91,25 @@ def test_an_order_that_adds_is_no_exit() -> None:
 def test_another_product_or_symbol_is_another_position() -> None:
     others = [a_position(10, product=Product.CNC), a_position(10, symbol="TCS")]
     assert exits.room(an_order(Action.SELL, 1), working=(), positions=others, counted=()) == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "product", "before", "was_open"),
+    [
+        (Action.SELL, Product.CNC, 6, True),
+        (Action.BUY, Product.CNC, -4, True),
+        (Action.SELL, Product.MIS, 0, False),
+    ],
+)
+def test_delivered_shares_count_for_a_delivery_sale_alone(
+    action: Action, product: Product, before: int, *, was_open: bool
+) -> None:
+    delivered = Holding(
+        symbol="RELIANCE", exchange=Exchange.NSE, quantity=10, average_price=Decimal(90), ltp=Decimal(100)
+    )
+    held: list[Position | Holding] = [a_position(-4, product=Product.CNC), delivered]
+    effect = exits.effect(an_order(action, 1, product=product), held)
+    assert (effect.before, effect.was_open) == (before, was_open)
 
 
 def test_what_is_counted_elsewhere_and_what_is_replaced_takes_no_room() -> None:

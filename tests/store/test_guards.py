@@ -24,8 +24,9 @@ from openalgo_bridge.model.order import (
     Ref,
     TradingMode,
 )
+from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Origin, TicketDraft, new_ref, signal_of
+from openalgo_bridge.model.ticket import Origin, TicketDraft, signal_of
 from openalgo_bridge.store.audit import AuditLog
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.guards import Doubtful, Guards, Premises, Signal

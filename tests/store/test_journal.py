@@ -29,17 +29,9 @@ from openalgo_bridge.model.order import (
     TicketRequest,
     TradingMode,
 )
+from openalgo_bridge.model.refs import child_ref, child_refs, further_ref, new_ref, ticket_ref
 from openalgo_bridge.model.states import ORDER_MOVES, TICKET_MOVES, OrderState, TicketState
-from openalgo_bridge.model.ticket import (
-    Origin,
-    TicketDraft,
-    child_ref,
-    child_refs,
-    further_ref,
-    new_ref,
-    operation_of,
-    ticket_ref,
-)
+from openalgo_bridge.model.ticket import Origin, TicketDraft, operation_of
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal, Settlement
 from tests.conftest import TRADER, FixedClock

@@ -27,8 +27,9 @@ from openalgo_bridge.model.order import (
     TradingMode,
 )
 from openalgo_bridge.model.outcome import Outcome
+from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Origin, TicketDraft, new_ref, operation_of
+from openalgo_bridge.model.ticket import Origin, TicketDraft, operation_of
 from openalgo_bridge.store.journal import Settlement
 from openalgo_bridge.store.outcomes import DayFilter, Seen
 from tests.conftest import TRADER, FixedClock

@@ -7,18 +7,32 @@ import pytest
 from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.model.expand import SmartOrderSettings
+from openalgo_bridge.model.going_live import LiveTerms
+from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.store.api_keys import ApiKeys
 from openalgo_bridge.store.audit import AuditLog
 from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.guards import Guards
 from openalgo_bridge.store.preferences import KeyCopy, Preferences
 from tests.conftest import TRADER, FixedClock
 from tests.store.test_api_keys import a_key
+
+TERMS = LiveTerms(
+    order_mode=OrderMode.SEMI_AUTO,
+    guards=GuardSettings(maximum_quantity=10),
+    declined=("order_value", "loss_of_day"),
+)
 
 
 @pytest.fixture
 def preferences(db: Database, clock: FixedClock) -> Preferences:
     return Preferences(db, clock)
+
+
+@pytest.fixture
+def guards(db: Database, clock: FixedClock) -> Guards:
+    return Guards(db, clock)
 
 
 def told(db: Database, clock: FixedClock) -> list[tuple[str, str, str]]:
@@ -49,6 +63,58 @@ def test_going_live_that_cannot_be_told_is_not_done(preferences: Preferences, db
     with pytest.raises(StorageError):
         preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
     assert preferences.trading_mode() is TradingMode.ANALYZE
+
+
+def test_going_live_sets_both_modes_and_the_guards_and_tells_each(
+    preferences: Preferences, guards: Guards, db: Database, clock: FixedClock
+) -> None:
+    preferences.go_live(TERMS, expected=GuardSettings(), by=TRADER)
+    assert (preferences.trading_mode(), preferences.order_mode()) == (TradingMode.LIVE, OrderMode.SEMI_AUTO)
+    assert guards.load() == TERMS.guards
+    assert told(db, clock) == [
+        (AuditEvent.GUARDS, "maximum quantity: off", "maximum quantity: 10"),
+        (AuditEvent.ORDER_MODE, "auto", "semi_auto"),
+        (AuditEvent.LIMITS_DECLINED, "", "order value, loss of day"),
+        (AuditEvent.TRADING_MODE, "analyze", "live"),
+    ]
+
+
+@pytest.mark.parametrize("fails", ["audit", "guard", "preference"])
+def test_going_live_is_done_whole_or_not_at_all(
+    preferences: Preferences, guards: Guards, db: Database, fails: str
+) -> None:
+    db.write(f"CREATE TRIGGER full BEFORE INSERT ON {fails} BEGIN SELECT raise(ABORT, 'full'); END")
+    with pytest.raises(StorageError):
+        preferences.go_live(TERMS, expected=GuardSettings(), by=TRADER)
+    assert (preferences.trading_mode(), preferences.order_mode()) == (TradingMode.ANALYZE, OrderMode.AUTO)
+    assert guards.load() == GuardSettings()
+
+
+def test_nobody_goes_live_on_guards_that_changed_meanwhile(preferences: Preferences, guards: Guards) -> None:
+    guards.save(GuardSettings(maximum_quantity=1), by=TRADER)
+    with pytest.raises(Conflict):
+        preferences.go_live(TERMS, expected=GuardSettings(), by=TRADER)
+    assert preferences.trading_mode() is TradingMode.ANALYZE
+    assert guards.load() == GuardSettings(maximum_quantity=1)
+
+
+@pytest.mark.parametrize("now", ["live", "nonsense"])
+def test_only_from_analyze_one_goes_live(preferences: Preferences, guards: Guards, db: Database, now: str) -> None:
+    db.write("UPDATE preference SET value = ? WHERE name = 'trading_mode'", (now,))
+    with pytest.raises(Conflict):
+        preferences.go_live(TERMS, expected=GuardSettings(), by=TRADER)
+    assert preferences.order_mode() is OrderMode.AUTO
+    assert guards.load() == GuardSettings()
+
+
+@pytest.mark.parametrize("now", ["live", "nonsense"])
+def test_the_way_back_to_paper_is_told_once_also_from_a_mode_that_means_nothing(
+    preferences: Preferences, db: Database, clock: FixedClock, now: str
+) -> None:
+    db.write("UPDATE preference SET value = ? WHERE name = 'trading_mode'", (now,))
+    assert [preferences.leave_live(by=TRADER), preferences.leave_live(by=TRADER)] == [True, False]
+    assert preferences.trading_mode() is TradingMode.ANALYZE
+    assert told(db, clock) == [(AuditEvent.TRADING_MODE, now, "analyze")]
 
 
 def test_never_deletes_the_copy_and_none_is_written_again_until_it_is_kept(

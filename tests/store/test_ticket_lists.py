@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from openalgo_bridge.model.guards import Guard
-from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderMode, OrderRequest, TradingMode
+from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderMode, OrderRequest, Ref, TradingMode
+from openalgo_bridge.model.refs import child_ref, new_ref
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft, new_ref
+from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft
 from openalgo_bridge.store import ticket_lists
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal import Journal, Settlement
@@ -157,8 +158,18 @@ def test_the_ticket_behind_an_order_is_found_by_account_and_number(journal: Jour
     assert lists.behind(TradingMode.ANALYZE, []) == {}
 
 
+def test_the_ticket_behind_a_tag_is_found_though_the_order_was_refused(journal: Journal, lists: TicketLists) -> None:
+    ticket, permit = journal.release(a_draft())
+    journal.settle(permit.order_id, Settlement(state=OrderState.REJECTED, message="No."))
+    child = child_ref(permit.ref, 1)
+    found = lists.behind_tags([permit.ref, child, Ref(""), Ref("ELSEWHERE")])
+    assert {tag: each.ticket_id for tag, each in found.items()} == {permit.ref: ticket.id, child: ticket.id}
+
+
 def test_the_tickets_behind_many_orders_are_looked_up_in_the_indexes(db: Database) -> None:
-    plan = db.read(f"EXPLAIN QUERY PLAN {ticket_lists.BEHIND}", {"numbers": "[]", "mode": "analyze"})
+    plan = db.read(
+        f"EXPLAIN QUERY PLAN {ticket_lists.BEHIND}", {"numbers": "[]", "mode": "analyze", "placed_by": "placeorder"}
+    )
     told = " ".join(row["detail"] for row in plan)
     assert "orders USING INDEX orders_by_broker_id" in told
     assert "ticket USING INTEGER PRIMARY KEY" in told

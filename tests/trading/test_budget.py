@@ -15,7 +15,8 @@ from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, PriceType, TradingMode
 from openalgo_bridge.model.permit import SendPermit
-from openalgo_bridge.model.ticket import Origin, new_ref
+from openalgo_bridge.model.refs import new_ref
+from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import kill_switch, orders
 from openalgo_bridge.trading.budget import HISTORIES_AT_ONCE, KEPT_FOR_CANCELS, Budget
 from openalgo_bridge.trading.sending import Sent

@@ -233,11 +233,43 @@ def test_cancel_all_of_one_symbol_leaves_what_does_not_show_yet_of_another(scrip
     assert (report.legs, broker.working) == ((), 1)
 
 
-def test_what_did_not_show_and_is_over_is_neither_called_withdrawn_nor_a_failure(scripted: Desk, broker: Late) -> None:
+def test_what_did_not_show_and_was_withdrawn_before_is_neither_called_withdrawn_nor_a_failure(
+    scripted: Desk, broker: Late
+) -> None:
+    assert is_sent(scripted, ENTRY)
+    (ref,) = broker.book
+    broker.book[ref] = replace(broker.book[ref], status=OrderStatus.CANCELLED)
+    assert closing.cancel_all(scripted, CancelAllRequest(), ORIGIN).legs == ()
+
+
+@pytest.mark.parametrize("by_switch", [False, True])
+def test_what_did_not_show_and_filled_is_told_and_not_called_withdrawn(
+    scripted: Desk, broker: Late, by_switch: bool
+) -> None:
     assert is_sent(scripted, ENTRY)
     (ref,) = broker.book
     broker.complete(ref)
-    assert closing.cancel_all(scripted, CancelAllRequest(), ORIGIN).legs == ()
+    if by_switch:
+        (report,) = kill_switch.engage(scripted, "stop", cancel_all=True, close_all=False, by=TRADER).cancelled
+    else:
+        report = closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+    assert [leg.why_not for leg in report.legs] == ["Not withdrawn: it is over, and 10 of it filled."]
+    assert not report.is_done
+
+
+def test_an_order_that_the_broker_cannot_tell_of_says_nothing_about_the_others(scripted: Desk, broker: Late) -> None:
+    for _ in range(3):
+        assert is_sent(scripted, ENTRY)
+    for ref, each in broker.book.items():
+        broker.book[ref] = replace(each, status=OrderStatus.CANCELLED)
+
+    def fail_once() -> None:
+        if broker.asked_for == ["S1"]:
+            raise NotSent("order id not found")
+
+    broker.before_answering = fail_once
+    report = closing.cancel_all(scripted, CancelAllRequest(), ORIGIN)
+    assert [request.broker_order_id for request, _ in report.cancels()] == ["S1"]
 
 
 def test_what_showed_and_filled_before_its_withdrawal_is_told(scripted: Desk, broker: Late) -> None:
@@ -308,10 +340,11 @@ def test_a_broker_that_fails_or_hangs_is_not_asked_about_each_order(
     assert (len(report.legs), len(broker.asked_for)) == (3, 1)
 
 
-@pytest.mark.parametrize("is_open", [False, True])
-def test_what_filled_while_a_closing_was_sent_is_told_where_its_position_is_open(
-    scripted: Desk, broker: Late, is_open: bool
+@pytest.mark.parametrize(("is_open", "lag", "is_done"), [(True, 0.0, False), (False, 0.0, True), (False, 30.0, False)])
+def test_what_filled_while_a_closing_was_sent_is_told_unless_the_positions_must_show_it_and_do_not(
+    scripted: Desk, broker: Late, is_open: bool, lag: float, is_done: bool
 ) -> None:
+    broker.positions_lag = lag
     assert is_sent(scripted, replace(ENTRY, symbol="TCS"))
     (ref,) = broker.book
 
@@ -323,7 +356,7 @@ def test_what_filled_while_a_closing_was_sent_is_told_where_its_position_is_open
     broker.before_answering = fill
     report = closing.close(scripted, CloseRequest(), BY_HAND)
     assert isinstance(report, Report)
-    assert report.is_done is not is_open
+    assert report.is_done is is_done
 
 
 def test_the_switch_tries_a_refused_withdrawal_once_more_when_the_order_shows(

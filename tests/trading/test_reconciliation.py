@@ -14,8 +14,9 @@ from openalgo_bridge.errors import NotSent, OutcomeUnknown, Rejected
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.breaks import BreakKind, BreakState
 from openalgo_bridge.model.order import Action, BrokerOrderId, Exchange, OrderRequest, Ref, TradingMode
+from openalgo_bridge.model.refs import child_ref, new_ref
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Origin, child_ref, new_ref
+from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import books, orders
 from openalgo_bridge.trading.doors import Doors, DoorState
 from openalgo_bridge.trading.orders import Held

@@ -11,8 +11,9 @@ import pytest
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import OutcomeUnknown, SessionExpired
 from openalgo_bridge.model.order import Action, Exchange, ModifyRequest, OrderRequest, PriceType
+from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft, new_ref
+from openalgo_bridge.model.ticket import Operation, Origin, Ticket, TicketDraft
 from openalgo_bridge.trading import orders
 from openalgo_bridge.trading.recovery import recover
 from openalgo_bridge.trading.sending import Sent

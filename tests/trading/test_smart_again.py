@@ -230,6 +230,17 @@ def test_who_finds_enough_looking_again_already_is_held_at_once(entered: Desk, p
     assert pauses, "who is through makes room for the next"
 
 
+def test_what_the_person_lets_go_is_looked_at_again_however_many_others_are(entered: Desk, broker: Lagging) -> None:
+    held, _ = smart.place(entered, FLAT, PROGRAM)
+    assert isinstance(held, Held)
+    with ExitStack() as others:
+        assert [others.enter_context(entered.turns.patience()) for _ in range(3)] == [True, True, False]
+        waiting = at_the_first_pause(entered, broker.catch_up)
+        report = approvals.approve(waiting, held.ticket.id, held.ticket.shown, by=TRADER, seen=SEEN)
+    assert isinstance(report, Report)
+    assert broker.sent() == [(Action.BUY, 10), (Action.SELL, 10)]
+
+
 def test_a_further_look_that_finds_no_place_holds_the_wish_and_calls_nobody_busy(
     entered: Desk, broker: Lagging
 ) -> None:

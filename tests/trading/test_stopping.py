@@ -299,6 +299,41 @@ def test_a_closing_of_less_than_is_open_stops_nothing(scripted: Desk, broker: Fi
     assert (broker.net, sent.is_done) == (-120, True)
 
 
+def test_an_exit_that_begins_while_a_closing_that_cannot_go_is_read_for_goes_on(
+    scripted: Desk, broker: Filling
+) -> None:
+    broker.stand_at(100)
+    broker.fault = lambda: OutcomeUnknown("timed out")
+    assert isinstance(orders.place(scripted, replace(SELL, quantity=1), ORIGIN), InDoubt)
+    broker.fault = None
+    inside, go_on = threading.Event(), threading.Event()
+    outcomes: list[Any] = []
+
+    def hang() -> None:
+        inside.set()
+        go_on.wait()
+
+    def begin() -> None:
+        if broker.reads[-1] == "positions":
+            broker.while_reading = lambda: None
+            running.start()
+            inside.wait()
+
+    broker.while_placing, broker.while_reading = hang, begin
+    running = threading.Thread(
+        target=lambda: outcomes.append(several.place(scripted, split(replace(SELL, quantity=25), 2), ORIGIN))
+    )
+
+    def pass_time(_: float) -> None:
+        go_on.set()
+        running.join()
+
+    assert not close_all(replace(scripted, wait=pass_time)).is_done
+    pass_time(0)
+    assert [leg.is_done for leg in outcomes[0].legs] == [True, True]
+    assert broker.net == 50
+
+
 def test_a_closing_waits_for_a_slice_that_is_longer_under_way_and_closes_the_rest(
     scripted: Desk, broker: Filling
 ) -> None:

@@ -28,8 +28,9 @@ from openalgo_bridge.model.order import (
     PriceType,
     TradingMode,
 )
+from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft, new_ref
+from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft
 from openalgo_bridge.trading import approvals, books, orders
 from openalgo_bridge.trading.orders import Held, Withdrawn
 from openalgo_bridge.trading.sending import InDoubt, Sent

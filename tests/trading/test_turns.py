@@ -57,19 +57,15 @@ def test_of_all_positions_together_two_wait(turns: Turns) -> None:
     assert [said.get(), said.get()] == ["done", "done"]
 
 
-def test_who_waits_to_look_again_is_counted_with_those_who_wait_for_a_turn(turns: Turns) -> None:
+def test_who_looks_again_keeps_nobody_from_waiting_for_a_turn(turns: Turns) -> None:
+    held = ExitStack()
+    held.enter_context(turns.of(RELIANCE))
     with turns.patience() as first, turns.patience() as second, turns.patience() as third:
         assert (first, second, third) == (True, True, False)
-        with turns.of(RELIANCE), asking(turns, RELIANCE) as said:
+        with asking(turns, RELIANCE, RELIANCE) as said:
             assert said.get() == "busy"
-
-
-def test_one_whose_orders_have_begun_may_wait_beside_all_others(turns: Turns) -> None:
-    with turns.patience(), turns.patience():
-        with turns.patience(has_begun=True) as begun, turns.patience(has_begun=True) as another:
-            assert (begun, another) == (True, False)
-        with turns.patience(has_begun=True) as next_one:
-            assert next_one
+            held.close()
+        assert said.get() == "done"
 
 
 def test_who_has_waited_makes_room_for_the_next(turns: Turns) -> None:

@@ -177,13 +177,19 @@ class HoldingsAnswer(Done):
 
 
 class Funds(TypedDict):
-    """Rupees as text of two decimals."""
+    """Rupees as text of two decimals. From ``grossexposure`` on: in analyze mode only."""
 
     availablecash: str
     collateral: str
     m2mrealized: str
     m2munrealized: str
     utiliseddebits: str
+    grossexposure: NotRequired[str]
+    last_reset: NotRequired[str]
+    reset_count: NotRequired[str]
+    today_realized_pnl: NotRequired[str]
+    total_realized_pnl: NotRequired[str]
+    totalpnl: NotRequired[str]
 
 
 class FundsAnswer(Done):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
@@ -26,12 +27,15 @@ from openalgo_bridge.api.schemas.fields import (
     as_price,
     choice,
 )
+from openalgo_bridge.clock import IST
 from openalgo_bridge.errors import Invalid
-from openalgo_bridge.model.order import PriceType, Product
+from openalgo_bridge.model.order import GttLeg, GttRequest, PriceType, Product, TriggerSide
 
 _MIS = "GTT supports only CNC (delivery) or NRML (overnight F&O); MIS is intraday-only."
 _NO_TRIGGER = "SINGLE GTT requires a positive triggerprice_sl or triggerprice_tg."
 _NO_MOMENT = "Must be YYYY-MM-DD, YYYY-MM-DD HH:MM:SS or ISO 8601."
+_LENGTH_OF_DAY = len("YYYY-MM-DD")
+_END_OF_DAY = time(23, 59, 59)
 _MOMENT = re.compile(r"[0-9]{4}(-[0-9]{2}){2}([ T][0-9]{2}(:[0-9]{2}){1,2}(\.[0-9]{3,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?")
 
 
@@ -70,9 +74,17 @@ def _expires_at(value: Any) -> datetime | None:
     if not _MOMENT.fullmatch(text):
         raise ValueError(_NO_MOMENT)
     try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
+        return _in_india(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ValueError(_NO_MOMENT) from error
+
+
+def _in_india(text: str) -> datetime:
+    """A day means to its end, and a time without an offset is India's."""
+    moment = datetime.fromisoformat(text)
+    if len(text) == _LENGTH_OF_DAY:
+        moment = datetime.combine(moment, _END_OF_DAY)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=IST)
 
 
 _BLANK = {"const": ""}
@@ -120,8 +132,35 @@ class GttOrder(ApiModel):
     stoploss: LegPrice = Field(default=None, description="OCO: the limit of the order at triggerprice_sl.")
     target: LegPrice = Field(default=None, description="OCO: the limit of the order at triggerprice_tg.")
 
-    def check(self) -> None:
-        """What no field can say alone. Raises Invalid naming every fault."""
+    def gtt(self) -> GttRequest:
+        """What is asked for. Raises Invalid naming every fault that no field can say alone."""
+        self._check()
+        return GttRequest(
+            symbol=self.symbol,
+            exchange=self.exchange,
+            action=self.action,
+            quantity=self.quantity,
+            price_type=self.pricetype,
+            product=self.product,
+            legs=self._legs(),
+        )
+
+    def _legs(self) -> tuple[GttLeg, ...]:
+        """Of a SINGLE with both triggers the stop-loss counts (contract 2.7.1)."""
+        stop = (TriggerSide.STOPLOSS, self.triggerprice_sl, self.stoploss)
+        target = (TriggerSide.TARGET, self.triggerprice_tg, self.target)
+        if self.trigger_type is TriggerType.OCO:
+            return tuple(self._leg(side, trigger, limit) for side, trigger, limit in (stop, target))
+        side, trigger, _ = stop if self.triggerprice_sl else target
+        return (self._leg(side, trigger, self.price),)
+
+    def _leg(self, side: TriggerSide, trigger: Decimal, limit: Decimal | None) -> GttLeg:
+        """At market the limit means nothing."""
+        price = limit if limit is not None and self.pricetype is PriceType.LIMIT else Decimal(0)
+        return GttLeg(side=side, trigger_price=trigger, price=price)
+
+    def _check(self) -> None:
+        """Raises Invalid naming every fault."""
         faults = self._faults_of_one() if self.trigger_type is TriggerType.SINGLE else self._faults_of_two()
         if faults:
             raise Invalid.of(faults)
@@ -149,6 +188,9 @@ class PlaceGtt(GttOrder):
 
     expires_at: ExpiresAt = Field(default=None, description="When it ends unused; a year from now, if left out.")
 
+    def gtt(self) -> GttRequest:
+        return replace(super().gtt(), expires_at=self.expires_at)
+
 
 class ModifyGtt(GttOrder):
     """``POST /modifygttorder`` (contract 2.7.2): all of it is replaced."""
@@ -166,12 +208,28 @@ class NamedGtt(ApiModel):
 
 
 class GttAnswer(Done):
-    """The broker keeps it under this id."""
+    """The broker keeps it under this id, or took its withdrawal."""
 
     trigger_id: str
 
 
-class GttLeg(TypedDict):
+class GttWithdrawnAnswer(Done):
+    """It waited for the person, and nothing was sent. ``trigger_id`` is the reference that named it."""
+
+    trigger_id: str
+    message: str
+
+
+class GttInDoubtAnswer(Done):
+    """The broker may keep it or not: do not send it again. ``/orderstatus`` of the ``reference`` looks it up."""
+
+    trigger_id: str
+    reference: str
+    order_status: Literal["unknown"]
+    message: str
+
+
+class GttLegRow(TypedDict):
     """What is placed when a trigger is reached."""
 
     action: str
@@ -182,7 +240,10 @@ class GttLeg(TypedDict):
 
 
 class GttRow(TypedDict):
-    """One that waits. ``two-leg`` is an OCO; the times are IST."""
+    """One that waits. ``two-leg`` is an OCO; the times are IST, and empty where there is none.
+
+    ``strategy`` and ``margin_blocked``: in analyze mode.
+    """
 
     trigger_id: str
     trigger_type: Literal["single", "two-leg"]
@@ -191,10 +252,12 @@ class GttRow(TypedDict):
     exchange: str
     trigger_prices: list[float]
     last_price: float
-    legs: list[GttLeg]
+    legs: list[GttLegRow]
     created_at: str
     updated_at: str
     expires_at: str
+    strategy: NotRequired[str]
+    margin_blocked: NotRequired[float]
 
 
 class GttOrderBookAnswer(Done):
