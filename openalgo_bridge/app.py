@@ -27,6 +27,7 @@ from openalgo_bridge.store.machine_key import FLASK_SECRET
 from openalgo_bridge.store.store import Store
 from openalgo_bridge.trading.budget import Budget
 from openalgo_bridge.trading.doors import Doors
+from openalgo_bridge.trading.drilled import DrilledBroker, Drills
 from openalgo_bridge.trading.throttle import Throttle
 from openalgo_bridge.traffic import TrafficRecorder
 
@@ -45,9 +46,16 @@ def open_desk(settings: Settings, clock: Clock | None = None, argon2: Argon2Cost
     clock = clock or Clock()
     store = Store.open(settings.db_dir, clock)
     surroundings = Surroundings(
-        book=store.paperbook, market=SimulatedMarket(_SEED), instruments=store.instruments, clock=clock
+        book=store.paperbook,
+        market=SimulatedMarket(_SEED),
+        instruments=store.instruments,
+        clock=clock,
+        calendar=store.calendar.load,
+        paper_settings=store.paper_settings.load,
     )
-    brokers = {TradingMode.ANALYZE: BROKERS["paper"](surroundings)}
+    drills = Drills(clock)
+    # Around this one alone: a drill must have no way to an order with real money.
+    brokers = {TradingMode.ANALYZE: DrilledBroker(BROKERS["paper"](surroundings), drills)}
     return Desk(
         settings=settings,
         clock=clock,
@@ -57,6 +65,7 @@ def open_desk(settings: Settings, clock: Clock | None = None, argon2: Argon2Cost
         doors=Doors(),
         budget=Budget(THREADS - _THREADS_FOR_OTHERS),
         throttles=_throttles(brokers.values(), clock),
+        drills=drills,
     )
 
 

@@ -15,6 +15,7 @@ from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.store import Store
 from openalgo_bridge.trading.budget import BoundedBroker, Budget
 from openalgo_bridge.trading.doors import Doors
+from openalgo_bridge.trading.drilled import Drills
 from openalgo_bridge.trading.lately import Lately
 from openalgo_bridge.trading.readings import Readings
 from openalgo_bridge.trading.throttle import Throttle
@@ -27,9 +28,10 @@ class Desk:
     """One bridge. ``brokers`` has an entry per trading mode that is connected; paper always is.
 
     ``doors`` are closed until somebody has found out what became of the last orders. ``throttles`` has an entry for
-    each broker, by its name, that limits how fast it takes orders. ``unwritten`` is what brokers said and could not be
-    written down yet, ``readings`` what the last proofs of exits read, ``lately`` what went out a moment ago. ``wait``
-    lets seconds pass, ``turns`` keeps two smart orders for one position apart.
+    each broker, by its name, that limits how fast it takes orders. ``drills`` knows what the paper account acts out.
+    ``unwritten`` is what brokers said and could not be written down yet, ``readings`` what the last proofs of exits
+    read, ``lately`` what went out a moment ago. ``wait`` lets seconds pass, ``turns`` keeps two smart orders for one
+    position apart.
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class Desk:
     doors: Doors
     budget: Budget
     throttles: Mapping[str, Throttle]
+    drills: Drills
     unwritten: Unwritten = field(default_factory=Unwritten)
     readings: Readings = field(default_factory=Readings)
     lately: Lately = field(default_factory=Lately)
@@ -58,13 +61,14 @@ class Desk:
             doors=Doors(),
             budget=Budget(0),
             throttles={},
+            drills=Drills(clock),
         )
 
     def broker(self, mode: TradingMode) -> Broker:
         """The broker that carries out ``mode``. Raises NotSent: there is no silent fall from live to paper."""
         broker = self.brokers.get(mode)
         if broker is None:
-            raise NotSent(f"No broker is connected for {mode} trading. Connect one on the Broker page.")
+            raise NotSent(f"No broker is connected for {mode} trading: connect one, or go back to paper.")
         return BoundedBroker(broker, self.budget)
 
     def close(self) -> None:

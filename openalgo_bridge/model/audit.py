@@ -34,6 +34,7 @@ class AuditEvent(StrEnum):
     KEY_COPY = "copy of the API key"
     ORDER_MODE = "order mode"
     TRADING_MODE = "trading mode"
+    LIMITS_DECLINED = "went live without"
     SIGNED_IN = "signed in"
     SESSION_ENDED = "session ended"
     SESSIONS_ENDED = "all other sessions ended"
@@ -50,7 +51,12 @@ class AuditEvent(StrEnum):
     GUARDS = "guards"
     CALENDAR = "calendar"
     SMART_ORDERS = "smart orders"
+    PAPER_SETTINGS = "paper exchange"
+    PAPER_CAPITAL = "paper capital"
+    PAPER_RESET = "paper account reset"
     BREAK_ACKNOWLEDGED = "reconciliation break acknowledged"
+    DRILL_STARTED = "drill started"
+    DRILL_ENDED = "drill ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,16 @@ class Doors:
         """
         self._become(DoorState.SAFE, reason, frozenset(unread))
 
+    def read_again(self, mode: TradingMode, reason: str) -> bool:
+        """Where all is open, take one account for unread: its orders are held with ``reason`` until whoever watches the
+        doors has read its broker anew. False where not all is open; then nothing changes.
+        """
+        with self._lock:
+            if self._state is not DoorState.OPEN:
+                return False
+            self._state, self._reason, self._unread = DoorState.SAFE, reason, frozenset({mode})
+            return True
+
     def shut(self, reason: str) -> None:
         """The journal cannot be trusted. Every order is refused with ``reason``."""
         self._become(DoorState.SHUT, reason)
