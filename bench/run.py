@@ -23,6 +23,7 @@ import action_center
 import attack
 import market_data
 import option_chain
+import resting_orders
 import servers
 from load import Tally
 from report import Verdict, report
@@ -72,6 +73,7 @@ def main() -> int:
             others["nothing lost, Semi-Auto"] = _nothing_lost(semi, _answered(measured, "semi"), _HELD)
         others |= _action_center(folder / "pages", 30 if options.quick else 100)
         others["order book of the day"] = _order_book(folder / "book", 10 if options.quick else 50)
+        others |= resting_orders.measure(folder / "resting", 5 if options.quick else 20)
         others |= _key_check(folder / "keys", 4000 if options.quick else 20_000)
         others |= _instruments(folder / "instruments", 5 if options.quick else 20)
         others |= _market(2 if options.quick else 5)

@@ -19,8 +19,9 @@ from openalgo_bridge.model.order import (
     OrderRequest,
     TradingMode,
 )
+from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft, new_ref
+from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft
 from openalgo_bridge.store import journal_rows as rows
 from openalgo_bridge.store.embedded_list import shares_and_indices
 from openalgo_bridge.store.journal_rows import Settlement

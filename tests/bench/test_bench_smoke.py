@@ -78,7 +78,17 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The bench's own modules, by their short names as ``run.py`` imports them."""
     monkeypatch.syspath_prepend(str(BENCH))
     yield importlib.import_module("report")
-    for name in ("load", "rows", "report", "servers", "attack", "key_check", "market_data", "option_chain"):
+    for name in (
+        "load",
+        "rows",
+        "report",
+        "servers",
+        "attack",
+        "key_check",
+        "market_data",
+        "option_chain",
+        "resting_orders",
+    ):
         sys.modules.pop(name, None)
 
 
@@ -245,6 +255,16 @@ def test_a_chain_of_a_hundred_strikes_with_greeks_is_measured_over_http(bench: M
     median, worst, strikes = map(float, measured.groups())
     assert 0 < median == worst
     assert strikes >= option_chain.STRIKES
+
+
+def test_what_waits_and_a_basket_are_measured_over_http(bench: ModuleType, tmp_path: Path) -> None:
+    resting_orders = importlib.import_module("resting_orders")
+    seen = resting_orders.measure(tmp_path / "bridge", calls=1)
+    assert list(seen) == ["price, 5000 resting", "order book, 5000 resting", "basket of 50"]
+    for verdict in seen.values():
+        measured = re.fullmatch(r"(.+) ms p50, (.+) ms at most", verdict.figure)
+        assert measured is not None
+        assert 0 < float(measured[1]) == float(measured[2])
 
 
 def test_what_is_no_success_is_no_time_of_it(bench: ModuleType, tiny: TinyServer) -> None:
