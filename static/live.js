@@ -39,20 +39,21 @@ async function poll() {
     if (!answer.ok) {
       throw new Error(String(answer.status));
     }
-    const { count, latest, exits, stopped, doors } = await answer.json();
+    const { count, latest, exits, ...around } = await answer.json();
     show(count, latest, exits);
     lost.hidden = true;
-    await keepStanding(stopped, doors);
+    await keepStanding(around);
   } catch {
     lost.hidden = false;
   }
   setTimeout(poll, POLL_MS);
 }
 
-// The kill switch may be pulled, or the order doors shut, while this page is open.
-async function keepStanding(stopped, doors) {
+// While this page is open the kill switch may be pulled, the order doors shut, a mode changed, a drill begun: {stopped,
+// doors, orders, trading, drill} say how they stand now.
+async function keepStanding(around) {
   const shown = document.querySelector('[data-standing="banners"]').dataset;
-  if (shown.stopped === String(stopped) && shown.doors === doors) {
+  if (Object.entries(around).every(([name, now]) => shown[name] === String(now))) {
     return;
   }
   const fresh = await load(shown.fresh);

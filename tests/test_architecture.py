@@ -36,12 +36,13 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "desk": (
         {"account", "brokers.base", "clock", "errors", "model", "settings", "store"}
         # What a whole desk shares; these know no desk.
-        | {"trading.budget", "trading.doors", "trading.lately", "trading.readings"}
+        | {"trading.budget", "trading.doors", "trading.drilled", "trading.lately", "trading.readings"}
         | {"trading.throttle", "trading.turns", "trading.unwritten"},
         STANDARD_ONLY,
     ),
     "trading.budget": ({"brokers.base", "errors", "model"}, STANDARD_ONLY),
     "trading.doors": ({"errors", "model"}, STANDARD_ONLY),
+    "trading.drilled": ({"brokers.base", "clock", "errors", "model", "trading.budget"}, STANDARD_ONLY),
     "trading.lately": (set(), STANDARD_ONLY),
     "trading.readings": ({"model"}, STANDARD_ONLY),
     "trading.throttle": ({"errors"}, STANDARD_ONLY),
@@ -211,7 +212,7 @@ def test_only_sending_calls_a_broker_that_changes_something() -> None:
     callers = {
         path.relative_to(PACKAGE).as_posix()
         for path in MODULES
-        if re.search(r"broker\.(place|modify|cancel)\(", path.read_text(encoding="utf-8"))
+        if re.search(r"broker\.(place|modify|cancel)(_gtt)?\(", path.read_text(encoding="utf-8"))
     }
     assert callers == {"trading/sending.py"}
 

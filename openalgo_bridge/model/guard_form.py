@@ -128,7 +128,7 @@ class _Form:
 def _whole(lowest: int, highest: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not _is_whole(text, lowest, highest):
-            raise ValueError(f"Must be a whole number from {lowest} to {highest}, or empty.")
+            raise ValueError(f"Must be a whole number from {lowest} to {highest}.")
         return int(text)
 
     return read
@@ -141,7 +141,7 @@ def _is_whole(text: str, lowest: int, highest: int) -> bool:
 def _amount(lowest: Decimal, highest: Decimal) -> Callable[[str], Decimal]:
     def read(text: str) -> Decimal:
         if not _NUMBER.fullmatch(text) or not lowest <= Decimal(text) <= highest:
-            raise ValueError(f"Must be a number from {lowest} to {highest:f}, or empty.")
+            raise ValueError(f"Must be a number from {lowest} to {highest:f}.")
         return Decimal(text)
 
     return read

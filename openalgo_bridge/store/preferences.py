@@ -12,8 +12,10 @@ from openalgo_bridge.clock import Clock, from_ms
 from openalgo_bridge.errors import CHANGED_MEANWHILE, Conflict, StorageError
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.expand import SmartOrderSettings
+from openalgo_bridge.model.going_live import LiveTerms
+from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import OrderMode, TradingMode
-from openalgo_bridge.store import api_keys, audit
+from openalgo_bridge.store import api_keys, audit, guards
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal_reads import live_order_open_or_since
 
@@ -117,19 +119,42 @@ class Preferences:
             former = _put(db, "trading_mode", mode)
             audit.append(db, self._clock.now_ms(), by, AuditEvent.TRADING_MODE, before=former, after=mode)
 
-    def leave_live(self, flat_since: datetime, *, by: Actor) -> None:
-        """From live to analyze, once the live account was seen without positions and orders at ``flat_since``.
+    def go_live(self, terms: LiveTerms, *, expected: GuardSettings, by: Actor) -> None:
+        """From analyze to live, with the order mode and the guards of ``terms``, all of it in one commit.
 
-        Raises Conflict when an order of ours is on its way there, in doubt, or went out since; StorageError. No order
-        can slip in between: a live one is released only while the mode still is live.
+        Whoever calls this has asked for the password. Raises Conflict where analyze, or ``expected`` as the guards, is
+        not in force any more: on these the terms were decided; StorageError.
         """
         with self._db.transaction() as db:
-            if live_order_open_or_since(db, flat_since):
+            now = self._clock.now_ms()
+            trading_mode = _put(db, "trading_mode", TradingMode.LIVE)
+            if trading_mode != TradingMode.ANALYZE:
+                raise Conflict(CHANGED_MEANWHILE)
+            guards.put(db, now, terms.guards, by=by, expected=expected)
+            order_mode = _put(db, "order_mode", terms.order_mode)
+            audit.append(db, now, by, AuditEvent.ORDER_MODE, before=order_mode, after=terms.order_mode)
+            if terms.declined:
+                told = ", ".join(name.replace("_", " ") for name in terms.declined)
+                audit.append(db, now, by, AuditEvent.LIMITS_DECLINED, after=told)
+            audit.append(db, now, by, AuditEvent.TRADING_MODE, before=trading_mode, after=TradingMode.LIVE)
+
+    def leave_live(self, flat_since: datetime | None = None, *, by: Actor) -> bool:
+        """To analyze, also from a mode that means nothing; False where it was in force already.
+
+        ``flat_since`` is when the live account was seen without positions and orders: then Conflict is raised when an
+        order of ours is on its way there, in doubt, or went out since. None leaves it as it is, whatever is there.
+        Raises StorageError. No order can slip in between: a live one is released only while the mode still is live.
+        """
+        with self._db.transaction() as db:
+            if flat_since is not None and live_order_open_or_since(db, flat_since):
                 raise Conflict("An order is on its way to the live account, or its outcome is not known yet.")
             former = _put(db, "trading_mode", TradingMode.ANALYZE)
+            if former == TradingMode.ANALYZE:
+                return False
             audit.append(
                 db, self._clock.now_ms(), by, AuditEvent.TRADING_MODE, before=former, after=TradingMode.ANALYZE
             )
+            return True
 
     def set_key_copy(self, wanted: KeyCopy, *, by: Actor) -> None:
         """``NEVER`` also deletes the copy that is there: it can never be shown again. Raises StorageError."""

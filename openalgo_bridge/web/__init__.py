@@ -14,11 +14,13 @@ from openalgo_bridge import __version__
 from openalgo_bridge.account.setup import SetupCode
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError
+from openalgo_bridge.model.drill import Drill
 from openalgo_bridge.model.order import OrderMode, TradingMode
 from openalgo_bridge.store.kill_switch import SwitchState
 from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.web import (
     action_center,
+    analyzer,
     apikey,
     audit,
     browsers,
@@ -27,20 +29,26 @@ from openalgo_bridge.web import (
     current,
     dashboard,
     docs,
+    drills,
     errors,
     formats,
     funds,
     gate,
+    going_live,
     grants,
+    gtt,
     guards,
     health,
     holdings,
     instruments,
     kept,
     kill_switch,
+    leaving_live,
     login,
     order_export,
     orders,
+    paper_capital,
+    paper_settings,
     parked,
     positions,
     remedies,
@@ -78,7 +86,8 @@ class MenuEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What stands around every page. ``recovery_code_used_at``: the authenticator is lost, for all we know.
+    """What stands around every page. ``live_broker`` is the name of the one that is connected, or empty.
+    ``recovery_code_used_at``: the authenticator is lost, for all we know.
 
     None stands for what cannot be read: the page of the kill switch, of all pages, must not depend on it.
     """
@@ -88,10 +97,12 @@ class Frame:
     exits: int
     order_mode: OrderMode | None
     trading_mode: TradingMode | None
+    live_broker: str
     recovery_code_used_at: datetime | None
     switch: SwitchState | None
     doors: DoorState
     doors_reason: str
+    drill: Drill | None
 
 
 PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
@@ -116,14 +127,21 @@ PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
     (parked.blueprint, None),
     (orders.blueprint, MenuEntry(endpoint="orders.orders", label="Orders", shown_from=Window.PHONE)),
     (order_export.blueprint, None),
+    (gtt.blueprint, None),
     (closing.blueprint, None),
     (trades.blueprint, MenuEntry(endpoint="trades.trades", label="Trades", shown_from=Window.TABLET)),
     (positions.blueprint, MenuEntry(endpoint="positions.positions", label="Positions", shown_from=Window.PHONE)),
     (holdings.blueprint, MenuEntry(endpoint="holdings.holdings", label="Holdings", shown_from=Window.TABLET)),
     (funds.blueprint, MenuEntry(endpoint="funds.funds", label="Funds", shown_from=Window.TABLET)),
+    (analyzer.blueprint, MenuEntry(endpoint="analyzer.analyzer", label="Analyzer")),
+    (paper_capital.blueprint, None),
+    (paper_settings.blueprint, None),
     (guards.blueprint, MenuEntry(endpoint="guards.guards", label="Guards")),
     (kill_switch.blueprint, None),
-    (traffic.blueprint, MenuEntry(endpoint="traffic.traffic", label="Traffic log", shown_from=Window.TABLET)),
+    (drills.blueprint, None),
+    (going_live.blueprint, None),
+    (leaving_live.blueprint, None),
+    (traffic.blueprint, MenuEntry(endpoint="traffic.traffic", label="Traffic", shown_from=Window.TABLET)),
     (apikey.blueprint, MenuEntry(endpoint="apikey.apikey", label="API key")),
     (docs.blueprint, MenuEntry(endpoint="docs.docs", label="API docs")),
     (security.blueprint, MenuEntry(endpoint="security.security", label="Security")),
@@ -161,6 +179,7 @@ def register(app: Flask, desk: Desk, setup_code: SetupCode) -> None:
 def _frame() -> Frame:
     """Called by the templates that have a menu, not by the error page, which must work without a database."""
     desk = current.current_desk()
+    live = desk.brokers.get(TradingMode.LIVE)
     queue = if_readable(desk.store.ticket_lists.queue)
     return Frame(
         waiting=None if queue is None else queue.count,
@@ -168,10 +187,12 @@ def _frame() -> Frame:
         exits=0 if queue is None else queue.exits,
         order_mode=current.order_mode(desk),
         trading_mode=if_readable(desk.store.preferences.trading_mode),
+        live_broker="" if live is None else live.name,
         recovery_code_used_at=if_readable(desk.store.two_factor.recovery_code_used_at),
         switch=if_readable(desk.store.kill_switch.state),
         doors=desk.doors.state,
         doors_reason=desk.doors.reason,
+        drill=desk.drills.running(),
     )
 
 

@@ -77,19 +77,29 @@ def waiting() -> ResponseReturnValue:
 
 @blueprint.get("/pending")
 def pending() -> ResponseReturnValue:
-    """What every open page asks for: ``{count, latest, exits}`` for its badge, and ``stopped`` (null: cannot be read)
-    and ``doors``, by which it knows that :func:`standing` has changed. Not a sign of a person at the keyboard.
+    """What every open page asks for: ``{count, latest, exits}`` for its badge, and by ``stopped``, ``doors``,
+    ``orders``, ``trading`` (null: cannot be read) and ``drill`` it knows that :func:`standing` has changed. Not a sign
+    of a person at the keyboard.
     """
     sessions.mark_background()
     desk = current_desk()
-    queue, switch = desk.store.ticket_lists.queue(), if_readable(desk.store.kill_switch.state)
-    stopped = None if switch is None else switch.is_on
-    return jsonify(count=queue.count, latest=queue.latest, exits=queue.exits, stopped=stopped, doors=desk.doors.state)
+    queue, now = desk.store.ticket_lists.queue(), if_readable(desk.store.standing.read)
+    switch, drill = None if now is None else now.kill_switch, desk.drills.running()
+    return jsonify(
+        count=queue.count,
+        latest=queue.latest,
+        exits=queue.exits,
+        stopped=None if switch is None else switch.is_on,
+        doors=desk.doors.state,
+        orders=None if now is None else now.order_mode,
+        trading=None if now is None else now.trading_mode,
+        drill=None if drill is None else drill.id,
+    )
 
 
 @blueprint.get("/standing")
 def standing() -> ResponseReturnValue:
-    """The button and the banners of a page, for one that was loaded before the switch or the doors changed."""
+    """The button and the banners of a page, for one that was loaded before one of them changed."""
     sessions.mark_background()
     return render_template("standing.html")
 

@@ -10,17 +10,19 @@ from typing import TypeVar
 from openalgo_bridge.account import recovery
 from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.model import guard_form
+from openalgo_bridge.model import guard_form, paper_settings
 from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.instrument_list import EMBEDDED, LoadedList
 from openalgo_bridge.model.order import Exchange
+from openalgo_bridge.model.paper import to_rupees
+from openalgo_bridge.model.paper_settings import PaperSettings
 from openalgo_bridge.store.api_keys import ActiveKey
 from openalgo_bridge.store.kill_switch import SwitchState
 from openalgo_bridge.store.preferences import KeyCopy
 from openalgo_bridge.store.two_factor import TwoFactor
 from openalgo_bridge.web import words
 from openalgo_bridge.web.current import order_mode
-from openalgo_bridge.web.formats import duration
+from openalgo_bridge.web.formats import duration, rupees
 from openalgo_bridge.web.grants import addresses_in_words, permissions_in_words
 from openalgo_bridge.web.optional import if_readable
 
@@ -61,6 +63,11 @@ def _orders(desk: Desk) -> tuple[Entry, ...]:
     store = desk.store
     return (
         Entry(
+            label="Paper or live",
+            now=_told(store.preferences.trading_mode, words.trading_mode),
+            endpoint="going_live.going_live",
+        ),
+        Entry(
             label="Order mode",
             now=_capital(words.order_mode(order_mode(desk))),
             endpoint="apikey.apikey",
@@ -72,6 +79,17 @@ def _orders(desk: Desk) -> tuple[Entry, ...]:
         Entry(
             label="Instruments", now=_told(store.instrument_lists.latest, _listed), endpoint="instruments.instruments"
         ),
+        Entry(
+            label="Paper exchange",
+            now=_told(store.paper_settings.load, _paper_exchange),
+            endpoint="paper_settings.settings",
+        ),
+        Entry(
+            label="Paper capital",
+            now=_told(store.paper_capital.money, lambda money: rupees(to_rupees(money.capital))),
+            endpoint="paper_capital.capital",
+        ),
+        Entry(label="Drills", now=_drill(desk), endpoint="drills.drills"),
         Entry(label="Kill switch", now=_told(store.kill_switch.state, _switch), endpoint="kill_switch.kill_switch"),
     )
 
@@ -168,6 +186,16 @@ def _two_factor(desk: Desk, found: TwoFactor) -> str:
 def _calendar(desk: Desk) -> str:
     today = day_in_india(desk.clock.now())
     return desk.store.calendar.load().remark(Exchange.NSE, today) or "Today is a trading day."
+
+
+def _paper_exchange(settings: PaperSettings) -> str:
+    _, changed = paper_settings.changes(PaperSettings(), settings)
+    return f"Set by you: {changed}." if changed else "Takes orders around the clock, and fills MARKET orders whole."
+
+
+def _drill(desk: Desk) -> str:
+    running = desk.drills.running()
+    return "None runs." if running is None else f"Running: {running}."
 
 
 def _capital(text: str) -> str:

@@ -13,6 +13,7 @@ from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.store import Store
 from openalgo_bridge.trading.budget import Budget
 from openalgo_bridge.trading.doors import Doors
+from openalgo_bridge.trading.drilled import Drills
 from tests.conftest import CHEAP, FixedClock
 
 
@@ -35,4 +36,5 @@ def open_desk(settings: Settings, clock: FixedClock) -> Desk:
         doors=Doors(),
         budget=Budget(1),
         throttles={},
+        drills=Drills(clock),
     )

@@ -7,8 +7,9 @@ from openalgo_bridge.account.checklist import What, checklist
 from openalgo_bridge.account.login import Proof
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, TradingMode
+from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft, new_ref
+from openalgo_bridge.model.ticket import Operation, Origin, TicketDraft
 from openalgo_bridge.store.journal import Settlement
 from tests.conftest import TRADER, Account, FixedClock
 

@@ -1,4 +1,7 @@
-"""A program leaves live trading only when nothing of it would be hidden, and no order slips in between."""
+"""The person goes live and back on his own word; a program leaves live trading only when nothing of it would be hidden.
+
+No order slips in between, and what arrived under a mode keeps it.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,24 @@ from typing import Any
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import Conflict, NotSent, SessionExpired
+from openalgo_bridge.errors import Conflict, NotSent, NotSetUp, SessionExpired
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.model.books import BrokerOrder, Position
+from openalgo_bridge.model.going_live import LiveTerms
+from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, TradingMode
+from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Origin
-from openalgo_bridge.trading import orders
-from openalgo_bridge.trading.mode import switch_by_program
+from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.trading.mode import go_live, leave_live, switch_by_program
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import Sent
 from tests.conftest import TRADER, FixedClock
-from tests.fakes import ScriptedBroker, with_broker
+from tests.fakes import ScriptedBroker, in_threads, with_broker
 
 BUY = OrderRequest(symbol="SBIN", exchange=Exchange.NSE, action=Action.BUY, quantity=1)
 ORIGIN = Origin(source="api", strategy="t", request_id="r", may_trade_live=True)
+TERMS = LiveTerms(order_mode=OrderMode.SEMI_AUTO, guards=GuardSettings(maximum_quantity=10))
 
 
 class Watched(ScriptedBroker):
@@ -142,3 +149,76 @@ def test_a_live_order_is_changed_and_cancelled_after_the_account_went_back_to_pa
     nobody = replace(ORIGIN, may_trade_live=False)
     assert isinstance(orders.cancel(live, placed.broker_order_id, nobody), Sent)
     assert len(broker.calls) == 3
+
+
+def go(desk: Desk, at: str = "scripted") -> None:
+    go_live(desk, TERMS, at=at, expected=GuardSettings(), by=TRADER)
+
+
+def test_the_person_goes_live_on_his_terms(desk: Desk, broker: Watched) -> None:
+    go(with_broker(desk, broker, TradingMode.LIVE))
+    assert mode(desk) is TradingMode.LIVE
+    assert desk.store.preferences.order_mode() is OrderMode.SEMI_AUTO
+    assert desk.store.guards.load() == TERMS.guards
+    assert broker.calls == []
+
+
+def test_nobody_goes_live_at_a_broker_that_is_not_there_or_another_one_or_cannot_be_asked(
+    desk: Desk, broker: Watched
+) -> None:
+    with pytest.raises(NotSetUp, match="No live broker is connected"):
+        go(desk)
+    with pytest.raises(Conflict, match="The live broker is scripted by now"):
+        go(with_broker(desk, broker, TradingMode.LIVE), at="another")
+    with pytest.raises(SessionExpired):
+        go(with_broker(desk, Expired(desk), TradingMode.LIVE))
+    assert mode(desk) is TradingMode.ANALYZE
+    assert desk.store.preferences.order_mode() is OrderMode.AUTO
+    assert desk.store.guards.load() == GuardSettings()
+
+
+def test_of_many_who_go_live_at_once_one_does(desk: Desk, broker: Watched) -> None:
+    both = with_broker(desk, broker, TradingMode.LIVE)
+    outcomes = in_threads(8, lambda: go(both))
+    assert [type(each) for each in outcomes].count(Conflict) == 7
+    assert len(desk.store.audit.page(event=AuditEvent.TRADING_MODE)) == 1
+
+
+def test_the_person_leaves_whatever_is_at_the_live_account_and_nothing_of_it_is_touched(
+    live: Desk, broker: Watched
+) -> None:
+    broker.hold("SBIN", 10)
+    broker.fault = lambda: TimeoutError("read")
+    orders.place(live, BUY, ORIGIN)
+    sent = list(broker.calls)
+    assert leave_live(live, by=TRADER)
+    assert mode(live) is TradingMode.ANALYZE
+    assert broker.calls == sent
+    assert not leave_live(live, by=TRADER), "who leaves twice changes nothing"
+
+
+def test_the_person_leaves_while_the_broker_is_gone_or_the_mode_means_nothing(live: Desk) -> None:
+    assert leave_live(replace(live, brokers={}), by=TRADER)
+    live.store.files[0].write("UPDATE preference SET value = 'x' WHERE name = 'trading_mode'")
+    assert leave_live(live, by=TRADER)
+    assert mode(live) is TradingMode.ANALYZE
+
+
+def test_what_waits_keeps_its_account_whichever_way_the_person_goes(desk: Desk, broker: Watched) -> None:
+    paper = ScriptedBroker(desk)
+    both = with_broker(with_broker(desk, broker, TradingMode.LIVE), paper)
+    both.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    for_paper = orders.place(both, BUY, ORIGIN)
+    go(both)
+    for_live = orders.place(both, BUY, ORIGIN)
+    assert isinstance(for_paper, Held)
+    assert isinstance(for_live, Held)
+    waiting = both.store.ticket_lists.waiting_for
+    assert [waiting(each) for each in (TradingMode.ANALYZE, TradingMode.LIVE)] == [1, 1]
+    approvals.approve(both, for_paper.ticket.id, for_paper.ticket.shown, by=TRADER)
+    assert (len(paper.calls), len(broker.calls)) == (1, 0)
+    leave_live(both, by=TRADER)
+    approvals.approve(both, for_live.ticket.id, for_live.ticket.shown, by=TRADER)
+    assert (len(paper.calls), len(broker.calls)) == (1, 1)
+    assert [waiting(each) for each in (TradingMode.ANALYZE, TradingMode.LIVE)] == [0, 0]
+    assert both.store.journal.ticket(for_live.ticket.id).state is TicketState.RELEASED

@@ -22,7 +22,8 @@ from openalgo_bridge.model.order import (
     TicketRequest,
     TradingMode,
 )
-from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, new_ref, operation_of
+from openalgo_bridge.model.refs import new_ref
+from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, operation_of
 from openalgo_bridge.trading import approvals, closing
 from tests.bridge_rows import rows_of_every_table
 from tests.conftest import TRADER, FixedClock
@@ -324,6 +325,7 @@ def test_the_rows_by_themselves_are_no_sign_of_a_person(trader: Person, desk: De
 def test_the_badge_counts_all_that_waits_however_many(trader: Person, desk: Desk) -> None:
     made = many(desk, 250)
     told = {"count": 250, "latest": made[-1].id, "exits": 0, "stopped": False, "doors": "open"}
+    told |= {"orders": "auto", "trading": "analyze", "drill": None}
     assert trader.get(f"{LIST}/pending").get_json() == told
     assert 'data-count="250"' in trader.get("/orders").text
 

@@ -40,6 +40,7 @@ NOT_KEPT = {
     "calendar.complete",
     "orders.cancel",
     "orders.cancel_all",
+    "gtt.withdraw",
     # What is open is shown beside its button, and may have ended meanwhile.
     "orders.acknowledge",
     "positions.close",
@@ -50,6 +51,13 @@ NOT_KEPT = {
     "apikey.rules.keep_copy",
     "apikey.lists.save_stored",
     "kill_switch.release",
+    # What it would end is shown beside its button, and may be more by then.
+    "paper_capital.reset",
+    # One click on what the page then shows.
+    "drills.start",
+    "drills.stop",
+    # What stays at the live account is shown beside its button.
+    "leaving_live.leave_live",
     "security.save_password",
     "security.end_session",
     "security.end_other_sessions",

@@ -10,10 +10,11 @@ from html.parser import HTMLParser
 import pytest
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.model.order import Action, OrderMode
+from openalgo_bridge.model.order import Action, OrderMode, TradingMode
 from openalgo_bridge.store.traffic import Arrival, Ending
 from tests.conftest import TRADER, Account, FixedClock
-from tests.web.conftest import Person, an_order, csrf_token, hold, send
+from tests.fakes import ScriptedBroker, with_broker
+from tests.web.conftest import Person, a_trader_at, an_order, csrf_token, hold, send
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -29,12 +30,15 @@ PAGES = (
     "/apikey",
     "/action-center",
     "/orders",
+    "/gtt",
     "/trades",
     "/positions",
     "/holdings",
     "/funds",
     "/guards",
     "/kill-switch",
+    "/analyzer/live",
+    "/analyzer/paper",
     "/settings",
     "/settings/calendar",
     "/settings/instruments?q=nifty",
@@ -231,6 +235,53 @@ def test_a_stranger_gets_no_form_with_an_error(stranger: Person, account: Accoun
     answer = stranger.get("/no-such-page")
     assert stop_forms(answer.text) == []
     assert "Set-Cookie" not in answer.headers
+
+
+def test_what_every_page_asks_for_tells_that_a_mode_changed(trader: Person, desk: Desk) -> None:
+    def told() -> tuple[object, object]:
+        answer = trader.get("/action-center/pending").get_json()
+        return answer["orders"], answer["trading"]
+
+    def standing() -> str:
+        return trader.get("/action-center/standing").text
+
+    assert told() == ("auto", "analyze")
+    assert 'data-orders="auto" data-trading="analyze"' in trader.get("/traffic").text
+    desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
+    desk.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    assert told() == ("semi_auto", "live")
+    assert "Live (real money)" in standing()
+    assert "Orders: Semi-Auto" in standing()
+    desk.store.files[0].write("DELETE FROM preference")
+    assert told() == (None, None)
+    assert 'data-orders="null" data-trading="null"' in standing()
+
+
+def test_every_page_says_that_the_money_is_real_and_where(desk: Desk, account: Account) -> None:
+    desk.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    person = a_trader_at(with_broker(desk, ScriptedBroker(desk, name="somebroker"), TradingMode.LIVE))
+    for path in PAGES:
+        text = person.get(path).text
+        assert "<strong>Live trading</strong> at somebroker: orders use real money." in text, path
+        assert "Paper trading" not in text, path
+
+
+def test_every_page_says_that_live_trading_without_a_broker_refuses_every_order(trader: Person, desk: Desk) -> None:
+    desk.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    banner = "Live trading, but no live broker is connected:</strong> every order is refused"
+    for path in PAGES:
+        answer = trader.get(path)
+        # What is the broker's alone cannot be shown, and its page says why.
+        told = banner if answer.status_code == 200 else "No broker is connected for live trading"
+        assert told in answer.text, path
+
+
+def test_beside_a_live_account_paper_does_not_say_that_nothing_reaches_a_broker(desk: Desk, account: Account) -> None:
+    person = a_trader_at(with_broker(desk, ScriptedBroker(desk, name="somebroker"), TradingMode.LIVE))
+    for path in PAGES:
+        text = person.get(path).text
+        assert "Nothing reaches a broker" not in text
+        assert "New orders reach no broker; what is at somebroker, or waits for it" in text
 
 
 def test_what_every_page_asks_for_tells_that_the_switch_or_the_doors_changed(trader: Person, desk: Desk) -> None:
