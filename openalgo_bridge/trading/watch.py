@@ -1,5 +1,5 @@
-"""The bridge's one timer: the list of today, the order doors, held tickets that expire, orders in doubt, and the
-brokers' books beside the journal.
+"""The bridge's one timer: the list of today, the order doors, held tickets that expire, orders in doubt, the brokers'
+books beside the journal, and what is due by the clock at the paper exchange.
 
 It sends nothing but the withdrawals that the kill switch still owes.
 """
@@ -11,11 +11,13 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, BrokerError
 from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.store import integrity
+from openalgo_bridge.trading import drills, paper_profit
 from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.trading.kill_switch import withdraw_late
 from openalgo_bridge.trading.reconciliation import Absentees, reconcile
@@ -75,12 +77,16 @@ class Watch:
         self._attempt(lambda: look_up_all(self._desk, self._absences))
         self._attempt(lambda: look_for_parked(self._desk))
         self._attempt(lambda: withdraw_late(self._desk))
+        self._attempt(lambda: drills.keep(self._desk))
+        for broker in self._desk.brokers.values():
+            self._attempt(partial(self._tend, broker))
         if self._rounds % _ROUNDS_BETWEEN_PRUNINGS == 0:
             self._attempt(self._desk.store.idempotency.prune)
         self._rounds += 1
         if self._rounds % ROUNDS_BETWEEN_RECONCILIATIONS == 0:
             for mode in self._desk.brokers:
                 self._attempt(partial(self._reconcile_again, mode))
+            self._attempt(partial(paper_profit.sample, self._desk))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -121,6 +127,10 @@ class Watch:
         if doors.state is DoorState.SAFE:
             self._tell("The broker can be read again: orders are no longer held.")
         doors.open()
+
+    def _tend(self, broker: Broker) -> None:
+        for sentence in broker.tend():
+            self._tell(sentence)
 
     def _recover(self) -> bool:
         """Write down what the last run left unfinished, and look it up. False when the journal cannot be trusted.

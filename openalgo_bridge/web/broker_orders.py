@@ -12,10 +12,11 @@ from openalgo_bridge.errors import BrokerError
 from openalgo_bridge.model.books import BrokerOrder
 from openalgo_bridge.model.order import BrokerOrderId, TradingMode
 from openalgo_bridge.model.states import OrderState
-from openalgo_bridge.model.ticket import target_of
+from openalgo_bridge.model.ticket import Operation, target_of
 from openalgo_bridge.store.journal_reads import JournalOrder
 
 _Name = tuple[TradingMode, BrokerOrderId]
+_GTTS = {Operation.PLACE_GTT, Operation.MODIFY_GTT, Operation.CANCEL_GTT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +37,8 @@ def said_of(desk: Desk, messages: Sequence[JournalOrder], now: datetime) -> Brok
     newest first.
     """
     day = day_in_india(now)
-    is_of_today = {each.id: day_in_india(each.created_at) == day for each in messages}
-    named = (each for each in messages if is_of_today[each.id] and _number(each) is not None)
-    today = of_today(desk, {each.trading_mode for each in named})
-    earlier = of_earlier(desk, (each for each in reversed(messages) if not is_of_today[each.id]))
-    return BrokerOrders(found={**earlier.found, **today.found}, faults={**earlier.faults, **today.faults})
+    named = (each for each in messages if day_in_india(each.created_at) == day and _number(each) is not None)
+    return with_untold(desk, of_today(desk, {each.trading_mode for each in named}), messages)
 
 
 def of_today(desk: Desk, accounts: Collection[TradingMode]) -> BrokerOrders:
@@ -55,8 +53,17 @@ def of_today(desk: Desk, accounts: Collection[TradingMode]) -> BrokerOrders:
     return BrokerOrders(found=found, faults=faults)
 
 
+def with_untold(desk: Desk, said: BrokerOrders, messages: Sequence[JournalOrder]) -> BrokerOrders:
+    """The same with those messages that the books of today do not tell, each asked for by its number: a book of the
+    paper account begins at its last reset, and what was sent before that has not vanished.
+    """
+    untold = (each for each in reversed(messages) if each.trading_mode not in said.faults and said.of(each) is None)
+    asked = of_earlier(desk, untold)
+    return BrokerOrders(found={**asked.found, **said.found}, faults={**asked.faults, **said.faults})
+
+
 def of_earlier(desk: Desk, messages: Iterable[JournalOrder]) -> BrokerOrders:
-    """The orders of messages of an earlier day, each asked for by its number.
+    """The orders of messages of an earlier day or account, each asked for by its number.
 
     A broker that does not know the first of them keeps today's orders only, and is not asked for the others.
     """
@@ -81,5 +88,5 @@ def of_earlier(desk: Desk, messages: Iterable[JournalOrder]) -> BrokerOrders:
 
 
 def _number(message: JournalOrder) -> BrokerOrderId | None:
-    """The broker's number of the order that a message is about."""
-    return target_of(message.request) or message.broker_order_id
+    """The broker's number of the order that a message is about; None of a GTT, which stands in no book of orders."""
+    return None if message.operation in _GTTS else target_of(message.request) or message.broker_order_id

@@ -12,12 +12,21 @@ from flask.typing import ResponseReturnValue
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError, Busy, Conflict, Invalid
 from openalgo_bridge.model.exits import position_of
-from openalgo_bridge.model.order import CloseRequest, Exchange, PositionKey, Product, SmartOrderRequest, TradingMode
+from openalgo_bridge.model.order import (
+    CancelAllRequest,
+    CloseRequest,
+    Exchange,
+    PositionKey,
+    Product,
+    SmartOrderRequest,
+    TradingMode,
+)
 from openalgo_bridge.model.outcome import Outcome, outcome_of_ticket
 from openalgo_bridge.model.ticket import PAGE, Operation, Origin, Ticket
 from openalgo_bridge.trading import approvals, closing, smart, stopping
 from openalgo_bridge.trading.closing import WayOut
 from openalgo_bridge.trading.doors import DoorState
+from openalgo_bridge.trading.gtt_books import left_waiting
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import words
 from openalgo_bridge.web.broker_orders import said_of
@@ -35,7 +44,6 @@ NOT_NAMED = "No position is named. Nothing was sent."
 
 _LONGEST_SYMBOL = 100
 _QUANTITY = re.compile(r"-?[1-9][0-9]{0,11}")
-_OF_MANY = {Operation.CLOSE, Operation.CANCEL_ALL}
 _OPENING = "The bridge is still finding out what became of the last orders. Load this page again in a moment."
 _TRIED = "A cancel is tried all the same, and a position is closed as soon as it can be read."
 
@@ -137,7 +145,7 @@ def report(ticket_id: int) -> ResponseReturnValue:
     ticket = approvals.ticket(desk, row_id(ticket_id))
     messages = desk.store.journal.orders_of([ticket_id])
     is_decided = outcome_of_ticket(ticket.state) in {Outcome.NOTHING_TO_DO, Outcome.SENDING}
-    if ticket.operation not in _OF_MANY or not is_decided:
+    if not isinstance(ticket.request, CancelAllRequest | CloseRequest) or not is_decided:
         return redirect(url_for("ticket.ticket", ticket_id=ticket_id))
     said, closes = said_of(desk, messages, desk.clock.now()), ticket.operation is Operation.CLOSE
     legs = [leg_of(each, said.of(each), closes=closes) for each in messages]
@@ -155,6 +163,7 @@ def report(ticket_id: int) -> ResponseReturnValue:
         and bool(legs or not ticket.reason)
         and all(leg.is_done or (closes and leg.is_withdrawal and leg.is_over) for leg in legs),
         fault=said.faults.get(ticket.trading_mode, ""),
+        left=left_waiting(desk, ticket.trading_mode, ticket.request),
     )
 
 

@@ -65,7 +65,7 @@ class Leg:
             return self.why
         ending = _ENDINGS.get(self.outcome, "")
         waits = ": waits for its trigger" if self.there.status is OrderStatus.TRIGGER_PENDING else ""
-        return f"Order {self.there.id}{waits or ending}."
+        return f"Order {self.there.id}{waits or ending}. {self.there.rejection_reason}".strip()
 
     @property
     def working(self) -> BrokerOrderId | None:
@@ -80,7 +80,7 @@ def leg_of(message: JournalOrder, there: BrokerOrder | None, *, closes: bool = F
     status, filled = (there.status, there.filled_quantity) if there is not None else (None, 0)
     outcome = outcome_of_order(message.operation, message.state, status, filled)
     word, tone = words.outcome(outcome), words.outcome_tone(outcome)
-    if message.operation is Operation.CANCEL and outcome is Outcome.DONE:
+    if message.operation in {Operation.CANCEL, Operation.CANCEL_GTT} and outcome is Outcome.DONE:
         word, tone = _withdrawn(there)
     elif closes and outcome is Outcome.FILLED:
         word = "Closed"
@@ -111,6 +111,8 @@ def why(outcome: Outcome, message: JournalOrder, there: BrokerOrder | None) -> s
         return (there.rejection_reason if there is not None and is_its_own else "") or message.message
     if outcome is Outcome.SENDING:
         return _ON_ITS_WAY
+    if message.operation is Operation.PLACE_GTT:
+        return f"GTT {message.broker_order_id}: the broker keeps it until its price comes."
     if message.operation is not Operation.PLACE:
         return _of_withdrawal(there) if message.operation is Operation.CANCEL else ""
     return _NOT_KNOWN if there is None else _of_order(outcome, there)
@@ -168,7 +170,7 @@ def _of_order(outcome: Outcome, there: BrokerOrder) -> str:
     if outcome is Outcome.WORKING:
         return f"Order {there.id}: {words.state(there.status).lower()}, {filled(there)} so far."
     rest = "the rest was cancelled" if there.filled_quantity else "cancelled at the broker"
-    return f"Order {there.id}: {filled(there)}, {rest}."
+    return f"Order {there.id}: {filled(there)}, {rest}. {there.rejection_reason}".strip()
 
 
 def filled(there: BrokerOrder) -> str:

@@ -16,7 +16,7 @@ from openalgo_bridge.model.outcome import Outcome
 from openalgo_bridge.model.ticket import Operation, Ticket, order_of, target_of
 from openalgo_bridge.store.outcomes import Tally
 from openalgo_bridge.trading.patience import reading
-from openalgo_bridge.web.broker_orders import BrokerOrders, of_earlier, of_today
+from openalgo_bridge.web.broker_orders import BrokerOrders, of_today, with_untold
 from openalgo_bridge.web.csv_text import Cell, download
 from openalgo_bridge.web.current import current_desk
 from openalgo_bridge.web.day_filter import Asked, asked_in_url
@@ -80,7 +80,7 @@ def _lines(desk: Desk, asked: Asked, said: BrokerOrders) -> Iterator[Line]:
     tickets = _tickets(desk, asked, said, tally, None)
     while tickets:
         messages = desk.store.journal.orders_of([ticket.id for ticket in tickets])
-        told = said if asked.is_today else of_earlier(desk, reversed(messages))
+        told = with_untold(desk, said, messages)
         yield from lines_of(tickets, messages, told, desk.clock.now())
         tickets = _tickets(desk, asked, said, tally, tickets[-1].id)
 

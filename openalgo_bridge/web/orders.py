@@ -30,11 +30,12 @@ from openalgo_bridge.store.journal_reads import JournalOrder
 from openalgo_bridge.store.outcomes import Tally
 from openalgo_bridge.trading import orders as deeds
 from openalgo_bridge.trading.closing import cancel_all as withdraw_all
+from openalgo_bridge.trading.gtt_books import left_waiting
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.trading.sending import InDoubt
 from openalgo_bridge.trading.targets import Target
 from openalgo_bridge.web import legs, order_lines, words
-from openalgo_bridge.web.broker_orders import BrokerOrders, of_earlier, of_today
+from openalgo_bridge.web.broker_orders import BrokerOrders, of_today, with_untold
 from openalgo_bridge.web.closing import BY_HAND, account_in_form, account_in_url, door_of
 from openalgo_bridge.web.current import actor, current_desk
 from openalgo_bridge.web.day_filter import Asked, asked_in_url
@@ -125,6 +126,7 @@ def confirm_cancel_all() -> ResponseReturnValue:
         working=working,
         still_to_go=desk.store.journal.still_to_go(mode),
         fault=fault,
+        left=left_waiting(desk, mode, CancelAllRequest()),
         door=door_of(desk),
     )
 
@@ -153,9 +155,10 @@ def _newest_day(desk: Desk) -> date | None:
 
 
 def _listed(desk: Desk, asked: Asked, before: int | None, breaks: Sequence[Break]) -> Listed:
-    """Of today every order is known, from one read of each book; of an earlier day those of the page alone.
+    """What the books of today tell is known of every order, from one read of each; of an earlier day, or of before the
+    paper account was reset, that of the page alone.
 
-    So what was sent on an earlier day is counted as sent, whatever its lines can tell.
+    So what was sent then is counted as sent, whatever its lines can tell.
     """
     outcomes, journal = desk.store.outcomes, desk.store.journal
     disputed_at = {each.trading_mode for each in breaks}
@@ -167,8 +170,7 @@ def _listed(desk: Desk, asked: Asked, before: int | None, breaks: Sequence[Break
     else:
         tickets = outcomes.page_of(asked.wanted, asked.outcome, tally, said.found, before=before, limit=PAGE_SIZE + 1)
     messages = journal.orders_of([ticket.id for ticket in tickets[:PAGE_SIZE]])
-    if not asked.is_today:
-        said = of_earlier(desk, reversed(messages))
+    said = with_untold(desk, said, messages)
     disputed = desk.store.breaks.of_orders([message.id for message in messages])
     return Listed(tickets=tickets, messages=messages, disputed=disputed, said=said, tally=tally)
 

@@ -14,11 +14,13 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError, Busy, Conflict, Invalid
 from openalgo_bridge.model import exits
 from openalgo_bridge.model.books import BrokerOrder, Position
+from openalgo_bridge.model.gtt import orders_of
 from openalgo_bridge.model.order import CloseRequest, OrderRequest, PositionKey, Product, TradingMode
 from openalgo_bridge.model.ticket import order_of
 from openalgo_bridge.store.ticket_lists import TicketFilter
 from openalgo_bridge.trading import closing
 from openalgo_bridge.trading.books import connected
+from openalgo_bridge.trading.gtt_books import LeftWaiting, left_waiting
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import words
@@ -52,6 +54,7 @@ _COLUMNS = (
 )
 _WORKING = "An exit of {} is already working at the broker."
 _IN_DOUBT = "An exit of {} is in doubt: look at the broker first."
+_GTT = "An exit of {} waits for its price as a GTT: closing does not withdraw that."
 _WAITING = "An exit of {} waits for you in the Action Center."
 
 
@@ -112,11 +115,12 @@ def _page() -> str:
     desk = reading(current_desk())
     account = desk.store.preferences.trading_mode()
     book = _book(desk, account)
-    shown = _in_order(book.positions)
+    shown, left = _in_order(book.positions), left_waiting(desk, account, CloseRequest())
     return render_template(
         "positions.html",
         account=account,
-        lines=_lines(desk, account, shown, book.working),
+        lines=_lines(desk, account, shown, book.working, left),
+        left=left,
         total=Sum.of(shown),
         products=_by_product(shown),
         open_count=sum(1 for each in shown if each.quantity),
@@ -134,7 +138,8 @@ def confirm_close() -> ResponseReturnValue:
 def _confirmation(mode: TradingMode) -> str:
     desk = reading(current_desk())
     closes = preview(desk, CloseRequest(), mode)
-    return render_template("close_all.html", account=mode, preview=closes, door=door_of(desk))
+    left = left_waiting(desk, mode, CloseRequest())
+    return render_template("close_all.html", account=mode, preview=closes, left=left, door=door_of(desk))
 
 
 @blueprint.post("/positions/close")
@@ -207,8 +212,12 @@ def _cells(position: Position, account: TradingMode) -> tuple[Cell, ...]:
     )
 
 
-def _lines(desk: Desk, account: TradingMode, shown: Sequence[Position], working: Sequence[BrokerOrder]) -> list[Line]:
-    under_way = _under_way(desk, account, working, [each for each in shown if each.quantity])
+def _lines(
+    desk: Desk, account: TradingMode, shown: Sequence[Position], working: Sequence[BrokerOrder], left: LeftWaiting
+) -> list[Line]:
+    held = [each for each in shown if each.quantity]
+    waiting = [(orders_of(each.request)[0], each.request.quantity) for each in left.waiting]
+    under_way = {**_under_way(desk, account, working, held), _GTT: waiting}
     return [_line(position, under_way) for position in shown]
 
 

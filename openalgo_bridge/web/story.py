@@ -11,9 +11,10 @@ from openalgo_bridge.errors import BridgeError
 from openalgo_bridge.model.books import Trade
 from openalgo_bridge.model.breaks import BREAK_EVENTS, Break
 from openalgo_bridge.model.order import BrokerOrderId
+from openalgo_bridge.model.order_changes import Change, changes_in
 from openalgo_bridge.model.outcome import Outcome
 from openalgo_bridge.model.states import OrderState, TicketState
-from openalgo_bridge.model.ticket import Change, Operation, Ticket, changes_in
+from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.journal_reads import REFUSED, REVISED, Event, JournalOrder
 from openalgo_bridge.trading.watch import INTERVAL_S
 from openalgo_bridge.web.broker_orders import BrokerOrders, said_of

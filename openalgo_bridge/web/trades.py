@@ -51,7 +51,7 @@ class Line:
     @property
     def value(self) -> Decimal:
         """Rupees."""
-        return self.trade.price * self.trade.quantity
+        return self.trade.value
 
     @property
     def strategy(self) -> str:

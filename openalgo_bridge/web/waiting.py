@@ -8,9 +8,22 @@ from decimal import Decimal
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Invalid
-from openalgo_bridge.model.order import Exchange, LegsRequest, OrderRequest, PriceType, Ref, TradingMode
-from openalgo_bridge.model.ticket import Operation, Ticket
+from openalgo_bridge.model.order import (
+    Exchange,
+    GttRequest,
+    LegsRequest,
+    ModifyGttRequest,
+    OrderRequest,
+    PriceType,
+    Ref,
+    TicketRequest,
+    TradingMode,
+)
+from openalgo_bridge.model.ticket import Operation, Ticket, gtt_of, named_order
 from openalgo_bridge.trading import market
+
+_PLACES_ONE = {Operation.PLACE, Operation.PLACE_GTT}
+_GTTS = {Operation.PLACE_GTT, Operation.MODIFY_GTT}
 
 _PATIENCE_S = 1.0
 """How long a page may ask for prices altogether: a person who cannot see the list cannot reject either."""
@@ -56,20 +69,28 @@ def _row(ticket: Ticket, prices: _Prices, doubts: _Doubts) -> Waiting:
     if isinstance(ticket.request, LegsRequest):
         entries = tuple(Entry(order=each, value=value_of(each, prices.of(each))) for each in ticket.request.orders)
         return Waiting(ticket=ticket, entries=entries, value=_worth(entries))
-    order = ticket.order
+    order = named_order(ticket.request) if ticket.operation in _GTTS else ticket.order
     if order is None:
         return Waiting(ticket=ticket)
     price = prices.of(order)
-    value = value_of(order, price)
+    value = _gtt_value(ticket.request) or value_of(order, price)
     return Waiting(
         ticket=ticket,
-        entries=(Entry(order=order, value=value),) if ticket.operation is Operation.PLACE else (),
+        entries=(Entry(order=order, value=value),) if ticket.operation in _PLACES_ONE else (),
         price=price,
         value=value,
         drift=_drift(ticket.price_then, price),
         # A change is of an order that is known to be there.
-        doubt=doubts.of(order, ticket.trading_mode) if ticket.operation is Operation.PLACE else None,
+        doubt=doubts.of(order, ticket.trading_mode) if ticket.operation in _PLACES_ONE else None,
     )
+
+
+def _gtt_value(request: TicketRequest) -> Decimal | None:
+    """The most that it may place, at its own prices; None of what is no GTT."""
+    if not isinstance(request, GttRequest | ModifyGttRequest):
+        return None
+    gtt = gtt_of(request)
+    return max(gtt.quantity * (leg.price or leg.trigger_price) for leg in gtt.legs)
 
 
 def _worth(entries: Sequence[Entry]) -> Decimal | None:

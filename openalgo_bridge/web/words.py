@@ -8,10 +8,14 @@ from dataclasses import replace
 from openalgo_bridge.model.order import (
     Action,
     CancelAllRequest,
+    CancelGttRequest,
     CancelRequest,
     CloseRequest,
+    GttLeg,
+    GttRequest,
     LegsKind,
     LegsRequest,
+    ModifyGttRequest,
     ModifyRequest,
     OrderMode,
     OrderRequest,
@@ -20,13 +24,16 @@ from openalgo_bridge.model.order import (
     SmartOrderRequest,
     TicketRequest,
     TradingMode,
+    TriggerSide,
 )
 from openalgo_bridge.model.outcome import Outcome
 from openalgo_bridge.model.program import program_name
 from openalgo_bridge.model.states import TicketState
-from openalgo_bridge.web.formats import count, money
+from openalgo_bridge.web.formats import count, ist, money
 
 _PRODUCTS = {Product.CNC: "delivery (CNC)", Product.NRML: "overnight (NRML)", Product.MIS: "intraday (MIS)"}
+_DEEDS = {Action.BUY: "buy", Action.SELL: "sell"}
+_SIDES = {TriggerSide.STOPLOSS: "falls", TriggerSide.TARGET: "rises"}
 _MODES = {OrderMode.AUTO: "Auto", OrderMode.SEMI_AUTO: "Semi-Auto"}
 _ACCOUNTS = {TradingMode.ANALYZE: "paper account", TradingMode.LIVE: "LIVE account, real money"}
 _TRADING = {TradingMode.ANALYZE: "Analyzer (paper money)", TradingMode.LIVE: "Live (real money)"}
@@ -58,6 +65,8 @@ _STATES = {
     "trigger pending": "Waiting for its trigger",
     "complete": "Filled",
     "cancelled": "Cancelled",
+    "active": "Waiting for its price",
+    "triggered": "Fired",
 }
 
 _TONES = {
@@ -74,6 +83,8 @@ _TONES = {
     "open": "info",
     "trigger pending": "info",
     "sent": "info",
+    "active": "info",
+    "triggered": "success",
 }
 
 _DOERS = {
@@ -120,6 +131,8 @@ def sentence(request: TicketRequest) -> str:
             return f"Change order {target} to: {_order_sentence(order)}"
         case CancelRequest(broker_order_id=target):
             return f"Cancel order {target}"
+        case GttRequest() | ModifyGttRequest() | CancelGttRequest():
+            return _about_gtt(request)
         case CancelAllRequest():
             return f"Cancel every open order{_of(request)}"
         case CloseRequest():
@@ -135,11 +148,15 @@ def deed(request: TicketRequest) -> str:
     """What a button does, such as ``buy 10 RELIANCE``."""
     match request:
         case OrderRequest(action=action, quantity=quantity, symbol=symbol):
-            return f"{'buy' if action is Action.BUY else 'sell'} {count(quantity)} {symbol}"
+            return f"{_DEEDS[action]} {count(quantity)} {symbol}"
         case ModifyRequest(broker_order_id=target):
             return f"change order {target}"
         case CancelRequest(broker_order_id=target):
             return f"cancel order {target}"
+        case GttRequest(action=action, quantity=quantity, symbol=symbol):
+            return f"place a GTT to {_DEEDS[action]} {count(quantity)} {symbol}"
+        case ModifyGttRequest(trigger_id=target) | CancelGttRequest(trigger_id=target):
+            return f"{'change' if isinstance(request, ModifyGttRequest) else 'cancel'} GTT {target}"
         case CancelAllRequest():
             return f"cancel every open order{_of(request)}"
         case CloseRequest():
@@ -241,18 +258,44 @@ def _legs_sentence(orders: Sequence[OrderRequest]) -> str:
 
 def _smart_sentence(request: SmartOrderRequest) -> str:
     order, size = request.order, request.position_size
-    where = f"{order.symbol} on {order.exchange} {_price(order)}, {_PRODUCTS[order.product]}"
+    where = f"{order.symbol} on {order.exchange} {at_price(order)}, {_PRODUCTS[order.product]}"
     return f"Take the position to {size:+,}: {where}" if size else f"Close the position: {where}"
+
+
+def _about_gtt(request: GttRequest | ModifyGttRequest | CancelGttRequest) -> str:
+    match request:
+        case GttRequest():
+            return _gtt_sentence(request)
+        case ModifyGttRequest(trigger_id=target, gtt=becomes):
+            return f"Change GTT {target} to: {_gtt_sentence(becomes)}"
+        case CancelGttRequest(trigger_id=target):
+            return f"Cancel GTT {target}"
+
+
+def _gtt_sentence(request: GttRequest) -> str:
+    what = f"{request.action} {count(request.quantity)} {request.symbol} on {request.exchange}"
+    when = ", or ".join(f"{at_price(request.order(leg))} when the price {trigger(leg)}" for leg in request.legs)
+    return f"{what} {when}, {_PRODUCTS[request.product]}{_until(request)}"
+
+
+def trigger(leg: GttLeg) -> str:
+    """What the price of a GTT must do, such as ``falls to 900.00``."""
+    return f"{_SIDES[leg.side]} to {money(leg.trigger_price)}"
+
+
+def _until(request: GttRequest) -> str:
+    return "" if request.expires_at is None else f", until {ist(request.expires_at)}"
 
 
 def _order_sentence(order: OrderRequest) -> str:
     product = _PRODUCTS[order.product]
     disclosed = f", showing {count(order.disclosed_quantity)}" if order.disclosed_quantity else ""
     what = f"{order.action} {count(order.quantity)} {order.symbol} on {order.exchange}"
-    return f"{what} {_price(order)}, {product}{disclosed}"
+    return f"{what} {at_price(order)}, {product}{disclosed}"
 
 
-def _price(order: OrderRequest) -> str:
+def at_price(order: OrderRequest) -> str:
+    """At what an order trades, and from when on, such as ``at limit 890.00``."""
     match order.price_type:
         case PriceType.MARKET:
             return "at market"
@@ -279,5 +322,7 @@ FILTERS = {
     "product": product,
     "outcome": outcome,
     "outcome_tone": outcome_tone,
+    "at_price": at_price,
+    "trigger": trigger,
 }
 """The Jinja filters, by name."""

@@ -65,7 +65,7 @@ def test_a_held_order_is_approved_in_the_browser_and_fills_once(page: Page, scri
     expect(page.get_by_role("row").filter(has_text="BUY 10 RELIANCE")).to_contain_text("10 of 10")
     menu.get_by_role("link", name="Positions").click()
     expect(page.get_by_role("row").filter(has_text="RELIANCE")).to_contain_text("10")
-    menu.get_by_role("link", name="Traffic log").click()
+    menu.get_by_role("link", name="Traffic").click()
     call = page.get_by_role("row").filter(has_text="/api/v1/placeorder")
     expect(call).to_have_count(1)
     expect(call).to_contain_text("200")

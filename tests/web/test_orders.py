@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,7 @@ from openalgo_bridge.model.order import (
     OrderMode,
     TradingMode,
 )
+from openalgo_bridge.model.paper import to_units
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.store.journal import Settlement
@@ -205,6 +207,20 @@ def test_the_page_shows_today_and_any_other_day_when_asked(trader: Person, desk:
     assert rows_of(earlier) == 1
     assert "10 of 10" in earlier, "the paper exchange remembers"
     assert tally_of(earlier) == (1, {"sent": 1})
+
+
+def test_what_was_sent_before_a_reset_still_tells_what_became_of_it(trader: Person, desk: Desk) -> None:
+    send(desk, an_order(quantity=10))
+    rest(desk)
+    desk.store.paper_capital.reset(to_units(Decimal(100_000)), by=TRADER)
+    send(desk, an_order("SBIN", quantity=3))
+    text = trader.get("/orders").text
+    assert rows_of(text) == 3
+    assert "10 of 10" in text
+    assert "cancelled at the broker. The paper account was reset." in text
+    assert "3 of 3" in text
+    exported = csv.DictReader(trader.get("/orders/export.csv").text.splitlines())
+    assert [(row["symbol"], row["filled"]) for row in exported] == [("SBIN", "3"), ("INFY", "0"), ("RELIANCE", "10")]
 
 
 def test_a_broker_without_a_past_is_asked_once_about_an_earlier_day(
