@@ -65,10 +65,15 @@ def test_a_fill_leads_to_the_ticket_it_came_from_and_names_who_asked(trader: Per
     assert "BUY 7 INFY" in trader.get(link).text
 
 
-def test_an_order_given_elsewhere_is_said_to_be(desk: Desk, account: Account) -> None:
+@pytest.mark.parametrize(
+    ("mode", "told"), [(TradingMode.ANALYZE, "the exchange itself"), (TradingMode.LIVE, "outside the bridge")]
+)
+def test_what_nobody_asked_for_here_is_said_to_be(desk: Desk, account: Account, mode: TradingMode, told: str) -> None:
+    """At the paper exchange only the exchange trades by itself: it squares off, and fires what waited."""
     broker = ScriptedBroker(desk, trades=[a_trade(desk, 1)])
-    (row,) = rows_of(a_trader_at(with_broker(desk, broker)).get("/trades").text)
-    assert "outside the bridge" in row
+    desk.store.preferences.set_trading_mode(mode, by=TRADER)
+    (row,) = rows_of(a_trader_at(with_broker(desk, broker, mode)).get("/trades").text)
+    assert told in row
     assert "href" not in row
 
 
@@ -131,8 +136,10 @@ def test_an_earlier_day_is_shown_where_the_broker_keeps_it(trader: Person, desk:
     send(desk, an_order("TCS", 4))
     assert cells_of(trader.get("/trades").text, "Quantity")[0] == "4"
     text = trader.get("/trades?day=2026-11-21").text
-    assert cells_of(text, "Quantity")[0] == "3"
-    assert "breakout" in rows_of(text)[0], "the ticket behind it is known"
+    assert cells_of(text, "Quantity")[:2] == ["3", "3"]
+    squared_off, bought = rows_of(text)
+    assert "breakout" in bought, "the ticket behind it is known"
+    assert "the exchange itself" in squared_off
     assert "No trade on 20 Nov 2026" in trader.get("/trades?day=2026-11-20").text
 
 
