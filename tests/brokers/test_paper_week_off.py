@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -52,7 +53,8 @@ def books(exchange: Broker) -> dict[str, object]:
     return {
         "positions": [(each.symbol, each.product, each.quantity) for each in exchange.positions()],
         "holdings": [(each.symbol, each.quantity, each.average_price) for each in exchange.holdings()],
-        "funds": exchange.funds(),
+        # Each account was begun when its file was made, by the clock of this PC.
+        "funds": replace(exchange.funds(), since_begin=None),
         "trades": [
             (each.traded_at, each.action, each.quantity, each.price)
             for day in days
