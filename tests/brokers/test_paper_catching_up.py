@@ -337,3 +337,13 @@ def test_books_that_nobody_ever_used_stay_untouched(floor: Floor) -> None:
     floor.clock.moment = at(EXPIRY, 16)
     assert floor.exchange.funds().available == CRORE
     assert floor.rows("paper_clock") == 0
+
+
+def test_what_is_opened_after_a_square_off_that_found_nothing_stays_until_the_night(floor: Floor) -> None:
+    floor.buy()
+    floor.sell()
+    moved(floor, at(FRIDAY, 15, 12), "1000")
+    floor.buy()
+    moved(floor, at(FRIDAY, 15, 31), "1020")
+    assert restarted(floor).order_book() == floor.exchange.order_book()
+    assert (floor.position().quantity, of_the_exchange(floor)) == (10, [])

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.brokers.paper import PaperExchange
@@ -49,9 +50,9 @@ def at(day: date, hour: int, minute: int = 0, second: int = 0) -> datetime:
 
 
 @contextmanager
-def floor_on_friday(folder: Path) -> Iterator[Floor]:
+def floor_on_friday(folder: Path, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> Iterator[Floor]:
     """At 09:30, with the contracts of ``LISTED``."""
-    with opened(folder) as floor, listing.opened(folder) as listed:
+    with opened(folder, synchronous) as floor, listing.opened(folder) as listed:
         listed.take(*LISTED, *floor.instruments.stream(Exchange.NSE), accept_fewer=True)
         floor.instruments.forget()
         floor.clock.moment = at(FRIDAY, 9, 30)

@@ -34,6 +34,7 @@ from openalgo_bridge.store.journal import Journal
 from openalgo_bridge.trading import approvals, closing, orders
 from openalgo_bridge.trading.approvals import Revision
 from openalgo_bridge.trading.recovery import recover
+from tests.crash import paper_scenes
 from tests.crash.exchange import FileExchange
 from tests.faults import WatchedDatabase, with_database
 
@@ -51,8 +52,8 @@ DIED = 77
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
     """Where and when: at the named ``moment``, or at the ``step``-th moment of any name. ``route`` is what it does
-    ``rounds`` times: ``auto``, ``approved``, ``revised``, ``closing`` or ``recover``. ``on_paper``: at the paper
-    exchange, whose books are in the same file as the journal.
+    ``rounds`` times: ``auto``, ``approved``, ``revised``, ``closing`` or ``recover``, or the name of a scene of
+    ``paper_scenes``. ``on_paper``: at the paper exchange, whose books are in the same file as the journal.
     """
 
     folder: str
@@ -148,6 +149,9 @@ def opened(folder: Path) -> Desk:
 def run(death: Death) -> None:
     """Live until the fuse blows, or to the end."""
     fuse, folder = Fuse(death), Path(death.folder)
+    if death.route in paper_scenes.SCENES:
+        paper_scenes.play(folder, death.route, fuse.step)
+        return
     desk = on_paper(folder)
     database: Database = WatchedDatabase(desk.store.files[0].path, before=fuse.before, after=fuse.after)
     brokers = desk.brokers if death.on_paper else {TradingMode.ANALYZE: FileExchange(desk, folder, fuse.step)}

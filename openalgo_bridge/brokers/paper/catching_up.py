@@ -109,16 +109,17 @@ class CatchingUp:
         was = self._book.done_until()
         if was is None:
             return False
-        last = None
-        for last in schedule.due(was, now, self._exchanges_in_use(now)):
-            self._match(was, last.at)
-            if self._concerned(last):
-                self._happen(last, was)
+        for event in schedule.due(was, now, self._exchanges_in_use(now)):
+            self._match(was, event.at)
+            if self._concerned(event):
+                self._happen(event, was)
                 return True
         self._match(was, now)
-        if last is not None:
+        # Past those of all exchanges: what is opened from now on is none of their business.
+        passed = schedule.last_until(now)
+        if passed > was:
             with self._book.transaction() as book:
-                book.advance(was, last.at)
+                book.advance(was, passed)
         return False
 
     def _happen(self, event: Event, was: datetime) -> None:

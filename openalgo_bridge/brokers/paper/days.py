@@ -80,6 +80,10 @@ class Schedule:
         """When the next of them is due: at the end of the books' next day at the latest."""
         return next(self.due(moment, moment + 2 * _A_DAY)).at
 
+    def last_until(self, moment: datetime) -> datetime:
+        """When the last of them was: at the end of the books' last day at the earliest."""
+        return max(event.at for event in self.due(moment - 2 * _A_DAY, moment))
+
     def squares_off_at(self, exchange: Exchange, day: date) -> datetime | None:
         """When intraday positions are closed on that trading day; None where the exchange does not trade.
 
