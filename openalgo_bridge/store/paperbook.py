@@ -249,15 +249,17 @@ class PaperBook:
     @contextmanager
     def transaction(self, *, is_synced: bool = True) -> Iterator[OpenPaperBook]:
         """All or nothing; nobody else writes meanwhile. For ``is_synced`` see :meth:`Database.transaction`."""
-        book = None
+        book, is_done = None, False
         try:
             with self._db.transaction(is_synced=is_synced) as db:
                 book = OpenPaperBook(db)
                 yield book
                 book.close()
+            is_done = True
         finally:
-            # Counted after the commit, and after an error too: a commit that failed may still have arrived.
-            if book is not None and book.leaves_working:
+            # Counted after the commit, and after any error: a commit that failed may still have arrived, and what was
+            # seen to rest no more inside a transaction that is undone rests again.
+            if book is not None and (book.leaves_working or not is_done):
                 self._left_working += 1
             if book is not None and book.gtts.has_written:
                 self.gtts.note_written()

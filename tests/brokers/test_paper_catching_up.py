@@ -19,6 +19,7 @@ from openalgo_bridge.errors import Rejected
 from openalgo_bridge.market.simulated import SimulatedMarket
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.holidays import SHIPPED
+from openalgo_bridge.model.instrument import Kind
 from openalgo_bridge.model.order import Action, Exchange, PriceType, Product
 from openalgo_bridge.model.paper import LedgerKind
 from openalgo_bridge.model.paper_settings import PaperSettings, SquareOffGroup
@@ -26,6 +27,7 @@ from openalgo_bridge.store.paper_ledger import PaperLedger
 from tests.brokers.desk import Floor, order
 from tests.brokers.week_off import CALL, EXPIRY, FRIDAY, FUTURE, LISTED, at, floor_on_friday
 from tests.store import listing
+from tests.store.listing import contract
 
 CRORE = Decimal(10_000_000)
 MONDAY, GURU_NANAK = date(2026, 11, 23), date(2026, 11, 24)
@@ -347,3 +349,31 @@ def test_what_is_opened_after_a_square_off_that_found_nothing_stays_until_the_ni
     moved(floor, at(FRIDAY, 15, 31), "1020")
     assert restarted(floor).order_book() == floor.exchange.order_book()
     assert (floor.position().quantity, of_the_exchange(floor)) == (10, [])
+
+
+def test_what_falls_on_one_moment_is_all_done(floor: Floor) -> None:
+    """At the end of the books' day a resting order lapses, and beside it the intraday position is closed."""
+    moved(floor, at(FRIDAY, 16), "1000")
+    floor.buy(10)
+    resting = floor.buy(10, Product.CNC, limit="900.00")
+    moved(floor, at(date(2026, 11, 21), 4), "1000")
+    (closing,) = of_the_exchange(floor)
+    assert closing.placed_at == at(date(2026, 11, 21), 2, 59, 59)
+    assert floor.order(resting).status is OrderStatus.CANCELLED
+
+
+def test_a_contract_that_is_squared_off_in_the_second_of_its_settlement_is_closed_once(
+    floor: Floor, tmp_path: Path
+) -> None:
+    """From 7 December contracts on an index settle at 15:30, when others still trade."""
+    expiry = date(2026, 12, 8)
+    with listing.opened(tmp_path) as listed:
+        listed.take(contract("NIFTY", Kind.FUT, expiry), *floor.instruments.stream(Exchange.NSE), accept_fewer=True)
+    floor.instruments.forget()
+    floor.settings = PaperSettings(square_off=((SquareOffGroup.DERIVATIVES, time(15, 30)),))
+    moved(floor, at(expiry, 10), "1000")
+    floor.send(replace(FUTURE, symbol="NIFTY08DEC26FUT", product=Product.MIS))
+    moved(floor, at(expiry, 15, 30), "1010")
+    assert len(of_the_exchange(floor)) == 1
+    assert [each.quantity for each in floor.exchange.positions()] == [0]
+    assert [line.kind for line in PaperLedger(floor.db).lines(limit=100) if line.realised] == [LedgerKind.FILL]

@@ -259,6 +259,18 @@ def test_nothing_is_remembered_that_was_read_while_an_order_began_to_rest(book: 
     assert len(book.resting()) == 1
 
 
+def test_what_rested_no_more_in_a_transaction_that_was_undone_rests_again(book: PaperBook) -> None:
+    with book.transaction() as page:
+        number = add(page, OPEN)
+    with pytest.raises(ZeroDivisionError), book.transaction() as page:
+        before = page.order(number)
+        assert before is not None
+        page.change(before, replace(before, status=OrderStatus.CANCELLED, blocked=0))
+        assert book.resting() == []
+        raise ZeroDivisionError
+    assert [order.number for order in book.resting()] == [number]
+
+
 def test_looking_for_resting_orders_never_walks_the_book(db: Database, book: PaperBook) -> None:
     with book.transaction() as page:
         add(page, OPEN)

@@ -1,19 +1,21 @@
 """Everything that time did since the last look, once and in its order.
 
 There is no scheduler. A watermark in the books says up to when all is done; who looks, in whatever thread and however
-late, goes on from there. Each event is one transaction that moves the watermark from where it was found: so it happens
-once, and a kill leaves it done or not done. What rests until an event is matched by the prices until then, at the
-second in which they reached it: whether anybody looked meanwhile makes no difference.
+late, goes on from there. The events of one moment are one transaction, which moves the watermark from where it was
+found: so they happen once, and a kill leaves all of them done or none. What rests until an event is matched by the
+prices until then, at the second in which they reached it: whether anybody looked meanwhile makes no difference.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from heapq import heapify, heappop, heappush
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from openalgo_bridge.brokers.paper import decisions, matching
@@ -105,14 +107,15 @@ class CatchingUp:
             return told
 
     def _step(self, schedule: Schedule, now: datetime) -> bool:
-        """The next event that finds something to end; False where there is none until ``now``."""
+        """The next moment whose events find something to end; False where there is none until ``now``."""
         was = self._book.done_until()
         if was is None:
             return False
-        for event in schedule.due(was, now, self._exchanges_in_use(now)):
-            self._match(was, event.at)
-            if self._concerned(event):
-                self._happen(event, was)
+        for at, group in groupby(schedule.due(was, now, self._exchanges_in_use(now)), key=attrgetter("at")):
+            events = tuple(group)
+            self._match(was, at)
+            if any(map(self._concerned, events)):
+                self._happen(at, events, was)
                 return True
         self._match(was, now)
         # Past those of all exchanges: what is opened from now on is none of their business.
@@ -122,10 +125,14 @@ class CatchingUp:
                 book.advance(was, passed)
         return False
 
-    def _happen(self, event: Event, was: datetime) -> None:
-        """Unless somebody else was first. What it is about is looked up again, because now nobody else writes."""
+    def _happen(self, at: datetime, events: Iterable[Event], was: datetime) -> None:
+        """All that is due at one moment, unless somebody else was first. What each is about is looked up again, because
+        now nobody else writes: what an earlier one closed is no business of a later one.
+        """
         with self._book.transaction() as book:
-            if book.advance(was, event.at):
+            if not book.advance(was, at):
+                return
+            for event in events:
                 self._untold += self._clearing.carry_out(event, self._concerned(event), book)
 
     def _concerned(self, event: Event) -> Concerned:
