@@ -75,6 +75,9 @@ class Watermark:
 
     ``recent`` is what the broker took so short a time ago that its order book may not show it yet, in the order and in
     the form in which it was sent: as if nothing of it had filled.
+
+    ``open_gtts`` are the same as ``open_ids`` of the GTTs that would place an order on that side, where they were asked
+    for.
     """
 
     last_order_id: int
@@ -83,6 +86,7 @@ class Watermark:
     units: int
     changes: tuple[OpenChange, ...]
     recent: tuple[BrokerOrder, ...] = ()
+    open_gtts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +225,16 @@ def watermark(
     )
 
 
+def gtts_on_their_way(db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode) -> PositionMark:
+    """Those on the side of ``order`` that the broker may not show yet. To be read before its GTTs: one that is sent
+    between that and the claim is in neither otherwise.
+    """
+    last = db.execute("SELECT max(id) AS id FROM orders").fetchone()["id"] or 0
+    open_ones = f"SELECT orders.id FROM {_GTTS_BESIDE} AND {OPEN_ORDERS} ORDER BY orders.id"
+    rows = db.execute(open_ones, _side_of(order, trading_mode))
+    return PositionMark(last_order_id=last, uncounted=tuple(row["id"] for row in rows))
+
+
 def _recent(
     db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, among: Sequence[int]
 ) -> tuple[BrokerOrder, ...]:
@@ -273,16 +287,16 @@ def check_gtts_beside(
     db: sqlite3.Connection, order: OrderRequest, trading_mode: TradingMode, reserve: Reservation | None
 ) -> None:
     """Of two GTTs that would close the same position at most one passes as an exit: those that were sent since it was
-    read, or may be there, take their part of the room. Raises Conflict.
+    read, or were on their way then, take their part of the room. Raises Conflict.
     """
     if reserve is None:
         return
-    since, side = reserve.since.last_order_id, _side_of(order, trading_mode)
+    known = reserve.since.open_gtts
     taken = db.execute(
-        f"SELECT coalesce(sum(quantity), 0) AS units FROM ({_GTTS_BESIDE} AND orders.id > ?"
-        f" AND orders.state IN ('sending', 'sent', 'unknown', 'parked')"
-        f" UNION ALL {_GTTS_BESIDE} AND orders.id <= ? AND {OPEN_ORDERS})",
-        (*side, since, *side, since),
+        f"SELECT coalesce(sum(orders.quantity), 0) AS units FROM {_GTTS_BESIDE}"
+        f" AND (orders.id > ? OR orders.id IN (0{', ?' * len(known)}))"
+        " AND orders.state IN ('sending', 'sent', 'unknown', 'parked')",
+        (*_side_of(order, trading_mode), reserve.since.last_order_id, *known),
     ).fetchone()
     if taken["units"] + order.quantity > reserve.room:
         raise Conflict("Other GTT orders already close this position.")
@@ -310,7 +324,7 @@ _SAME_POSITION = f"orders.operation IN ('placeorder', 'modifyorder') AND {_POSIT
 _SAME_SIDE = f"{_SAME_POSITION} AND orders.action = ?"
 
 _GTTS_BESIDE = (
-    "SELECT orders.quantity FROM orders JOIN ticket ON ticket.id = orders.ticket_id"
+    "orders JOIN ticket ON ticket.id = orders.ticket_id"
     f" WHERE orders.operation IN ('placegttorder', 'modifygttorder') AND {_POSITION} AND orders.action = ?"
 )
 

@@ -27,7 +27,7 @@ from openalgo_bridge.model.refs import ticket_ref
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Origin, Ticket
 from openalgo_bridge.store import claims
-from openalgo_bridge.store.claims import OPEN_ORDERS, JournalMark, Watermark
+from openalgo_bridge.store.claims import OPEN_ORDERS, JournalMark, PositionMark, Watermark
 from openalgo_bridge.store.database import Database, Row
 
 LAST = 20_000
@@ -232,6 +232,11 @@ class JournalReads:
         """
         with self._db.snapshot() as db:
             return claims.watermark(db, order, trading_mode, recent)
+
+    def gtts_on_their_way(self, order: OrderRequest, trading_mode: TradingMode) -> PositionMark:
+        """See :func:`claims.gtts_on_their_way`: to be read before the broker is asked for the GTTs that wait."""
+        with self._db.snapshot() as db:
+            return claims.gtts_on_their_way(db, order, trading_mode)
 
     def has_other_side(self, order: OrderRequest, mode: TradingMode) -> bool:
         """Whether any of the last orders that were let go is one that ``order`` could be the exit of."""

@@ -47,11 +47,11 @@ class GttCase(Case):
         """
         may_be = self.desk.store.journal.has_other_side(self.order, self.mode)
         with self.desk.budget.slot(is_exit=may_be):
-            before = self.desk.store.journal.mark()
+            before = self.desk.store.journal.gtts_on_their_way(self.order, self.mode)
             waiting = gtt.waiting_beside(self.broker.gtt_book(), self.order, target_of(self.asked_for))
             reserve = exits.measure(self.desk, self.broker, self.request, self.mode, self.books)
         room = max(0, reserve.room - waiting)
-        since = replace(reserve.since, last_order_id=before.order_id)
+        since = replace(reserve.since, last_order_id=before.last_order_id, open_gtts=before.uncounted)
         return Reservation(room=room, since=since) if self.order.quantity <= room else None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from threading import Event, Thread
 
 import pytest
 
@@ -35,6 +36,7 @@ from openalgo_bridge.model.order import (
     Product,
     TriggerSide,
 )
+from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Operation, Origin
 from openalgo_bridge.trading import approvals, books, gtts, orders, parked
@@ -347,6 +349,40 @@ def test_of_two_that_close_the_same_at_once_one_passes_the_kill_switch(scripted:
 
     results = in_threads(8, outcome)
     assert sum(isinstance(each, Sent) for each in results) == 1
+    assert len(broker.gtt_book()) == 1
+
+
+class _AtLeisure(ScriptedBroker):
+    """Has a GTT on its way for as long as :attr:`shows` is not set."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk, keeps_gtts=True)
+        self.has_it, self.shows = Event(), Event()
+
+    def place_gtt(self, permit: SendPermit[GttRequest]) -> BrokerOrderId:
+        self.has_it.set()
+        assert self.shows.wait(timeout=30)
+        return super().place_gtt(permit)
+
+
+def test_one_that_was_on_its_way_when_another_was_measured_takes_its_part(desk: Desk) -> None:
+    broker = _AtLeisure(desk)
+    scripted = with_broker(desk, broker)
+    scripted.store.kill_switch.engage("stop", by=TRADER)
+    broker.hold("RELIANCE", 10, Product.CNC)
+    first = Thread(target=lambda: gtts.place(scripted, SELL, ORIGIN))
+
+    def let_the_first_arrive_after_the_gtts() -> None:
+        if broker.reads[-1] == "positions" and not broker.shows.is_set():
+            broker.shows.set()
+            first.join()
+
+    first.start()
+    assert broker.has_it.wait(timeout=30)
+    broker.while_reading = let_the_first_arrive_after_the_gtts
+    with pytest.raises(Denied):
+        gtts.place(scripted, SELL, ORIGIN)
+    assert broker.shows.is_set()
     assert len(broker.gtt_book()) == 1
 
 
