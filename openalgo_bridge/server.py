@@ -22,12 +22,13 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.task import ErrorTask
 from waitress.trigger import trigger
 from waitress.utilities import InternalServerError, RequestHeaderFieldsTooLarge
 
 from openalgo_bridge.guard import hardened
 from openalgo_bridge.ports import listen
+from openalgo_bridge.workers import Workers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -93,7 +94,7 @@ class Server:
         listening = sockets or listen(port)
         self.port: int = listening[0].getsockname()[1]
         self._map: dict[int, Any] = {}
-        self._threads = ThreadedTaskDispatcher()
+        self._threads = Workers()
         self._doors = _open_doors(app, listening, self._threads, self._map)
         for door in self._doors:
             door.refused = refused
@@ -289,7 +290,7 @@ def _channels(loop_map: dict[int, Any]) -> list[_Channel]:
 def _open_doors(
     app: WSGIApplication,
     sockets: Sequence[socket.socket],
-    threads: ThreadedTaskDispatcher,
+    threads: Workers,
     loop_map: dict[int, Any],
 ) -> list[_Door]:
     settings = _adjustments(sockets)

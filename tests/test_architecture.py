@@ -65,7 +65,8 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "folder": ({"errors", "settings"}, STANDARD_ONLY),
     "bootstrap": ({"lock", "errors", "settings"}, STANDARD_ONLY),
     "ports": ({"errors"}, STANDARD_ONLY),
-    "server": ({"guard", "ports"}, {"waitress"}),
+    "server": ({"guard", "ports", "workers"}, {"waitress"}),
+    "workers": (set(), {"waitress"}),
 }
 EVERYTHING = {"app", "commands", "__main__", "__init__"}
 
