@@ -319,7 +319,7 @@ def _order_value(asked: Asked, settings: GuardSettings, facts: Facts) -> Refusal
     limit = settings.order_value
     if limit is None:
         return None
-    value = asked.order.quantity * _price_at_most(asked.order, facts)
+    value = worth(asked.order, asked.instrument, facts.last_price)
     if value <= limit:
         return None
     return Refusal(guard=Guard.ORDER_VALUE, sentence=f"It is worth {value:.2f}, above the {limit} you allow.")
@@ -367,16 +367,21 @@ def _first(rules: tuple[_Rule, ...], asked: Asked, settings: GuardSettings, fact
     return next((found for rule in rules if (found := rule(asked, settings, facts)) is not None), None)
 
 
-def _price_at_most(order: OrderRequest, facts: Facts) -> Decimal:
-    """What one unit can cost or bring. A price that the price type does not use says nothing, a sale below the market
+def worth(order: OrderRequest, instrument: Instrument, last_price: Callable[[], Decimal]) -> Decimal:
+    """The most that an order can cost or bring, in rupees; ``last_price`` is called where that depends on it."""
+    return order.quantity * instrument.multiplier * _price_at_most(order, last_price)
+
+
+def _price_at_most(order: OrderRequest, last_price: Callable[[], Decimal]) -> Decimal:
+    """Of one unit at a multiplier of 1. A price that the price type does not use says nothing, a sale below the market
     is filled at the market, and a stop that buys above it is filled where it is triggered.
     """
     has_price = order.price_type in {PriceType.LIMIT, PriceType.SL}
     if has_price and order.action is Action.BUY:
         return order.price
     if order.price_type is PriceType.SL_M and order.action is Action.BUY:
-        return max(order.trigger_price, facts.last_price())
-    return max(order.price, facts.last_price()) if has_price else facts.last_price()
+        return max(order.trigger_price, last_price())
+    return max(order.price, last_price()) if has_price else last_price()
 
 
 def _is_listed(order: OrderRequest, allowed: Collection[str]) -> bool:

@@ -89,6 +89,11 @@ class Instrument:
     multiplier: int = 1
 
     @property
+    def is_priced(self) -> bool:
+        """True where a price of it is known."""
+        return self.reference_price > 0
+
+    @property
     def is_index(self) -> bool:
         """True where it can be quoted but not traded."""
         return self.exchange.endswith("_INDEX")

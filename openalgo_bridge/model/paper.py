@@ -5,7 +5,7 @@ Whole numbers, because a currency tick is 0.0025 rupee and because nothing may b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -87,6 +87,10 @@ class PaperOrder:
     def remaining(self) -> int:
         """Units that are not filled."""
         return self.request.quantity - self.filled_quantity
+
+    def cancelled(self, why: str = "") -> PaperOrder:
+        """As it stands once it works no more; ``why`` where somebody else than who placed it said so."""
+        return replace(self, status=OrderStatus.CANCELLED, blocked=0, rejection_reason=why)
 
 
 class PriceRange(NamedTuple):
@@ -181,13 +185,19 @@ class PaperAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerLine:
-    """One move of money, with the account after it. What it was about is None where it was about no one thing."""
+    """One move of money, with the account after it. What it was about is None where it was about no one thing.
+
+    ``tag`` is that of the order or of the GTT which it leads back to, empty where there is none. ``cause`` says why the
+    exchange sent the order itself, and is empty where it did not.
+    """
 
     number: int
     at: datetime
     kind: LedgerKind
     order_number: int | None
     gtt_number: int | None
+    tag: Ref
+    cause: str
     symbol: str | None
     exchange: Exchange | None
     product: Product | None

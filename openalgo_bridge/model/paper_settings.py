@@ -18,8 +18,13 @@ CAPITAL_CHOICES = (1_00_000, 5_00_000, 10_00_000, 25_00_000, 50_00_000, 1_00_00_
 LEAST_CAPITAL, MOST_CAPITAL = 1_000, 1_00_00_00_000
 """In rupees."""
 
-# ASCII only, and the commas of either grouping (security M18).
+# ASCII only (security M18).
 _RUPEES = re.compile(r"[0-9][0-9,]{0,15}")
+# No commas, Indian ones or western ones. What stands otherwise is a slip, and nobody can tell which amount was meant.
+_GROUPED = re.compile(r"[0-9]+|[0-9]{1,2}(,[0-9]{2})*,[0-9]{3}|[0-9]{1,3}(,[0-9]{3})+")
+
+_BOUNDS = "Must be whole rupees from 1,000 to 1,00,00,00,000 (100 crore)."
+_COMMAS = "A comma is missing or misplaced: type it as 1,00,000 or 100,000, or without commas."
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _YES = "yes"
 
@@ -121,8 +126,9 @@ def parse_capital(text: str) -> int:
     typed = text.strip()
     rupees = int(typed.replace(",", "")) if _RUPEES.fullmatch(typed) else 0
     if not LEAST_CAPITAL <= rupees <= MOST_CAPITAL:
-        told = "Must be whole rupees from 1,000 to 1,00,00,00,000 (100 crore)."
-        raise Invalid(told, {"capital": [told]})
+        raise Invalid(_BOUNDS, {"capital": [_BOUNDS]})
+    if not _GROUPED.fullmatch(typed):
+        raise Invalid(_COMMAS, {"capital": [_COMMAS]})
     return rupees * UNITS_PER_RUPEE
 
 

@@ -11,7 +11,7 @@ from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model.order import BrokerRequest, OrderRequest, Ref
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_REF_LENGTH = 13
+REF_LENGTH = 13
 _CHILD_LENGTH = 2
 _WITHDRAWAL_LENGTH = 3
 _RANDOM_BITS = 33
@@ -23,7 +23,7 @@ def new_ref(now: datetime) -> Ref:
     It begins with the time so that an index grows at its end: random ones touch another page for every order.
     """
     number = (int(now.timestamp()) & 0xFFFFFFFF) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-    return Ref("".join(_BASE32[number >> shift & 31] for shift in range(5 * (_REF_LENGTH - 1), -1, -5)))
+    return Ref("".join(_BASE32[number >> shift & 31] for shift in range(5 * (REF_LENGTH - 1), -1, -5)))
 
 
 def made_at(tag: str) -> datetime | None:
@@ -31,7 +31,7 @@ def made_at(tag: str) -> datetime | None:
 
     Every text of that length and alphabet names some second: whether it is ours, the second must tell.
     """
-    if len(tag) not in {_REF_LENGTH, _REF_LENGTH + _CHILD_LENGTH} or not set(tag) <= set(_BASE32):
+    if len(tag) not in {REF_LENGTH, REF_LENGTH + _CHILD_LENGTH} or not set(tag) <= set(_BASE32):
         return None
     number = 0
     for letter in ticket_ref(tag):
@@ -74,4 +74,4 @@ def child_ref(ref: Ref, sequence: int) -> Ref:
 
 def ticket_ref(ref: str) -> str:
     """The reference of the ticket whose order carries ``ref``: the inverse of :func:`child_ref`."""
-    return ref[:_REF_LENGTH]
+    return ref[:REF_LENGTH]

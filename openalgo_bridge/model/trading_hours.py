@@ -1,6 +1,6 @@
 """The hours of an ordinary trading day, by exchange and date: exchanges change them with notice. Pure.
 
-And when, on its last day, a contract expires.
+And when, on its last day, a contract expires; and when a day of the books begins and ends.
 
 Shares trade from 09:15 to 15:30. Those with derivatives stop for the closing auction, from 2026-08-03 on at 15:15 and
 from 2026-12-07 on at 15:30 (NSE/CMTR/74466, SEBI of 2026-10-15): what is told of an exchange as a whole is without it.
@@ -17,6 +17,9 @@ from openalgo_bridge.model.order import Exchange
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 """India has no daylight saving time."""
+
+# The books of a day begin at 03:00 IST (contract 2.3.2).
+_BOOKS_BEGIN = timedelta(hours=3)
 
 _NEW_YORK = ZoneInfo("America/New_York")
 _NOON = time(12, 0)
@@ -98,6 +101,16 @@ def hours_on(exchange: Exchange, day: date, *, has_derivatives: bool = False) ->
     if venue in {Exchange.MCX, Exchange.NCO}:
         return Hours(opens=_COMMODITIES_OPEN, closes=commodities_close(day))
     return _HOURS[venue]
+
+
+def trading_day(now: datetime) -> date:
+    """The day whose books ``now`` belongs to."""
+    return (now.astimezone(IST) - _BOOKS_BEGIN).date()
+
+
+def day_begin(day: date) -> datetime:
+    """The first moment of a trading day's books: the end of those of the day before."""
+    return datetime.combine(day, time(), IST) + _BOOKS_BEGIN
 
 
 def expiry_time(exchange: Exchange) -> time:

@@ -115,11 +115,6 @@ class JournalReads:
         )
         return [ticket_of(row) for row in rows]
 
-    def held_count(self) -> int:
-        """How many tickets wait for the person."""
-        row = self._db.read_one(f"SELECT count(*) AS n FROM ticket WHERE {_WAITING}", {"now": self._clock.now_ms()})
-        return int(row["n"]) if row else 0
-
     def count_since(self, moment: datetime, trading_mode: TradingMode) -> int:
         """How many of the newest 100,000 tickets arrived since ``moment``: they are in the order they arrived."""
         sql = (

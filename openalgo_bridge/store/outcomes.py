@@ -21,8 +21,11 @@ from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.journal_reads import NOT_TAKEN_BACK, STILL_OPEN, ticket_of
 
-Seen = Mapping[tuple[TradingMode, BrokerOrderId], BrokerOrder]
-"""What the brokers say of the orders they took, by account and their own id."""
+OrderName = tuple[TradingMode, BrokerOrderId]
+"""An account and its broker's own id of an order."""
+
+Seen = Mapping[OrderName, BrokerOrder]
+"""What the brokers say of the orders they took."""
 
 _NO_LIMIT = 1 << 62
 _FILLED = "+"
@@ -30,16 +33,27 @@ _FILLED = "+"
 # What expired a moment ago and was not swept yet waits for nobody any more.
 _STATE = f"CASE WHEN ticket.state = 'held' AND NOT {STILL_OPEN} THEN 'expired' ELSE ticket.state END"
 # MATERIALIZED: SQLite then looks the orders up by an index of its own making, not by reading the list for each.
-_WITH_KIND = f"""
+_BOOK = """
     WITH book (name, word) AS MATERIALIZED (
         SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:book)
     )
+"""
+_WITH_KIND = f"""
+    {_BOOK}
     SELECT ticket.*, {_STATE} || '|' || coalesce(group_concat(
         DISTINCT orders.operation || '/' || orders.state || '/' || coalesce(book.word, '')), '') AS kind
     FROM ticket
     LEFT JOIN orders ON orders.ticket_id = ticket.id AND {NOT_TAKEN_BACK}
     LEFT JOIN book ON book.name = ticket.trading_mode || ' ' || orders.broker_order_id
     WHERE ticket.id >= :first AND ticket.id < :end
+"""
+_UNTOLD = f"""
+    {_BOOK}
+    SELECT ticket.trading_mode, orders.broker_order_id
+    FROM ticket
+    JOIN orders ON orders.ticket_id = ticket.id AND orders.operation = 'placeorder' AND orders.state = 'sent'
+    LEFT JOIN book ON book.name = ticket.trading_mode || ' ' || orders.broker_order_id
+    WHERE book.name IS NULL AND ticket.id >= :first AND ticket.id < :end
 """
 
 
@@ -64,6 +78,11 @@ class Tally:
     def received(self) -> int:
         """All of them."""
         return sum(self.counts.values())
+
+    @property
+    def has_untold(self) -> bool:
+        """Whether an order that a broker took is not in what the brokers said."""
+        return any(_is_untold(kind) for kinds in self.kinds.values() for kind in kinds)
 
 
 class Outcomes:
@@ -95,6 +114,13 @@ class Outcomes:
             counts[outcome] += int(row["n"])
             kinds[outcome] = (*kinds.get(outcome, ()), row["kind"])
         return Tally(counts=counts, kinds=kinds)
+
+    def untold(self, wanted: DayFilter, seen: Seen, *, limit: int) -> list[OrderName]:
+        """The orders that a broker took and that are not in what the brokers said, the newest first."""
+        where, values = self._where(wanted)
+        sql = f"{_UNTOLD}{where} ORDER BY orders.id DESC LIMIT :limit"
+        rows = self._db.read(sql, {**values, "book": _book(seen), "limit": limit})
+        return [(TradingMode(row["trading_mode"]), BrokerOrderId(row["broker_order_id"])) for row in rows]
 
     def page(self, wanted: DayFilter, *, before: int | None = None, limit: int = 50) -> list[Ticket]:
         """Newest first, paged by key: pass the last id as ``before``."""
@@ -164,6 +190,10 @@ def _word(order: BrokerOrder) -> str:
 def _outcome(kind: str) -> Outcome:
     state, _, messages = kind.partition("|")
     return outcome_of_ticket(TicketState(state), [_of_message(each) for each in messages.split(",") if each])
+
+
+def _is_untold(kind: str) -> bool:
+    return f"{Operation.PLACE}/{OrderState.SENT}/" in kind.partition("|")[2].split(",")
 
 
 def _of_message(told: str) -> Outcome:

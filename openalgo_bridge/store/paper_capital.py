@@ -7,29 +7,26 @@ from datetime import datetime, timedelta
 
 from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.model.audit import Actor, AuditEvent
-from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.gtt import GttState
 from openalgo_bridge.model.paper import LedgerKind, PaperMoney, to_rupees
 from openalgo_bridge.store import audit
 from openalgo_bridge.store import paper_rows as rows
 from openalgo_bridge.store.database import Database
-from openalgo_bridge.store.paper_ledger import LAST, balance
+from openalgo_bridge.store.paper_ledger import BEGUN, LAST, balance
 from openalgo_bridge.store.paperbook import OpenPaperBook, PaperBook
 
 ENDED = "The paper account was reset."
 
 _A_DAY = timedelta(days=1)
-_WORKING = "SELECT * FROM paper_order WHERE status IN ('open', 'trigger pending') ORDER BY id"
 _HELD = "SELECT * FROM paper_holding WHERE quantity > 0"
+_BEGIN = f"SELECT at FROM ({BEGUN}) JOIN paper_ledger ON id = line WHERE resets > 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin:
-    """When the account was begun anew last, and how often it was. Orders up to ``order_number`` are of before."""
+    """When the account was begun anew last; None where it never was."""
 
     at: datetime | None = None
-    order_number: int = 0
-    count: int = 0
 
 
 class PaperCapital:
@@ -47,11 +44,8 @@ class PaperCapital:
 
     def begin(self) -> Begin:
         """The last time that the account was begun anew."""
-        found = self._db.read("SELECT at, order_id FROM paper_ledger WHERE kind = 'reset' ORDER BY id")
-        if not found:
-            return Begin()
-        last = found[-1]
-        return Begin(at=from_ms(last["at"]), order_number=last["order_id"] or 0, count=len(found))
+        row = self._db.read_one(_BEGIN)
+        return Begin() if row is None else Begin(at=from_ms(row["at"]))
 
     def set(self, capital: int, *, by: Actor) -> None:
         """Give the account so much, in units. What is open stays; what can be used moves by the difference."""
@@ -74,18 +68,14 @@ class PaperCapital:
             before, now = book.money(), self._clock.now()
             # First, because each has a line of the ledger of its own.
             book.gtts.end_all(GttState.CANCELLED, now, ENDED)
-            _cancel_all(book)
+            for order in book.resting():
+                book.change(order, order.cancelled(ENDED))
             _write_off(book)
             book.forget_profit()
             book.set_capital(capital)
             book.post(LedgerKind.RESET, now, order=_last_order(book))
             was = f"{_told(before.capital)}, {to_rupees(before.realised):.2f} booked"
             audit.append(book.connection, to_ms(now), by, AuditEvent.PAPER_RESET, before=was, after=_told(capital))
-
-
-def _cancel_all(book: OpenPaperBook) -> None:
-    for order in map(rows.order, book.connection.execute(_WORKING).fetchall()):
-        book.change(order, replace(order, status=OrderStatus.CANCELLED, blocked=0, rejection_reason=ENDED))
 
 
 def _write_off(book: OpenPaperBook) -> None:

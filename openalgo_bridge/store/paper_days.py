@@ -15,6 +15,7 @@ from openalgo_bridge.store.database import Database
 _DONE_UNTIL = (
     "SELECT coalesce((SELECT done_until FROM paper_clock), (SELECT min(placed_at) FROM paper_order)) AS moment"
 )
+_HAS_PASSED = "SELECT 1 FROM paper_clock WHERE done_until > ?"
 _ADVANCE = "INSERT INTO paper_clock VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET done_until = ?1 WHERE done_until = ?2"
 _LEAVE_BEHIND = (
     "INSERT INTO paper_clock VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET done_until = ?1 WHERE done_until < ?1"
@@ -30,6 +31,11 @@ def done_until(db: Database) -> datetime | None:
 def advance(db: sqlite3.Connection, was: datetime, until: datetime) -> bool:
     """Move it on from ``was``; False where it stands elsewhere by now. May raise sqlite3.Error."""
     return db.execute(_ADVANCE, (to_ms(until), to_ms(was))).rowcount == 1
+
+
+def has_passed(db: sqlite3.Connection, moment: datetime) -> bool:
+    """Whether something was done already that time did after ``moment``. May raise sqlite3.Error."""
+    return db.execute(_HAS_PASSED, (to_ms(moment),)).fetchone() is not None
 
 
 def leave_behind(db: sqlite3.Connection, moment: datetime) -> None:

@@ -7,12 +7,20 @@ from datetime import datetime
 
 from openalgo_bridge.clock import from_ms, to_ms
 from openalgo_bridge.errors import StorageError
-from openalgo_bridge.model.order import Exchange, Product
+from openalgo_bridge.model.order import Exchange, Product, Ref
 from openalgo_bridge.model.paper import LedgerKind, LedgerLine, Named, PaperMoney
 from openalgo_bridge.store.database import Database, Row
 
 LAST = "SELECT * FROM paper_ledger ORDER BY id DESC LIMIT 1"
 """The line whose balance is the account."""
+
+BEGUN = (
+    "SELECT count(*) AS resets, coalesce(max(id), 1) AS line, coalesce(max(order_id), 0) AS begun_after"
+    " FROM paper_ledger INDEXED BY paper_ledger_resets WHERE kind = 'reset'"
+)
+"""How often the account was begun anew, the line of the last time, and the number of the last order of before it: until
+then the first line and 0. Without the index SQLite would walk the whole ledger for a reset that never was.
+"""
 
 _POST = (
     "INSERT INTO paper_ledger (at, kind, order_id, gtt_id, symbol, exchange, product,"
@@ -21,6 +29,16 @@ _POST = (
     " capital_after + :capital, realised_after + :realised, invested_after + :invested, blocked_after + :blocked"
     f" FROM ({LAST})"
 )
+
+# The order of a line that begins anew is the last one of before: that line is not about it.
+_LINES = """
+    SELECT line.*, coalesce(nullif(sent.tag, ''), gtt.tag, '') AS tag, coalesce(sent.cause, '') AS cause
+    FROM paper_ledger AS line
+    LEFT JOIN paper_order AS sent ON sent.id = line.order_id AND line.kind <> 'reset'
+    LEFT JOIN paper_gtt_leg AS fired ON fired.fired_order_id = sent.id
+    LEFT JOIN paper_gtt AS gtt ON gtt.id = coalesce(line.gtt_id, fired.gtt_id)
+    WHERE line.id < coalesce(?, 1 << 62) ORDER BY line.id DESC LIMIT ?
+"""
 
 
 class OpenLedger:
@@ -92,10 +110,7 @@ class PaperLedger:
 
     def lines(self, *, before: int | None = None, limit: int) -> list[LedgerLine]:
         """The newest lines first, those with a lower number than ``before``."""
-        rows = self._db.read(
-            "SELECT * FROM paper_ledger WHERE id < coalesce(?, 1 << 62) ORDER BY id DESC LIMIT ?", (before, limit)
-        )
-        return [_line(row) for row in rows]
+        return [_line(row) for row in self._db.read(_LINES, (before, limit))]
 
 
 def balance(row: Row) -> PaperMoney:
@@ -115,6 +130,8 @@ def _line(row: Row) -> LedgerLine:
         kind=LedgerKind(row["kind"]),
         order_number=row["order_id"],
         gtt_number=row["gtt_id"],
+        tag=Ref(row["tag"]),
+        cause=row["cause"],
         symbol=row["symbol"],
         exchange=None if row["exchange"] is None else Exchange(row["exchange"]),
         product=None if row["product"] is None else Product(row["product"]),

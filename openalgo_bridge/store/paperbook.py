@@ -29,22 +29,42 @@ from openalgo_bridge.store import paper_days
 from openalgo_bridge.store import paper_rows as rows
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.paper_gtts import OpenPaperGtts, PaperGtts
-from openalgo_bridge.store.paper_ledger import LAST, OpenLedger, balance
+from openalgo_bridge.store.paper_ledger import BEGUN, LAST, OpenLedger, balance
 
 _ORDER = "SELECT * FROM paper_order WHERE id = ?"
 _IS_WORKING = "status IN ('open', 'trigger pending')"
 # Every read of a book asks this first, and nearly always nothing rests. Left to itself SQLite would walk the
 # whole table to get the rows in order.
-_RESTING = f"SELECT * FROM paper_order INDEXED BY paper_order_working WHERE {_IS_WORKING}"
-# What it asks for is all in the index: of five thousand orders only those that a price reaches are read.
+_WORKING = f"FROM paper_order INDEXED BY paper_order_working WHERE {_IS_WORKING}"
+_RESTING = f"SELECT * {_WORKING} ORDER BY id"
+# The price at which one is reached, as its index has it.
+_REACHED_AT = "CASE status WHEN 'trigger pending' THEN trigger_price ELSE coalesce(bound, price) END"
+# Of each kind those beyond a price are one stretch of the index: of five thousand orders only what is reached is read.
 _REACHED = (
-    f"{_RESTING} AND exchange = :exchange AND symbol = :symbol AND CASE"
-    " WHEN status = 'trigger pending' AND action = 'BUY' THEN trigger_price <= :highest"
-    " WHEN status = 'trigger pending' THEN trigger_price >= :lowest"
-    " WHEN action = 'BUY' THEN coalesce(bound, price) >= :ask"
-    " ELSE coalesce(bound, price) <= :bid END ORDER BY id"
+    " UNION ALL ".join(
+        f"SELECT * {_WORKING} AND exchange = :exchange AND symbol = :symbol"
+        f" AND status = '{status}' AND action = '{action}' AND {_REACHED_AT} {reached}"
+        for status, action, reached in (
+            ("trigger pending", "BUY", "<= :highest"),
+            ("trigger pending", "SELL", ">= :lowest"),
+            ("open", "BUY", ">= :ask"),
+            ("open", "SELL", "<= :bid"),
+        )
+    )
+    + " ORDER BY id"
 )
-_IN_USE = f"SELECT DISTINCT exchange, symbol FROM paper_order INDEXED BY paper_order_working WHERE {_IS_WORKING}"
+# From one instrument to the next, so that it costs what there are of these and not of orders.
+_IN_USE = f"""
+    WITH RECURSIVE place (first) AS (
+        SELECT (SELECT id {_WORKING} ORDER BY exchange, symbol LIMIT 1)
+        UNION ALL
+        SELECT coalesce(
+            (SELECT id {_WORKING} AND exchange = found.exchange AND symbol > found.symbol ORDER BY symbol LIMIT 1),
+            (SELECT id {_WORKING} AND exchange > found.exchange ORDER BY exchange, symbol LIMIT 1))
+        FROM place CROSS JOIN paper_order AS found ON found.id = place.first
+    )
+    SELECT exchange, symbol FROM place CROSS JOIN paper_order ON id = first
+"""
 _NO_ORDER = 0
 _RESTING_QUANTITY = (
     f"SELECT coalesce(sum(quantity - filled_quantity), 0) AS n FROM paper_order WHERE {_IS_WORKING}"
@@ -56,21 +76,14 @@ _STANDING = (
     f"SELECT money.*, paper_position.* FROM ({_BALANCE}) AS money"
     " LEFT JOIN paper_position ON symbol = ? AND exchange = ? AND product = ?"
 )
-# The first line of the ledger is the account's beginning until it is begun anew. Without the index SQLite would walk
-# the whole ledger for a reset that never was.
-_BEGIN = (
-    "SELECT count(*) AS resets, coalesce(max(id), 1) AS line FROM paper_ledger INDEXED BY paper_ledger_resets"
-    " WHERE kind = 'reset'"
-)
 # One read, so that money and positions are of one moment; a read costs a call more than its rows do.
 _ACCOUNT = (
     f"SELECT money.*, resets, begin.at AS begun_at, paper_position.* FROM ({_BALANCE}) AS money"
-    f" JOIN ({_BEGIN}) JOIN paper_ledger AS begin ON begin.id = line"
+    f" JOIN ({BEGUN}) JOIN paper_ledger AS begin ON begin.id = line"
     " LEFT JOIN paper_position ON paper_position.quantity <> 0 OR paper_position.realised_on = ?"
     " ORDER BY paper_position.symbol, paper_position.exchange, paper_position.product"
 )
-# The number of the last order before the account was begun anew.
-_BEGUN_AFTER = "SELECT coalesce(max(order_id), 0) AS number FROM paper_ledger WHERE kind = 'reset'"
+_BEGUN_AFTER = f"SELECT begun_after FROM ({BEGUN})"
 # Without its index SQLite would walk back through all days until the first order of this one.
 _ORDERS_SINCE = (
     "SELECT * FROM paper_order INDEXED BY paper_order_by_time"
@@ -124,6 +137,10 @@ class OpenPaperBook:
             "SELECT * FROM paper_holding WHERE exchange = ? AND symbol = ?", (exchange, symbol)
         ).fetchone()
         return None if row is None else rows.holding(row)
+
+    def resting(self) -> list[PaperOrder]:
+        """All working orders, oldest first."""
+        return [rows.order(row) for row in self._db.execute(_RESTING).fetchall()]
 
     def resting_quantity(self, request: OrderRequest, besides: int) -> int:
         """How many units are to fill yet on the side, symbol and product of ``request``, order ``besides`` left out."""
@@ -214,6 +231,10 @@ class OpenPaperBook:
         """Move on from ``was`` up to when everything is done that time does; False where it is not ``was`` any more."""
         return paper_days.advance(self._db, was, until)
 
+    def has_passed(self, moment: datetime) -> bool:
+        """Whether something was done already that time did after ``moment``."""
+        return paper_days.has_passed(self._db, moment)
+
     def leave_behind(self, moment: datetime) -> None:
         """Let no price of before ``moment`` count for what rests now."""
         paper_days.leave_behind(self._db, moment)
@@ -281,7 +302,7 @@ class PaperBook:
     def begun_after(self) -> int:
         """The number of the last order before the account was begun anew: the books of days tell what came after it."""
         row = self._db.read_one(_BEGUN_AFTER)
-        return 0 if row is None else int(row["number"])
+        return 0 if row is None else int(row["begun_after"])
 
     def orders(self, since: datetime) -> list[PaperOrder]:
         """Orders placed at or after ``since``, newest first."""
@@ -297,16 +318,9 @@ class PaperBook:
         seen = self._left_working
         if self._empty_at == seen:
             return []
-        found = self._db.read(f"{_RESTING} ORDER BY id")
+        found = self._db.read(_RESTING)
         if not found:
             self._empty_at = seen
-        return [rows.order(row) for row in found]
-
-    def resting_in(self, symbol: str, exchange: Exchange) -> list[PaperOrder]:
-        """The working orders of one instrument, oldest first."""
-        if self._empty_at == self._left_working:
-            return []
-        found = self._db.read(f"{_RESTING} AND exchange = ? AND symbol = ? ORDER BY id", (exchange, symbol))
         return [rows.order(row) for row in found]
 
     def resting_quantity(self, request: OrderRequest) -> int:
@@ -330,13 +344,6 @@ class PaperBook:
         if self._empty_at == self._left_working:
             return []
         found = self._db.read(_REACHED, {"exchange": exchange, "symbol": symbol, **prices._asdict()})
-        return [rows.order(row) for row in found]
-
-    def resting_since_before(self, moment: datetime) -> list[PaperOrder]:
-        """The working orders that were placed before ``moment``, oldest first."""
-        if self._empty_at == self._left_working:
-            return []
-        found = self._db.read(f"{_RESTING} AND placed_at < ? ORDER BY id", (to_ms(moment),))
         return [rows.order(row) for row in found]
 
     def trades(self, since: datetime, until: datetime) -> list[PaperTrade]:

@@ -274,3 +274,14 @@ def _make_days(db: sqlite_utils.Database) -> None:
             unrealised INTEGER NOT NULL
         ) STRICT"""
     )
+
+
+def m025_paper_indexes(db: sqlite_utils.Database) -> None:
+    """What a price reaches is one stretch of an index for each kind of order, and what of GTTs ended lately is one."""
+    db.execute("DROP INDEX paper_order_working")
+    db.execute(
+        "CREATE INDEX paper_order_working ON paper_order (exchange, symbol, status, action,"
+        " CASE status WHEN 'trigger pending' THEN trigger_price ELSE coalesce(bound, price) END)"
+        f" WHERE {_IS_WORKING}"
+    )
+    db.execute("CREATE INDEX paper_gtt_ended ON paper_gtt (changed_at) WHERE state <> 'active'")

@@ -31,6 +31,7 @@ from openalgo_bridge.store.machine_key import MachineKey
 from openalgo_bridge.store.outcomes import Outcomes
 from openalgo_bridge.store.paper_capital import PaperCapital
 from openalgo_bridge.store.paper_equity import PaperEquity
+from openalgo_bridge.store.paper_ledger import PaperLedger
 from openalgo_bridge.store.paper_settings import SavedPaperSettings
 from openalgo_bridge.store.paperbook import PaperBook
 from openalgo_bridge.store.preferences import Preferences
@@ -84,6 +85,7 @@ class Store:
     paperbook: PaperBook
     paper_capital: PaperCapital
     paper_equity: PaperEquity
+    paper_ledger: PaperLedger
     paper_settings: SavedPaperSettings
     strategy_fills: StrategyFills
     traffic: TrafficLog
@@ -153,6 +155,7 @@ class Store:
             paperbook=paperbook,
             paper_capital=PaperCapital(account, paperbook, clock),
             paper_equity=PaperEquity(account),
+            paper_ledger=PaperLedger(account),
             paper_settings=SavedPaperSettings(account, clock),
             strategy_fills=StrategyFills(account),
             traffic=TrafficLog(traffic),

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from typing import Generic, TypeVar
 
 from openalgo_bridge.brokers.base import Broker, Capabilities
-from openalgo_bridge.clock import Clock
+from openalgo_bridge.clock import IST, Clock
 from openalgo_bridge.errors import BrokerError, Conflict, NotFound, NotSent, OutcomeUnknown, SessionExpired
 from openalgo_bridge.model.books import Bar, Depth, Quote
 from openalgo_bridge.model.drill import Drill, DrillKind, DrillLength
@@ -87,6 +87,11 @@ _ACTS: Mapping[DrillKind, _Act] = {
 }
 
 
+def _already(running: Drill) -> str:
+    until = f"{running.ends_at.astimezone(IST):%H:%M:%S} IST at the latest"
+    return f"A drill runs already: {running.kind.label}, until {until}. Nothing was changed: stop it first."
+
+
 class Drills:
     """The drill that runs, and the last one. One at a time: two faults at once teach nothing. Thread-safe."""
 
@@ -112,7 +117,7 @@ class Drills:
         with self._lock:
             self._end_if_due()
             if self._running is not None:
-                raise Conflict(f"A drill runs already: {self._running.kind.label}. Stop it first.")
+                raise Conflict(_already(self._running))
             now = self._clock.now()
             drill = Drill(
                 id=secrets.token_hex(8), kind=kind, length=length, started_at=now, ends_at=now + length.longest

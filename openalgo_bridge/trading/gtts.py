@@ -10,16 +10,7 @@ from itertools import chain
 
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import (
-    BridgeError,
-    Conflict,
-    Denied,
-    Invalid,
-    NotAsked,
-    NotFound,
-    NotOffered,
-    Stopped,
-)
+from openalgo_bridge.errors import BridgeError, Conflict, Invalid, NotAsked, NotFound, NotOffered
 from openalgo_bridge.model import gtt
 from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.model.gtt import GttState
@@ -173,16 +164,11 @@ def _mode_in_the_way(case: GttCase, rules: Rules) -> Iterator[Obstacle]:
 
 
 def _send(case: GttCase, judged: Passage, rules: Rules) -> Submitted | Overtaken:
-    desk, broker = case.desk, case.broker
     draft = replace(orders.waiting(case, rules.order_mode), is_exit=judged.reserve is not None)
-    with clearance(desk, broker, draft.operation, is_exit=partial(_is_proven, case), limits=rules.limits):
-        try:
-            ticket, permit = desk.store.journal.release(draft, reserve=judged.reserve, premises=judged.premises)
-        except Denied as refusal:
-            return Overtaken(reason=refusal.reason)
-        except Conflict as refusal:
-            return Overtaken(reason=refusal.message, is_stopped=isinstance(refusal, Stopped))
-        return carry_out(desk, broker, ticket, permit)
+    is_exit = partial(_is_proven, case)
+    return orders.claim(
+        case.desk, case.broker, draft, judged.reserve, judged.premises, is_exit=is_exit, limits=rules.limits
+    )
 
 
 def _hold(case: GttCase, rules: Rules, reason: str, *, compares_signal: bool = False) -> Held:

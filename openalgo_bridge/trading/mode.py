@@ -57,8 +57,8 @@ def switch_by_program(desk: Desk, wanted: TradingMode, *, may_switch: bool, by: 
     """The mode that is in force afterwards. Nothing happens where ``wanted`` is in force already.
 
     Raises NotAllowed: going live is the person's own act, and going to paper needs the grant; Conflict while the live
-    account has a position or an order, which would vanish from every answer; what the broker raises when it cannot be
-    asked; StorageError.
+    account has a position, an order or a GTT, which would vanish from every answer; what the broker raises when it
+    cannot be asked; StorageError.
     """
     mode = desk.store.preferences.trading_mode()
     if mode is wanted:
@@ -83,9 +83,14 @@ def _leave_when_flat(desk: Desk, by: Actor) -> None:
 
 
 def _check_flat(broker: Broker) -> None:
+    # A GTT becomes an order and an order a position: in this turn what moves between two reads is seen twice, never not
+    # at all.
+    gtts = len(broker.gtt_book()) if broker.capabilities.keeps_gtt_orders else 0
+    working = sum(order.status.is_working for order in broker.order_book())
     held = [position.symbol for position in broker.positions() if position.quantity]
     if held:
         raise Conflict(f"The live account holds {', '.join(held)}. Close that first, or switch on {LEAVE_LIVE}.")
-    working = sum(order.status.is_working for order in broker.order_book())
     if working:
         raise Conflict(f"The live account has {working} working order{'s' if working > 1 else ''}. Cancel first.")
+    if gtts:
+        raise Conflict(f"The live account has {gtts} GTT{'s' if gtts > 1 else ''}, waiting for a price. Cancel first.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,6 +31,8 @@ from openalgo_bridge.model.permission import Permission, refusal
 from openalgo_bridge.model.refs import new_ref
 from openalgo_bridge.model.session import session_end
 from openalgo_bridge.model.ticket import Origin, Ticket, TicketDraft, named_order, operation_of
+from openalgo_bridge.store.claims import Reservation
+from openalgo_bridge.store.guards import Premises
 from openalgo_bridge.trading import exits, guards, routing, targets, validation
 from openalgo_bridge.trading.guards import Case
 from openalgo_bridge.trading.routing import Decision, Route, Rules
@@ -188,9 +191,26 @@ def _send(case: Case, decision: Decision, rules: Rules) -> Submitted | Overtaken
     draft = replace(draft, wish=case.wish, is_exit=decision.reserve is not None)
     looks_like_exit = partial(exits.is_proven, desk, broker, case.request, case.mode)
     is_exit = looks_like_exit if decision.reserve is None else by_itself
-    with clearance(desk, broker, draft.operation, is_exit=is_exit, limits=rules.limits):
+    return claim(desk, broker, draft, decision.reserve, decision.premises, is_exit=is_exit, limits=rules.limits)
+
+
+def claim(
+    desk: Desk,
+    broker: Broker,
+    draft: TicketDraft,
+    reserve: Reservation | None,
+    premises: Premises | None,
+    *,
+    is_exit: Callable[[], bool],
+    limits: GuardSettings | None,
+) -> Sent | InDoubt | Overtaken:
+    """Take its place at the broker, write it down as sending where what it was judged on is true still, and send it.
+
+    ``is_exit`` and ``limits`` are as :func:`clearance` takes them. Raises as that, and as :func:`carry_out`.
+    """
+    with clearance(desk, broker, draft.operation, is_exit=is_exit, limits=limits):
         try:
-            ticket, permit = desk.store.journal.release(draft, reserve=decision.reserve, premises=decision.premises)
+            ticket, permit = desk.store.journal.release(draft, reserve=reserve, premises=premises)
         except Denied as refusal:
             return Overtaken(reason=refusal.reason)
         except Conflict as refusal:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
 
-from openalgo_bridge.clock import IST
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError
 from openalgo_bridge.model.books import Holding, Position
@@ -16,9 +14,7 @@ from openalgo_bridge.model.exits import position_of
 from openalgo_bridge.model.order import PositionKey, Product, TradingMode
 from openalgo_bridge.model.paper import to_units
 from openalgo_bridge.model.strategy_profit import StrategyFill, StrategyProfit, strategy_profits
-
-# The books of a day begin at 03:00 IST (contract 2.3.2).
-_DAY_BEGINS = timedelta(hours=3)
+from openalgo_bridge.model.trading_hours import day_begin, trading_day
 
 
 def sample(desk: Desk) -> None:
@@ -34,8 +30,7 @@ def sample(desk: Desk) -> None:
 
 def of_today(desk: Desk) -> Sequence[EquitySample]:
     """The samples of the books' day, since the account was begun anew if that was on it. Raises StorageError."""
-    local = desk.clock.now().astimezone(IST)
-    begin = datetime.combine((local - _DAY_BEGINS).date(), time(), IST) + _DAY_BEGINS
+    begin = day_begin(trading_day(desk.clock.now()))
     begun = desk.store.paper_capital.begin().at
     return desk.store.paper_equity.since(begin if begun is None else max(begin, begun))
 

@@ -30,22 +30,20 @@ _MOST_LINES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategyLine:
-    """One strategy, or all of them; rupees."""
+    """One strategy, or all of them; rupees. ``profit`` is booked and open together."""
 
     name: str
     booked: Decimal
     open: Decimal
-
-    @property
-    def profit(self) -> Decimal:
-        """Both together."""
-        return self.booked + self.open
+    profit: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """What the exchange says now, all of it of one look. ``asked`` leads from the tag of an order to who asked for it,
-    ``behind`` from the order of a fill.
+    """What the exchange says now, each book read once, one after the other: an order that fills meanwhile may stand in
+    the trades and not yet in the orders.
+
+    ``asked`` leads from the tag of an order to who asked for it, ``behind`` from the order of a fill.
     """
 
     funds: Funds
@@ -53,6 +51,7 @@ class Book:
     orders: Sequence[BrokerOrder]
     trades: Sequence[Trade]
     strategies: Sequence[StrategyLine]
+    together: StrategyLine
     asked: Mapping[Ref, Behind]
     behind: Mapping[BrokerOrderId, Behind]
 
@@ -65,13 +64,6 @@ class Book:
     def unrealised(self) -> Decimal:
         """Open, in rupees."""
         return sum((each.unrealised for each in self.positions), Decimal(0))
-
-    @property
-    def together(self) -> StrategyLine:
-        """All strategies."""
-        booked = sum((each.booked for each in self.strategies), Decimal(0))
-        opened = sum((each.open for each in self.strategies), Decimal(0))
-        return StrategyLine(name="Together", booked=booked, open=opened)
 
 
 @blueprint.get("/analyzer")
@@ -104,20 +96,31 @@ def _book(desk: Desk) -> Book:
     orders, trades = broker.order_book(), broker.trade_book()
     # Positions before holdings: what is delivered in between is then in both, and not in neither.
     positions, holdings = broker.positions(), broker.holdings()
-    lists = desk.store.ticket_lists
+    lists, made = desk.store.ticket_lists, paper_profit.by_strategy(desk, positions, holdings)
     return Book(
         funds=broker.funds(),
         positions=sorted(positions, key=lambda each: (each.quantity == 0, each.symbol, each.product)),
         orders=orders,
         trades=trades,
-        strategies=[_line(each) for each in paper_profit.by_strategy(desk, positions, holdings)],
+        strategies=[_line(each) for each in made],
+        together=_line(_together(made)),
         asked=lists.behind_tags([order.tag for order in orders[:_MOST_LINES]]),
         behind=lists.behind(TradingMode.ANALYZE, [trade.order_id for trade in trades[:_MOST_LINES]]),
     )
 
 
 def _line(made: StrategyProfit) -> StrategyLine:
-    return StrategyLine(name=made.strategy, booked=to_rupees(made.realised), open=to_rupees(made.unrealised))
+    return StrategyLine(
+        name=made.strategy,
+        booked=to_rupees(made.realised),
+        open=to_rupees(made.unrealised),
+        profit=to_rupees(made.total),
+    )
+
+
+def _together(made: Sequence[StrategyProfit]) -> StrategyProfit:
+    realised, unrealised = sum(each.realised for each in made), sum(each.unrealised for each in made)
+    return StrategyProfit(strategy="Together", realised=realised, unrealised=unrealised)
 
 
 def _curve(desk: Desk, book: Book | None) -> EquityCurve | None:

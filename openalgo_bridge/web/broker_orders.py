@@ -14,8 +14,8 @@ from openalgo_bridge.model.order import BrokerOrderId, TradingMode
 from openalgo_bridge.model.states import OrderState
 from openalgo_bridge.model.ticket import Operation, target_of
 from openalgo_bridge.store.journal_reads import JournalOrder
+from openalgo_bridge.store.outcomes import OrderName
 
-_Name = tuple[TradingMode, BrokerOrderId]
 _GTTS = {Operation.PLACE_GTT, Operation.MODIFY_GTT, Operation.CANCEL_GTT}
 
 
@@ -23,7 +23,7 @@ _GTTS = {Operation.PLACE_GTT, Operation.MODIFY_GTT, Operation.CANCEL_GTT}
 class BrokerOrders:
     """The orders that were found, and a sentence for each account whose broker could not be asked."""
 
-    found: Mapping[_Name, BrokerOrder]
+    found: Mapping[OrderName, BrokerOrder]
     faults: Mapping[TradingMode, str]
 
     def of(self, message: JournalOrder) -> BrokerOrder | None:
@@ -43,7 +43,7 @@ def said_of(desk: Desk, messages: Sequence[JournalOrder], now: datetime) -> Brok
 
 def of_today(desk: Desk, accounts: Collection[TradingMode]) -> BrokerOrders:
     """Every order of today, in one read of each account's book: a real broker charges a request for each."""
-    found: dict[_Name, BrokerOrder] = {}
+    found: dict[OrderName, BrokerOrder] = {}
     faults: dict[TradingMode, str] = {}
     for mode in sorted(accounts):
         try:
@@ -57,23 +57,23 @@ def with_untold(desk: Desk, said: BrokerOrders, messages: Sequence[JournalOrder]
     """The same with those messages that the books of today do not tell, each asked for by its number: a book of the
     paper account begins at its last reset, and what was sent before that has not vanished.
     """
-    untold = (each for each in reversed(messages) if each.trading_mode not in said.faults and said.of(each) is None)
-    asked = of_earlier(desk, untold)
+    sent = (each for each in reversed(messages) if each.state is OrderState.SENT and said.of(each) is None)
+    return with_named(desk, said, ((each.trading_mode, number) for each in sent if (number := _number(each))))
+
+
+def with_named(desk: Desk, said: BrokerOrders, names: Iterable[OrderName]) -> BrokerOrders:
+    """The same with these orders of an earlier day or account, each asked for by its number."""
+    asked = _asked_for(desk, (name for name in names if name[0] not in said.faults))
     return BrokerOrders(found={**asked.found, **said.found}, faults={**asked.faults, **said.faults})
 
 
-def of_earlier(desk: Desk, messages: Iterable[JournalOrder]) -> BrokerOrders:
-    """The orders of messages of an earlier day or account, each asked for by its number.
-
-    A broker that does not know the first of them keeps today's orders only, and is not asked for the others.
-    """
-    found: dict[_Name, BrokerOrder] = {}
+def _asked_for(desk: Desk, names: Iterable[OrderName]) -> BrokerOrders:
+    """A broker that does not know the first of them keeps today's orders only, and is not asked for the others."""
+    found: dict[OrderName, BrokerOrder] = {}
     silent: set[TradingMode] = set()
     faults: dict[TradingMode, str] = {}
-    for message in messages:
-        number = _number(message)
-        mode = message.trading_mode
-        if message.state is not OrderState.SENT or number is None or mode in silent:
+    for mode, number in names:
+        if mode in silent:
             continue
         try:
             there = desk.broker(mode).order(number)

@@ -6,16 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from openalgo_bridge.clock import IST, day_in_india
+from openalgo_bridge.model import figures
 
 _MINUS = "\N{MINUS SIGN}"
 
 
 def money(amount: Decimal) -> str:
     """A price with Indian grouping, such as ``1,23,456.70``: two decimals, up to four where the price has them."""
-    rounded = round(amount, 4)
-    places = 2 if rounded == round(rounded, 2) else 4
-    whole, _, fraction = f"{abs(rounded):.{places}f}".partition(".")
-    return f"{_MINUS if rounded < 0 else ''}{_grouped(whole)}.{fraction}"
+    return figures.rupees(round(amount, 4)).replace("-", _MINUS)
 
 
 def rupees(amount: Decimal) -> str:
@@ -33,7 +31,7 @@ def percent(share: Decimal) -> str:
 
 def count(number: int) -> str:
     """A whole number with Indian grouping."""
-    return f"{_MINUS if number < 0 else ''}{_grouped(str(abs(number)))}"
+    return figures.count(number).replace("-", _MINUS)
 
 
 def ist(moment: datetime) -> str:
@@ -86,13 +84,6 @@ def response_time(milliseconds: float) -> str:
     if milliseconds >= 1000:
         return f"{milliseconds / 1000:.2f} s"
     return f"{milliseconds:.1f} ms" if milliseconds >= 10 else f"{milliseconds:.2f} ms"
-
-
-def _grouped(digits: str) -> str:
-    """The last three together, the rest in twos: thousand, lakh, crore."""
-    head, tail = digits[:-3], digits[-3:]
-    pairs = [head[max(0, end - 2) : end] for end in range(len(head), 0, -2)]
-    return ",".join([*reversed(pairs), tail])
 
 
 FILTERS = {

@@ -13,16 +13,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import (
-    BrokerError,
-    Busy,
-    Invalid,
-    NotFound,
-    NotSent,
-    Rejected,
-    SessionExpired,
-    Unsupported,
-)
+from openalgo_bridge.errors import BrokerError, Invalid, Unsupported
 from openalgo_bridge.model.gtt import BrokerGtt, GttState, orders_of
 from openalgo_bridge.model.order import BrokerOrderId, GttLeg, OrderRequest, TradingMode
 from openalgo_bridge.store.ticket_lists import Behind
@@ -31,11 +22,11 @@ from openalgo_bridge.trading.arrival import Prices, known_prices
 from openalgo_bridge.trading.books import Connected
 from openalgo_bridge.trading.gtt_books import EndedGtt, WaitingGtt
 from openalgo_bridge.trading.patience import reading
-from openalgo_bridge.trading.sending import InDoubt
 from openalgo_bridge.trading.targets import Target
 from openalgo_bridge.web import legs, words
 from openalgo_bridge.web.closing import BY_HAND, account_in_form, door_of
 from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.withdrawal import WITHDRAW, attempted
 
 blueprint = Blueprint("gtt", __name__)
 
@@ -187,19 +178,12 @@ def _became(ended: EndedGtt) -> str:
 
 def _withdrawn(desk: Desk, number: BrokerOrderId, mode: TradingMode) -> tuple[str, str]:
     """Withdraw it once; the sentence that is true afterwards, with its colour."""
-    where, what = words.account(mode), f"GTT {number}"
+    where, target = words.account(mode), Target(broker_order_id=number, trading_mode=mode)
     gone = _why_gone(desk, number, mode)
     if gone:
         return f"Nothing was sent, {where}: {gone}", "warning"
-    try:
-        result = gtts.withdraw(desk, Target(broker_order_id=number, trading_mode=mode), BY_HAND)
-    except (Busy, NotSent, SessionExpired) as fault:
-        return f"{what} was not withdrawn, {where}. {fault.message}", "danger"
-    except (Rejected, NotFound) as refusal:
-        return f"The broker did not withdraw {what}, {where}: {refusal.message}", "danger"
-    if isinstance(result, InDoubt):
-        return f"Whether {what} is withdrawn is in doubt, {where}. {result.message}", "warning"
-    return _as_it_stands(desk, number, mode)
+    told = attempted(lambda: gtts.withdraw(desk, target, BY_HAND), WITHDRAW, f"GTT {number}", where)
+    return told or _as_it_stands(desk, number, mode)
 
 
 def _why_gone(desk: Desk, number: BrokerOrderId, mode: TradingMode) -> str:

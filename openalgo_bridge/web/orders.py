@@ -12,15 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from openalgo_bridge.clock import day_in_india
 from openalgo_bridge.desk import Desk
-from openalgo_bridge.errors import (
-    BrokerError,
-    Busy,
-    Invalid,
-    NotFound,
-    NotSent,
-    Rejected,
-    SessionExpired,
-)
+from openalgo_bridge.errors import BrokerError, Busy, Invalid
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.breaks import Break
 from openalgo_bridge.model.order import BrokerOrderId, CancelAllRequest, TradingMode
@@ -32,18 +24,19 @@ from openalgo_bridge.trading import orders as deeds
 from openalgo_bridge.trading.closing import cancel_all as withdraw_all
 from openalgo_bridge.trading.gtt_books import left_waiting
 from openalgo_bridge.trading.patience import reading
-from openalgo_bridge.trading.sending import InDoubt
 from openalgo_bridge.trading.targets import Target
 from openalgo_bridge.web import legs, order_lines, words
-from openalgo_bridge.web.broker_orders import BrokerOrders, of_today, with_untold
+from openalgo_bridge.web.broker_orders import BrokerOrders, of_today, with_named, with_untold
 from openalgo_bridge.web.closing import BY_HAND, account_in_form, account_in_url, door_of
 from openalgo_bridge.web.current import actor, current_desk
 from openalgo_bridge.web.day_filter import Asked, asked_in_url
 from openalgo_bridge.web.paging import PAGE_SIZE, before_in_url, page_of, row_ids_in_form
+from openalgo_bridge.web.withdrawal import CANCEL, attempted
 
 blueprint = Blueprint("orders", __name__)
 
 _LONGEST_ID = 64
+_MOST_UNTOLD = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,16 +148,19 @@ def _newest_day(desk: Desk) -> date | None:
 
 
 def _listed(desk: Desk, asked: Asked, before: int | None, breaks: Sequence[Break]) -> Listed:
-    """What the books of today tell is known of every order, from one read of each; of an earlier day, or of before the
-    paper account was reset, that of the page alone.
+    """What the books of today tell is known of every order, from one read of each, and of those of today that are of
+    before the paper account was reset, one by one; of an earlier day, that of the page alone.
 
-    So what was sent then is counted as sent, whatever its lines can tell.
+    So what was sent on an earlier day is counted as sent, whatever its lines can tell.
     """
     outcomes, journal = desk.store.outcomes, desk.store.journal
     disputed_at = {each.trading_mode for each in breaks}
     accounts = outcomes.accounts(asked.wanted) | disputed_at if asked.is_today else set()
     said = of_today(desk, accounts)
     tally = outcomes.tally(asked.wanted, said.found)
+    if asked.is_today and tally.has_untold:
+        said = with_named(desk, said, outcomes.untold(asked.wanted, said.found, limit=_MOST_UNTOLD))
+        tally = outcomes.tally(asked.wanted, said.found)
     if asked.outcome is None:
         tickets = outcomes.page(asked.wanted, before=before, limit=PAGE_SIZE + 1)
     else:
@@ -177,19 +173,12 @@ def _listed(desk: Desk, asked: Asked, before: int | None, breaks: Sequence[Break
 
 def _cancelled(desk: Desk, number: BrokerOrderId, mode: TradingMode) -> tuple[str, str]:
     """Withdraw it once; the sentence that is true afterwards, with its colour."""
-    where = words.account(mode)
+    where, target = words.account(mode), Target(broker_order_id=number, trading_mode=mode)
     gone = _why_gone(desk, number, mode)
     if gone:
         return f"Nothing was sent, {where}: {gone}", "warning"
-    try:
-        result = deeds.withdraw(desk, Target(broker_order_id=number, trading_mode=mode), BY_HAND)
-    except (Busy, NotSent, SessionExpired) as fault:
-        return f"Order {number} was not cancelled, {where}. {fault.message}", "danger"
-    except (Rejected, NotFound) as refusal:
-        return f"The broker did not cancel order {number}, {where}: {refusal.message}", "danger"
-    if isinstance(result, InDoubt):
-        return f"Whether order {number} is cancelled is in doubt, {where}. {result.message}", "warning"
-    return _as_it_stands(desk, number, mode)
+    told = attempted(lambda: deeds.withdraw(desk, target, BY_HAND), CANCEL, f"order {number}", where)
+    return told or _as_it_stands(desk, number, mode)
 
 
 def _why_gone(desk: Desk, number: BrokerOrderId, mode: TradingMode) -> str:

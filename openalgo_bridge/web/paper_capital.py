@@ -1,7 +1,7 @@
-"""``/analyzer/capital``: how much paper money there is, and the way to begin anew with it.
+"""``/analyzer/capital``: another amount of paper money. ``/analyzer/reset``: begin anew with one.
 
-Another amount changes what can be used and nothing else. To begin anew ends what was rehearsed and cannot be taken
-back, so it asks for the password.
+Another amount changes the capital, what can be used with it, and nothing else. To begin anew ends what was rehearsed
+and cannot be taken back, so it asks for the step-up.
 """
 
 # mypy: disable-error-code="no-untyped-call"

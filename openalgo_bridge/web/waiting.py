@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Invalid
+from openalgo_bridge.model.gtt import orders_of
+from openalgo_bridge.model.guards import worth
 from openalgo_bridge.model.order import (
     Exchange,
     GttRequest,
@@ -21,6 +23,7 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.ticket import Operation, Ticket, gtt_of, named_order
 from openalgo_bridge.trading import market
+from openalgo_bridge.trading.guards import listed
 
 _PLACES_ONE = {Operation.PLACE, Operation.PLACE_GTT}
 _GTTS = {Operation.PLACE_GTT, Operation.MODIFY_GTT}
@@ -59,21 +62,15 @@ def rows_of(desk: Desk, tickets: Iterable[Ticket]) -> list[Waiting]:
     return [_row(ticket, prices, doubts) for ticket in tickets]
 
 
-def value_of(order: OrderRequest, price: Decimal | None) -> Decimal | None:
-    """About what the order is worth, at its own price where it has one, else at ``price``."""
-    at = order.price if order.price_type in {PriceType.LIMIT, PriceType.SL} else price
-    return None if at is None else at * order.quantity
-
-
 def _row(ticket: Ticket, prices: _Prices, doubts: _Doubts) -> Waiting:
     if isinstance(ticket.request, LegsRequest):
-        entries = tuple(Entry(order=each, value=value_of(each, prices.of(each))) for each in ticket.request.orders)
+        entries = tuple(Entry(order=each, value=prices.value_of(each)) for each in ticket.request.orders)
         return Waiting(ticket=ticket, entries=entries, value=_worth(entries))
     order = named_order(ticket.request) if ticket.operation in _GTTS else ticket.order
     if order is None:
         return Waiting(ticket=ticket)
     price = prices.of(order)
-    value = _gtt_value(ticket.request) or value_of(order, price)
+    value = _gtt_value(ticket.request, prices) if ticket.operation in _GTTS else prices.value_of(order)
     return Waiting(
         ticket=ticket,
         entries=(Entry(order=order, value=value),) if ticket.operation in _PLACES_ONE else (),
@@ -85,12 +82,13 @@ def _row(ticket: Ticket, prices: _Prices, doubts: _Doubts) -> Waiting:
     )
 
 
-def _gtt_value(request: TicketRequest) -> Decimal | None:
-    """The most that it may place, at its own prices; None of what is no GTT."""
+def _gtt_value(request: TicketRequest, prices: _Prices) -> Decimal | None:
+    """The most that it may place, at the prices of its triggers; None of what is no GTT."""
     if not isinstance(request, GttRequest | ModifyGttRequest):
         return None
     gtt = gtt_of(request)
-    return max(gtt.quantity * (leg.price or leg.trigger_price) for leg in gtt.legs)
+    values = [prices.value_at(order, leg.trigger_price) for leg, order in zip(gtt.legs, orders_of(gtt), strict=True)]
+    return max((each for each in values if each is not None), default=None)
 
 
 def _worth(entries: Sequence[Entry]) -> Decimal | None:
@@ -104,8 +102,10 @@ def _drift(then: Decimal | None, now: Decimal | None) -> Decimal | None:
 
 
 class _Prices:
-    """The last prices of one page. Each instrument is asked for once, and no other after the broker failed to answer
-    or all of them took too long: fifty waits for a time-out would make a page that nobody sees.
+    """The last prices of one page, and what orders are worth at them.
+
+    Each instrument is asked for once, and no other after the broker failed to answer or all of them took too long:
+    fifty waits for a time-out would make a page that nobody sees.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -118,6 +118,25 @@ class _Prices:
         if key not in self._known:
             self._known[key] = self._asked(*key)
         return self._known[key]
+
+    def value_of(self, order: OrderRequest) -> Decimal | None:
+        """What the limit on the value of an order counts, in rupees; where the price of now is not known, by the
+        order's own, if it has one.
+        """
+        price = self.of(order)
+        own = order.price if order.price_type in {PriceType.LIMIT, PriceType.SL} else None
+        return self.value_at(order, own if price is None else price)
+
+    def value_at(self, order: OrderRequest, price: Decimal | None) -> Decimal | None:
+        """The same while the market stands at ``price``. None, too, of what the list does not know: it has no
+        multiplier.
+        """
+        if price is None:
+            return None
+        try:
+            return worth(order, listed(self._desk, order), lambda: price)
+        except BridgeError:
+            return None
 
     def _asked(self, exchange: Exchange, symbol: str) -> Decimal | None:
         if self._desk.clock.monotonic() > self._until:

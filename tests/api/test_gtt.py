@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,11 @@ from flask.testing import FlaskClient
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import OutcomeUnknown
-from openalgo_bridge.model.order import OrderMode
-from openalgo_bridge.model.permission import PRESETS, Preset
+from openalgo_bridge.model.order import OrderMode, TradingMode
+from openalgo_bridge.model.permission import PRESETS, Permission, Preset
 from openalgo_bridge.trading import approvals
 from tests.api.conftest import Post
-from tests.conftest import TRADER, Account, app_of, client_of
+from tests.conftest import TRADER, Account, FixedClock, app_of, client_of
 from tests.fakes import ScriptedBroker, with_broker
 
 LOW, HIGH = 1200, 2000
@@ -218,3 +219,29 @@ def test_a_key_that_only_reads_places_none(post: Post, desk: Desk) -> None:
     desk.store.api_keys.permit(PRESETS[Preset.READ_ONLY], by=TRADER)
     assert post("placegttorder", **SINGLE)[0] == 403
     assert post("gttorderbook")[0] == 200
+
+
+def test_one_that_waits_in_the_live_account_keeps_a_program_from_leaving_it(
+    desk: Desk, account: Account, clock: FixedClock
+) -> None:
+    """Its page and its book would show the paper account then, and it may still open a position."""
+    live = replace(desk, brokers={**desk.brokers, TradingMode.LIVE: desk.broker(TradingMode.ANALYZE)})
+    desk.store.preferences.set_trading_mode(TradingMode.LIVE, by=TRADER)
+    desk.store.api_keys.permit(frozenset(Permission), by=TRADER)
+    caller = client_of(app_of(live))
+
+    def post(path: str, **fields: Any) -> tuple[int, Any]:
+        answer = caller.post(f"/api/v1/{path}", json={"apikey": account.key, **fields})
+        return answer.status_code, answer.get_json()
+
+    number = post("placegttorder", **OCO)[1]["trigger_id"]
+    status, answer = post("analyzer/toggle", mode=True)
+    assert (status, answer["message"]) == (
+        409,
+        "The live account has 1 GTT, waiting for a price. Cancel first.",
+    )
+    assert desk.store.preferences.trading_mode() is TradingMode.LIVE
+    post("cancelgttorder", trigger_id=number)
+    clock.move(days=1)
+    assert post("analyzer/toggle", mode=True)[0] == 200
+    assert desk.store.preferences.trading_mode() is TradingMode.ANALYZE

@@ -29,7 +29,6 @@ CLOSE: Mapping[str, Times] = {"NSE": (time(15, 30), time(15, 30)), "NFO": (time(
 
 _HOLIDAYS = {date(2026, 11, 24), date(2026, 12, 25)}
 _BOOKS_BEGIN = time(3)
-_SECOND = timedelta(seconds=1)
 _A_DAY = timedelta(days=1)
 
 _TRADES = (
@@ -145,11 +144,11 @@ def day_begin(now: datetime) -> datetime:
 
 
 def last_end(times: Times, now: datetime) -> datetime:
-    """The last of these times of a trading day, or of the last seconds of the days of the books, not after now."""
+    """The last of these times of a trading day, or of the ends of the days of the books, not after now."""
     begin = day_begin(now)
     day = begin.date()
     moment = datetime.combine(day, times[day >= DECEMBER_HOURS], IST)
-    return moment if is_trading_day(day) and moment <= now else begin - _SECOND
+    return moment if is_trading_day(day) and moment <= now else begin
 
 
 def last_delivery(now: datetime) -> datetime:

@@ -103,7 +103,9 @@ def test_the_last_begin_is_known_and_how_many_there_were(floor: Floor, capital: 
     floor.buy(1)
     floor.clock.move(minutes=5)
     capital.reset(LAKH, by=TRADER)
-    assert capital.begin() == Begin(at=floor.clock.now(), order_number=1, count=2)
+    assert capital.begin() == Begin(at=floor.clock.now())
+    since = floor.exchange.funds().since_begin
+    assert (floor.book.begun_after(), since and since.resets) == (1, 2)
 
 
 def test_it_is_audited_with_what_was_lost(floor: Floor, capital: PaperCapital) -> None:

@@ -30,7 +30,7 @@ from tests.store import listing
 from tests.store.listing import contract
 
 CRORE = Decimal(10_000_000)
-MONDAY, GURU_NANAK = date(2026, 11, 23), date(2026, 11, 24)
+SATURDAY, MONDAY, GURU_NANAK = (date(2026, 11, day) for day in (21, 23, 24))
 UNPRICED = replace(FUTURE, symbol="WHEAT01DEC26FUT")
 
 
@@ -50,6 +50,11 @@ def restarted(floor: Floor) -> PaperExchange:
 def moved(floor: Floor, moment: datetime, last: str) -> None:
     floor.clock.moment = moment
     floor.market.last = Decimal(last)
+
+
+def last_half_second(day: date) -> datetime:
+    """Of the day of the books."""
+    return at(day + timedelta(days=1), 3) - timedelta(seconds=0.5)
 
 
 def of_the_exchange(floor: Floor) -> list[BrokerOrder]:
@@ -215,6 +220,73 @@ def test_an_intraday_order_after_the_square_off_is_closed_the_same_night(floor: 
     assert list(floor.exchange.positions()) == []
 
 
+def test_an_order_of_the_last_second_of_a_day_does_not_fill_on_the_next(floor: Floor) -> None:
+    floor.clock.moment = last_half_second(FRIDAY)
+    resting = floor.buy(product=Product.CNC, limit="990.00")
+    moved(floor, at(SATURDAY, 9), "980")
+    floor.clock.moment = at(SATURDAY, 10)
+    ended = floor.order(resting)
+    assert (ended.status, ended.filled_quantity) == (OrderStatus.CANCELLED, 0)
+    assert ended.rejection_reason == "Not filled on its trading day: the order lapsed."
+    assert floor.exchange.funds().used == 0
+
+
+def test_the_first_price_of_a_day_is_none_of_the_day_before(floor: Floor) -> None:
+    floor.clock.moment = last_half_second(FRIDAY)
+    resting = floor.buy(product=Product.CNC, limit="990.00")
+    moved(floor, at(SATURDAY, 3), "980")
+    assert floor.order(resting).status is OrderStatus.CANCELLED
+
+
+def test_what_is_bought_intraday_in_the_last_second_of_a_day_is_closed_as_it_ends(floor: Floor) -> None:
+    floor.clock.moment = last_half_second(FRIDAY)
+    floor.buy()
+    moved(floor, at(SATURDAY, 9), "1100")
+    assert floor.position().quantity == 0
+    (closing,) = of_the_exchange(floor)
+    assert (closing.placed_at, closing.average_price) == (at(SATURDAY, 3), Decimal("999.95"))
+
+
+def test_a_day_whose_last_second_an_earlier_look_had_done_still_ends(floor: Floor) -> None:
+    """The books were left in that second, with all that was due before it done."""
+    floor.clock.moment = at(FRIDAY, 23)
+    floor.buy()
+    floor.clock.moment = last_half_second(FRIDAY)
+    floor.buy()
+    floor.buy(product=Product.CNC, limit="990.00")
+    assert floor.book.done_until() == at(SATURDAY, 2, 59, 59)
+    moved(floor, at(MONDAY, 9), "980")
+    floor.exchange = restarted(floor)
+    assert list(floor.exchange.positions()) == []
+    assert (floor.book.resting(), floor.rows("paper_trade")) == ([], 4)
+
+
+def test_what_comes_while_another_thread_ends_the_day_is_of_the_next(floor: Floor) -> None:
+    """It read the clock before the day ended, and waited for the books until after."""
+    other = restarted(floor)
+    floor.clock.moment = last_half_second(FRIDAY)
+    floor.buy()
+
+    def settings() -> PaperSettings:
+        """Asked for between the look at the clock and the transaction."""
+        if floor.clock.moment < at(SATURDAY, 3):
+            floor.clock.moment = at(SATURDAY, 3, 0, 1)
+            other.tend()
+        return PaperSettings()
+
+    floor.exchange = PaperExchange(
+        book=floor.book,
+        market=floor.market,
+        instruments=floor.instruments,
+        clock=floor.clock,
+        calendar=lambda: SHIPPED,
+        settings=settings,
+    )
+    resting = floor.buy(limit="990.00")
+    assert floor.exchange.order_book()[0].id == resting
+    assert floor.order(resting).placed_at == at(SATURDAY, 3, 0, 1)
+
+
 # -- expiry ----------------------------------------------------------------------------------------------
 
 
@@ -230,6 +302,30 @@ def test_contracts_settle_after_their_last_close_and_free_their_money(floor: Flo
     assert (funds.used, funds.realised) == (0, 2 * 65 * Decimal("9.95"))
     assert len(ledger(floor, LedgerKind.EXPIRY)) == 2
     assert of_the_exchange(floor) == [], "an expiry is no order"
+
+
+def test_what_rests_in_a_contract_ends_as_it_expires_and_not_as_its_exchange_closes(floor: Floor) -> None:
+    moved(floor, at(EXPIRY, 10), "1000")
+    resting = floor.send(replace(FUTURE, price_type=PriceType.LIMIT, price=Decimal(990)))
+    moved(floor, at(EXPIRY, 15, 30), "980")
+    ended = floor.order(resting)
+    assert (ended.status, ended.filled_quantity) == (OrderStatus.CANCELLED, 0)
+    assert floor.exchange.funds().used == 0
+
+
+def test_what_waits_to_close_a_contract_after_its_expiry_ends_with_its_exchange(floor: Floor) -> None:
+    """It may be closed at once, but no price of after the settlement is what an order waits for."""
+    moved(floor, at(EXPIRY, 10), "1000")
+    floor.send(FUTURE)
+    floor.clock.moment = at(EXPIRY, 15, 31)
+    resting = floor.send(
+        replace(FUTURE, action=Action.SELL, price_type=PriceType.LIMIT, price=Decimal(1010), quantity=65)
+    )
+    moved(floor, at(EXPIRY, 15, 35), "1020")
+    assert floor.order(resting).status is OrderStatus.OPEN
+    floor.clock.moment = at(EXPIRY, 15, 40)
+    assert floor.order(resting).status is OrderStatus.CANCELLED
+    assert floor.exchange.funds().used == 0
 
 
 def test_a_position_without_a_price_waits_alone_and_is_told_once(floor: Floor, tmp_path: Path) -> None:

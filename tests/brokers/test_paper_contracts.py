@@ -77,7 +77,7 @@ def test_a_sale_beyond_the_account_is_refused(floor: Floor) -> None:
     [
         ({"product": Product.CNC}, "CNC product not allowed for NFO derivatives segment. Use NRML or MIS."),
         ({"quantity": 100}, "Quantity must be in multiples of lot size 65"),
-        ({"quantity": 65 * 28}, "Quantity 1820 is above the freeze quantity 1800 of one order."),
+        ({"quantity": 65 * 28}, "Quantity 1,820 is above the freeze quantity 1,800 of one order."),
         ({"price_type": PriceType.LIMIT, "price": Decimal("999.97")}, "not a multiple of the tick size 0.05"),
         ({"symbol": "NIFTY29DEC2626050CE"}, "Symbol NIFTY29DEC2626050CE not found on NFO"),
     ],

@@ -44,16 +44,22 @@ def test_a_day_of_shares() -> None:
 
 
 def test_a_weekend_ends_the_days_of_the_books_and_delivers_on_monday() -> None:
-    ended = ["LAPSE", "SQUARE_OFF", "EXPIRY"]
+    ended = ["02:59 LAPSE", "02:59 SQUARE_OFF", "02:59 EXPIRY", "03:00 LAPSE", "03:00 SQUARE_OFF"]
     assert told(USUAL, at(FRIDAY, 16), at(MONDAY, 9), Exchange.NSE) == [
-        *[f"{day} 02:59 {each}" for day in ("Sat", "Sun", "Mon") for each in ended],
+        *[f"{day} {each}" for day in ("Sat", "Sun", "Mon") for each in ended],
         "Mon 03:00 SETTLEMENT NSE BSE",
     ]
 
 
 def test_on_a_holiday_no_session_ends_and_nothing_is_delivered() -> None:
     events = told(USUAL, at(MONDAY, 23), at(GURU_NANAK, 23), Exchange.NSE, Exchange.NFO)
-    assert events == ["Tue 02:59 LAPSE", "Tue 02:59 SQUARE_OFF", "Tue 02:59 EXPIRY"]
+    assert events == [
+        "Tue 02:59 LAPSE",
+        "Tue 02:59 SQUARE_OFF",
+        "Tue 02:59 EXPIRY",
+        "Tue 03:00 LAPSE",
+        "Tue 03:00 SQUARE_OFF",
+    ]
 
 
 def test_shares_bought_before_and_on_a_bank_holiday_are_delivered_together_the_day_after() -> None:
@@ -62,8 +68,10 @@ def test_shares_bought_before_and_on_a_bank_holiday_are_delivered_together_the_d
     assert "Wed 15:10 SQUARE_OFF NSE" in lines, "the exchange trades while the banks rest"
 
 
-def test_contracts_expire_after_their_last_close() -> None:
+def test_contracts_expire_at_their_time_and_settle_after_their_last_close() -> None:
     assert told(USUAL, at(MONDAY, 9), at(MONDAY, 18), Exchange.NFO, Exchange.CDS) == [
+        "Mon 12:30 EXPIRY CDS",
+        "Mon 15:30 EXPIRY NFO",
         "Mon 15:35 SQUARE_OFF NFO",
         "Mon 15:40 LAPSE NFO",
         "Mon 15:40 EXPIRY NFO",

@@ -19,37 +19,28 @@ from openalgo_bridge.model.order import (
     BrokerOrderId,
     CancelGttRequest,
     Exchange,
-    GttLeg,
     GttRequest,
     ModifyGttRequest,
     PriceType,
     Product,
     Ref,
-    TriggerSide,
 )
 from openalgo_bridge.model.paper import LedgerKind, to_units
 from openalgo_bridge.model.paper_settings import PaperHours, PaperSettings
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.store.paper_capital import PaperCapital
 from openalgo_bridge.store.paper_ledger import PaperLedger
+from tests import gtt_requests
 from tests.brokers.desk import Floor, opened
 from tests.conftest import TRADER
 from tests.fakes import in_threads
+from tests.gtt_requests import STOP
 from tests.store import listing
 from tests.store.listing import DECEMBER, contract
 
-STOP = GttLeg(side=TriggerSide.STOPLOSS, trigger_price=Decimal(900), price=Decimal(890))
-TARGET = GttLeg(side=TriggerSide.TARGET, trigger_price=Decimal(1100), price=Decimal(1110))
-BUY = GttRequest(
-    symbol="SBIN",
-    exchange=Exchange.NSE,
-    action=Action.BUY,
-    quantity=10,
-    price_type=PriceType.LIMIT,
-    product=Product.CNC,
-    legs=(STOP,),
-)
-SELL = replace(BUY, action=Action.SELL)
+TARGET = replace(gtt_requests.TARGET, trigger_price=Decimal(1100), price=Decimal(1110))
+SELL = replace(gtt_requests.SELL, symbol="SBIN")
+BUY = replace(SELL, action=Action.BUY)
 OCO = replace(SELL, legs=(STOP, TARGET))
 """Sells what is held when it falls to 900, or rises to 1100."""
 

@@ -77,8 +77,10 @@ MOSTLY_ALWAYS = st.sampled_from([PaperHours.ALWAYS, PaperHours.ALWAYS, PaperHour
 UNSEEN = st.lists(OFFSETS, max_size=3)
 """How the price moves while nobody looks."""
 
-TIMES = (time(15, 12), time(15, 37), time(15, 50), time(3, 1), time(9, 20))
-"""After the square-off of shares, that of contracts, the close, the end of the books' day, the opening."""
+TIMES = (time(15, 12), time(15, 37), time(15, 50), time(2, 59, 59), time(3, 1), time(9, 20))
+"""After the square-off of shares, that of contracts, the close; in the last second of the books' day and after it; the
+opening.
+"""
 
 SHARES = st.builds(
     lambda side, quantity, product: replace(SBIN, action=side, quantity=quantity, product=product),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 
 from openalgo_bridge.brokers.paper.fills import Fill
-from openalgo_bridge.brokers.paper.matching import day_begin, effect, margin, reducing_quantity, trading_day
+from openalgo_bridge.brokers.paper.matching import effect, margin, reducing_quantity
 from openalgo_bridge.model.order import Action, Exchange, Product
 from openalgo_bridge.model.paper import PaperPosition
 from tests.brokers.desk import order
@@ -65,9 +65,3 @@ def test_only_a_close_touches_the_profit_of_the_day() -> None:
 )
 def test_what_closes_is_what_is_open_on_the_other_side(held: int, side: Action, quantity: int, closing: int) -> None:
     assert reducing_quantity(replace(FLAT, quantity=held, cost=held), side, quantity) == closing
-
-
-def test_a_trading_day_runs_from_three_to_three() -> None:
-    before, after = datetime(2026, 11, 20, 21, 29, 59, tzinfo=UTC), datetime(2026, 11, 20, 21, 30, tzinfo=UTC)
-    assert (trading_day(before), trading_day(after)) == (date(2026, 11, 20), TODAY)
-    assert day_begin(TODAY) == after

@@ -123,7 +123,7 @@ def test_what_no_book_can_hold_is_refused_without_a_row(floor: Floor, request_: 
 
 
 def test_insufficient_funds_names_what_is_needed_and_what_there_is(floor: Floor) -> None:
-    with pytest.raises(Rejected, match=r"Needed: 20001000\.00 rupees, available: 10000000\.00 rupees"):
+    with pytest.raises(Rejected, match=r"Needed: 2,00,01,000\.00 rupees, available: 1,00,00,000\.00 rupees"):
         floor.buy(20_000, Product.CNC)
     with pytest.raises(Rejected, match="Insufficient funds"):
         floor.buy(20_000, Product.CNC, limit="990.00")

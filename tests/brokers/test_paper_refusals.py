@@ -63,54 +63,55 @@ IN_THE_BOOK = [
         "CNC product not allowed for NFO derivatives segment. Use NRML or MIS.",
     ),
     (replace(CALL, quantity=66), "Quantity must be in multiples of lot size 65"),
-    (replace(CALL, quantity=1820), "Quantity 1820 is above the freeze quantity 1800 of one order."),
+    (replace(CALL, quantity=1820), "Quantity 1,820 is above the freeze quantity 1,800 of one order."),
     (replace(SBIN, price_type=PriceType.LIMIT), "LIMIT orders require price"),
     (limit(SBIN, "999.97"), "Price 999.97 is not a multiple of the tick size 0.05."),
+    (limit(SBIN, "1000.000001"), "Price 1,000.000001 is not a multiple of the tick size 0.05."),
     (replace(stop(SBIN, "1010"), price_type=PriceType.SL), "SL orders require price"),
     (replace(SBIN, price_type=PriceType.SL, price=Decimal(1010)), "SL orders require trigger_price"),
     (replace(SBIN, price_type=PriceType.SL_M), "SL-M orders require trigger_price"),
-    (stop(SBIN, "1010.01"), "Trigger price 1010.01 is not a multiple of the tick size 0.05."),
-    (stop(SBIN, "1010", "1009.95"), "The limit 1009.95 of a BUY stop must not be below its trigger 1010."),
-    (stop(sell(SBIN), "990", "990.05"), "The limit 990.05 of a SELL stop must not be above its trigger 990."),
+    (stop(SBIN, "1010.01"), "Trigger price 1,010.01 is not a multiple of the tick size 0.05."),
+    (stop(SBIN, "1010", "1009.95"), "The limit 1,009.95 of a BUY stop must not be below its trigger 1,010.00."),
+    (stop(sell(SBIN), "990", "990.05"), "The limit 990.05 of a SELL stop must not be above its trigger 990.00."),
     (
         stop(SBIN, "999.95"),
-        "The trigger 999.95 of a BUY stop must not be below the last price 1000: it would be reached at once.",
+        "The trigger 999.95 of a BUY stop must not be below the last price 1,000.00: it would be reached at once.",
     ),
     (
         stop(sell(SBIN), "1000.05", "999"),
-        "The trigger 1000.05 of a SELL stop must not be above the last price 1000: it would be reached at once.",
+        "The trigger 1,000.05 of a SELL stop must not be above the last price 1,000.00: it would be reached at once.",
     ),
     (
         stop(FUTURE, "1000", "1030.10"),
-        "The limit 1030.10 is too far from the trigger 1000: NIFTY29DEC26FUT allows 30 rupees.",
+        "The limit 1,030.10 is too far from the trigger 1,000.00: NIFTY29DEC26FUT allows 30.00 rupees.",
     ),
     (
         stop(sell(FUTURE), "50", "48.40"),
-        "The limit 48.40 is too far from the trigger 50: NIFTY29DEC26FUT allows 1.5 rupees.",
+        "The limit 48.40 is too far from the trigger 50.00: NIFTY29DEC26FUT allows 1.50 rupees.",
     ),
     (
         stop(CALL, "1000", "1200.05"),
-        "The limit 1200.05 is too far from the trigger 1000: NIFTY29DEC2626000CE allows 200 rupees.",
+        "The limit 1,200.05 is too far from the trigger 1,000.00: NIFTY29DEC2626000CE allows 200.00 rupees.",
     ),
     (
         stop(sell(CALL), "50", "39.95"),
-        "The limit 39.95 is too far from the trigger 50: NIFTY29DEC2626000CE allows 10 rupees.",
+        "The limit 39.95 is too far from the trigger 50.00: NIFTY29DEC2626000CE allows 10.00 rupees.",
     ),
     (
         limit(SBIN, "1200.05"),
-        "Price 1200.05 is outside the price band of SBIN today, 800.00 to 1200.00 rupees.",
+        "Price 1,200.05 is outside the price band of SBIN today, 800.00 to 1,200.00 rupees.",
     ),
     (
         limit(sell(SBIN), "799.95"),
-        "Price 799.95 is outside the price band of SBIN today, 800.00 to 1200.00 rupees.",
+        "Price 799.95 is outside the price band of SBIN today, 800.00 to 1,200.00 rupees.",
     ),
     (
         stop(SBIN, "1300"),
-        "Trigger price 1300 is outside the price band of SBIN today, 800.00 to 1200.00 rupees.",
+        "Trigger price 1,300.00 is outside the price band of SBIN today, 800.00 to 1,200.00 rupees.",
     ),
     (
         limit(FUTURE, "1100.10"),
-        "Price 1100.10 is outside the price band of NIFTY29DEC26FUT today, 900.00 to 1100.00 rupees.",
+        "Price 1,100.10 is outside the price band of NIFTY29DEC26FUT today, 900.00 to 1,100.00 rupees.",
     ),
     (
         sell(replace(SBIN, product=Product.CNC)),
@@ -118,7 +119,7 @@ IN_THE_BOOK = [
     ),
     (
         replace(SBIN, quantity=50_000),
-        "Insufficient funds. Needed: 10000500.00 rupees, available: 10000000.00 rupees.",
+        "Insufficient funds. Needed: 1,00,00,500.00 rupees, available: 1,00,00,000.00 rupees.",
     ),
 ]
 """Refused by a row of the book: an order, and why."""
@@ -194,7 +195,7 @@ def test_one_paisa_short_is_short_and_the_exact_amount_is_enough(floor: Floor) -
     assert floor.exchange.funds().available == Decimal("10000.49")
     with pytest.raises(Rejected) as refused:
         floor.buy(10, Product.CNC)
-    assert refused.value.message == "Insufficient funds. Needed: 10000.50 rupees, available: 10000.49 rupees."
+    assert refused.value.message == "Insufficient funds. Needed: 10,000.50 rupees, available: 10,000.49 rupees."
     floor.modify(last, order(Action.BUY, 1, limit="997.50"))
     assert floor.order(floor.buy(10, Product.CNC)).status is OrderStatus.COMPLETE
     assert floor.exchange.funds().available == 0
@@ -205,7 +206,7 @@ CHANGES = [
     (order(Action.BUY, 10, limit="979.99"), "Price 979.99 is not a multiple of the tick size 0.05."),
     (
         order(Action.BUY, 10, limit="700.00"),
-        "Price 700.00 is outside the price band of SBIN today, 800.00 to 1200.00 rupees.",
+        "Price 700.00 is outside the price band of SBIN today, 800.00 to 1,200.00 rupees.",
     ),
 ]
 

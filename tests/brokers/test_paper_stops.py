@@ -115,7 +115,7 @@ def test_a_stop_the_account_cannot_carry_any_more_is_cancelled_in_words(floor: F
     floor.market.last = Decimal("1200.00")
     ended = floor.order(order_id)
     assert (ended.status, ended.filled_quantity) == (OrderStatus.CANCELLED, 0)
-    assert "Insufficient funds. Needed: 11760490.00 rupees" in ended.rejection_reason
+    assert "Insufficient funds. Needed: 1,17,60,490.00 rupees" in ended.rejection_reason
     assert floor.exchange.funds().available == CRORE
 
 

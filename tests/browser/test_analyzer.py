@@ -66,3 +66,8 @@ def test_capital_then_an_order_with_its_curve_then_a_reset(
     expect(page.get_by_text("The paper account was reset and has ₹1,00,000.00.")).to_be_visible()
     expect(page.get_by_text("No position today.")).to_be_visible()
     assert (money(page, "Available"), money(page, "Used")) == (100_000, 0)
+
+    page.get_by_role("link", name="Where the money went").click()
+    expect(page.get_by_role("row").filter(has_text="Account reset")).to_contain_text("1,00,000.00")
+    page.get_by_role("row").filter(has_text="Filled").get_by_role("link", name="Ticket 1").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("RELIANCE")

@@ -105,7 +105,7 @@ def test_a_symbol(bridge: Bridge) -> None:
 
 
 def test_a_holding() -> None:
-    """The paper exchange has none yet; a broker's are rendered the same way."""
+    """As any broker tells it: the paper exchange delivers shares on the next trading day only."""
     shares = Holding(
         symbol="SBIN", exchange=Exchange.NSE, quantity=3, average_price=Decimal("800.05"), ltp=Decimal(801)
     )

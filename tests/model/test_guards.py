@@ -231,6 +231,14 @@ def test_a_stop_is_worth_what_it_can_cost_or_bring_once_it_is_triggered(order: O
         assert (refused is None) is goes
 
 
+def test_a_unit_that_the_exchange_counts_a_hundred_times_is_worth_a_hundred_times_its_price() -> None:
+    of_lots = replace(RELIANCE, multiplier=100)
+    one = asked(replace(ORDER, quantity=1), instrument=of_lots)
+    for limit_of, goes in ((100_000, True), (99_999, False)):
+        refused = refusal(one, GuardSettings(order_value=Decimal(limit_of)), Known(price=Decimal(1000)))
+        assert (refused is None) is goes
+
+
 def test_adding_to_an_open_position_opens_none() -> None:
     full = {*OTHERS, (Exchange.NSE, "RELIANCE", Product.MIS)}
     assert refusal(asked(), GuardSettings(open_positions=3), Known(open=full)) is None

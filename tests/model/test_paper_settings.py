@@ -81,7 +81,16 @@ def test_a_change_is_told_in_words() -> None:
 
 @pytest.mark.parametrize(
     ("text", "rupees"),
-    [("1000", 1_000), ("10,00,000", 10_00_000), (" 1,000,000 ", 10_00_000), ("1000000000", 100_00_00_000)],
+    [
+        ("1000", 1_000),
+        ("1,000", 1_000),
+        ("10,00,000", 10_00_000),
+        (" 1,000,000 ", 10_00_000),
+        ("100,000", 1_00_000),
+        ("1,00,00,00,000", 100_00_00_000),
+        ("1,000,000,000", 100_00_00_000),
+        ("1000000000", 100_00_00_000),
+    ],
 )
 def test_capital_is_whole_rupees_with_or_without_commas(text: str, rupees: int) -> None:
     assert parse_capital(text) == rupees * UNITS_PER_RUPEE
@@ -90,6 +99,14 @@ def test_capital_is_whole_rupees_with_or_without_commas(text: str, rupees: int) 
 @pytest.mark.parametrize("text", ["", "999", "1000000001", "1000.50", "-1000", "1_000", "1 lakh", "١٠٠٠", ","])
 def test_capital_has_bounds(text: str) -> None:
     with pytest.raises(Invalid, match="from 1,000 to 1,00,00,00,000"):
+        parse_capital(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["12,34", "1,2345", "10,0000", "1000,", "1,,000", "1,00,0000", "100,00,000", "1000,000", "1,000,00,000"]
+)
+def test_commas_that_group_nothing_are_a_slip(text: str) -> None:
+    with pytest.raises(Invalid, match="A comma is missing or misplaced"):
         parse_capital(text)
 
 

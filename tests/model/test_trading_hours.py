@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
 from openalgo_bridge.model.order import Exchange
-from openalgo_bridge.model.trading_hours import IST, expires, hours_on, last_close, next_expiry_day
+from openalgo_bridge.model.trading_hours import (
+    IST,
+    day_begin,
+    expires,
+    hours_on,
+    last_close,
+    next_expiry_day,
+    trading_day,
+)
 
 DAY, NEXT = date(2026, 12, 29), date(2026, 12, 30)
 
@@ -64,3 +72,10 @@ def test_index_contracts_stop_as_they_expire_since_the_others_go_on(
     for exchange in (Exchange.NFO, Exchange.BFO):
         assert last_close(exchange, expiry, is_on_index=True) == datetime.combine(expiry, on_index, IST)
         assert last_close(exchange, expiry) == datetime.combine(expiry, on_share, IST)
+
+
+def test_a_trading_day_runs_from_three_to_three() -> None:
+    friday, saturday = date(2026, 11, 20), date(2026, 11, 21)
+    before, after = datetime(2026, 11, 20, 21, 29, 59, tzinfo=UTC), datetime(2026, 11, 20, 21, 30, tzinfo=UTC)
+    assert (trading_day(before), trading_day(after)) == (friday, saturday)
+    assert day_begin(saturday) == after

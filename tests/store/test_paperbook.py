@@ -19,9 +19,11 @@ from openalgo_bridge.model.paper import (
     PaperMoney,
     PaperOrder,
     PaperPosition,
+    PriceRange,
     to_rupees,
     to_units,
 )
+from openalgo_bridge.store import paper_gtts, paperbook
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.paperbook import OpenPaperBook, PaperBook
 from tests.fakes import in_threads
@@ -51,6 +53,9 @@ LONG = PaperPosition(
     realised=5,
     realised_on=TODAY,
 )
+EVERY_PRICE = PriceRange(ask=0, bid=CAPITAL, lowest=0, highest=CAPITAL)
+"""Reaches whatever rests."""
+
 NONE_HELD = PaperHolding(symbol="SBIN", exchange=Exchange.NSE)
 FLAT = replace(LONG, quantity=0, cost=0, blocked=0, realised=0)
 
@@ -78,10 +83,10 @@ def test_an_order_comes_back_as_it_went_in(book: PaperBook) -> None:
     with book.transaction() as page:
         number = add(page, OPEN)
         kept = replace(OPEN, number=number, revision=1)
-        assert page.order(number) == kept
+        assert (page.order(number), page.resting()) == (kept, [kept])
     assert book.order(number) == book.find(Ref("A")) == kept
-    assert book.resting() == book.resting_in("SBIN", Exchange.NSE) == [kept]
-    assert book.resting_in("SBIN", Exchange.BSE) == []
+    assert book.resting() == book.reached("SBIN", Exchange.NSE, EVERY_PRICE) == [kept]
+    assert book.reached("SBIN", Exchange.BSE, EVERY_PRICE) == []
 
 
 def test_a_position_comes_back_as_it_went_in(book: PaperBook) -> None:
@@ -248,7 +253,7 @@ def test_an_order_that_begins_to_rest_is_seen_by_the_next_look(book: PaperBook) 
     assert book.resting() == book.resting() == []
     with book.transaction() as page:
         add(page, replace(OPEN, tag=Ref("B")))
-    assert len(book.resting_in("SBIN", Exchange.NSE)) == 1
+    assert len(book.reached("SBIN", Exchange.NSE, EVERY_PRICE)) == 1
 
 
 def test_nothing_is_remembered_that_was_read_while_an_order_began_to_rest(book: PaperBook) -> None:
@@ -277,12 +282,48 @@ def test_looking_for_resting_orders_never_walks_the_book(db: Database, book: Pap
     asked: list[str] = []
     db.tables.conn.set_trace_callback(asked.append)
     book.resting()
-    book.resting_in("SBIN", Exchange.NSE)
+    book.reached("SBIN", Exchange.NSE, EVERY_PRICE)
+    book.instruments_in_use()
     db.tables.conn.set_trace_callback(None)
-    assert len(asked) == 2
+    assert len(asked) == 3
     for sql in asked:
         plan = " ".join(row["detail"] for row in db.read(f"EXPLAIN QUERY PLAN {sql}"))
-        assert "USING INDEX paper_order_working" in plan
+        assert "INDEX paper_order_working" in plan
+
+
+def test_what_a_price_does_not_reach_is_not_even_looked_at(db: Database) -> None:
+    """The index leads to the symbol, the kind of order and the price; of instruments, from one to the next."""
+    reached = {"exchange": "NSE", "symbol": "SBIN", **EVERY_PRICE._asdict()}
+    plan = [row["detail"] for row in db.read(f"EXPLAIN QUERY PLAN {paperbook._REACHED}", reached)]
+    of_each_kind = (
+        "SEARCH paper_order USING INDEX paper_order_working (exchange=? AND symbol=? AND status=? AND action=?"
+    )
+    found = [line.removeprefix(of_each_kind) for line in plan if line.startswith("SEARCH")]
+    assert sorted(found) == [" AND <expr><?)", " AND <expr><?)", " AND <expr>>?)", " AND <expr>>?)"]
+    plan = [row["detail"] for row in db.read(f"EXPLAIN QUERY PLAN {paperbook._IN_USE}")]
+    from_one_to_the_next = "SEARCH paper_order USING COVERING INDEX paper_order_working"
+    found = [line.removeprefix(from_one_to_the_next) for line in plan if line.startswith(from_one_to_the_next)]
+    assert found == [" (exchange=? AND symbol>?)", " (exchange>?)"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "read"),
+    [
+        (paper_gtts._ACTIVE, "SCAN paper_gtt USING INDEX paper_gtt_active"),
+        (paper_gtts._ENDED, "SEARCH paper_gtt USING INDEX paper_gtt_ended (changed_at>?)"),
+    ],
+)
+def test_gtts_of_long_ago_are_not_looked_at(db: Database, sql: str, read: str) -> None:
+    plan = [row["detail"] for row in db.read(f"EXPLAIN QUERY PLAN {sql}", (0,) if "?" in sql else ())]
+    assert read in plan
+
+
+def test_each_instrument_that_orders_rest_in_is_told_once(book: PaperBook) -> None:
+    with book.transaction() as page:
+        for number, (exchange, symbol) in enumerate([(Exchange.NSE, "SBIN"), (Exchange.BSE, "TCS")] * 3):
+            add(page, replace(OPEN, tag=Ref(f"T{number}"), request=replace(ASKED, exchange=exchange, symbol=symbol)))
+        add(page, replace(OPEN, tag=Ref("Z"), request=replace(ASKED, symbol="INFY")))
+    assert book.instruments_in_use() == [(Exchange.BSE, "TCS"), (Exchange.NSE, "INFY"), (Exchange.NSE, "SBIN")]
 
 
 def test_a_change_is_told_by_the_next_revision(book: PaperBook) -> None:

@@ -20,8 +20,6 @@ from openalgo_bridge.model.order import (
     Action,
     CloseRequest,
     Exchange,
-    GttLeg,
-    GttRequest,
     LegsKind,
     LegsRequest,
     OrderMode,
@@ -30,7 +28,6 @@ from openalgo_bridge.model.order import (
     Product,
     SmartOrderRequest,
     TradingMode,
-    TriggerSide,
 )
 from openalgo_bridge.model.ticket import PAGE, Origin
 from openalgo_bridge.trading import approvals, closing, gtts, orders, several, smart
@@ -38,6 +35,7 @@ from openalgo_bridge.trading.legs import Report
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import Sent
 from openalgo_bridge.trading.smart import NothingToDo
+from tests import gtt_requests
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 
@@ -256,19 +254,9 @@ def test_what_could_not_be_told_of_a_basket_of_sales_is_told_when_it_is_approved
 
 def test_a_gtt_that_sells_what_is_held_passes_the_kill_switch(stopped: Desk, broker: ScriptedBroker) -> None:
     broker.shares = [shares(10)]
-    leg = GttLeg(side=TriggerSide.STOPLOSS, trigger_price=Decimal(900), price=Decimal(890))
-    stop = GttRequest(
-        symbol="RELIANCE",
-        exchange=Exchange.NSE,
-        action=Action.SELL,
-        quantity=10,
-        price_type=PriceType.LIMIT,
-        product=Product.CNC,
-        legs=(leg,),
-    )
     with pytest.raises(Denied):
-        gtts.place(stopped, replace(stop, quantity=11), ORIGIN)
-    assert isinstance(gtts.place(stopped, stop, ORIGIN), Sent)
+        gtts.place(stopped, replace(gtt_requests.SELL, quantity=11), ORIGIN)
+    assert isinstance(gtts.place(stopped, gtt_requests.SELL, ORIGIN), Sent)
 
 
 # -- what closes positions -----------------------------------------------------------------------------------------

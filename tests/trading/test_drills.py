@@ -18,12 +18,13 @@ from openalgo_bridge.model.order import Exchange, OrderMode, OrderRequest, Price
 from openalgo_bridge.model.states import OrderState, TicketState
 from openalgo_bridge.model.ticket import Origin
 from openalgo_bridge.trading import approvals, drills, market, orders
-from openalgo_bridge.trading.doors import Doors, DoorState
+from openalgo_bridge.trading.doors import DoorState
 from openalgo_bridge.trading.drilled import DrilledBroker
 from openalgo_bridge.trading.orders import Held, Submitted
 from openalgo_bridge.trading.parked import handled, send_again
 from openalgo_bridge.trading.sending import InDoubt, Sent
 from openalgo_bridge.trading.watch import Watch
+from tests import timer
 from tests.conftest import CHEAP, TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
 from tests.test_architecture import MODULES, name_of, parsed
@@ -58,17 +59,12 @@ def events(desk: Desk) -> list[tuple[str, str, str]]:
 
 @pytest.fixture
 def desk(desk: Desk) -> Desk:
-    """As it is opened, its doors still closed."""
-    return replace(desk, doors=Doors())
+    return timer.closed(desk)
 
 
 @pytest.fixture(autouse=True)
 def watch(desk: Desk) -> Watch:
-    """The timer, by hand. It has opened the doors."""
-    watching = Watch(desk)
-    watching.round()
-    assert desk.doors.state is DoorState.OPEN
-    return watching
+    return timer.first_round(desk)
 
 
 # -- what each does -----------------------------------------------------------------------------------------------
@@ -308,7 +304,7 @@ def test_what_one_order_cannot_show_is_not_started_for_one(desk: Desk, kind: Dri
 
 def test_one_runs_at_a_time(desk: Desk) -> None:
     first = begin(desk, DrillKind.NO_PRICES)
-    with pytest.raises(Conflict, match="A drill runs already: No prices"):
+    with pytest.raises(Conflict, match=r"A drill runs already: No prices, until 10:35:00 IST .*\. Nothing was changed"):
         begin(desk, DrillKind.TIME_OUT_LOST)
     assert desk.drills.running() == first
 

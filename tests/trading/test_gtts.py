@@ -28,13 +28,10 @@ from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
     Exchange,
-    GttLeg,
     GttRequest,
     OrderMode,
     OrderRequest,
-    PriceType,
     Product,
-    TriggerSide,
 )
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.states import OrderState, TicketState
@@ -45,20 +42,9 @@ from openalgo_bridge.trading.recovery import Absences, look_up_all, recover
 from openalgo_bridge.trading.sending import InDoubt, Sent
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
+from tests.gtt_requests import OCO, SELL, STOP, TARGET
 
 ORIGIN = Origin(source="api", strategy="test", request_id="r1")
-STOP = GttLeg(side=TriggerSide.STOPLOSS, trigger_price=Decimal(900), price=Decimal(890))
-TARGET = GttLeg(side=TriggerSide.TARGET, trigger_price=Decimal(1200), price=Decimal(1210))
-SELL = GttRequest(
-    symbol="RELIANCE",
-    exchange=Exchange.NSE,
-    action=Action.SELL,
-    quantity=10,
-    price_type=PriceType.LIMIT,
-    product=Product.CNC,
-    legs=(STOP,),
-)
-OCO = replace(SELL, legs=(STOP, TARGET))
 
 
 @pytest.fixture

@@ -20,12 +20,13 @@ from openalgo_bridge.model.guards import GuardSettings
 from openalgo_bridge.model.order import Action, Exchange, OrderMode, OrderRequest, TradingMode
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Origin
-from openalgo_bridge.trading import approvals, orders
+from openalgo_bridge.trading import approvals, gtts, orders
 from openalgo_bridge.trading.mode import go_live, leave_live, switch_by_program
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.trading.sending import Sent
 from tests.conftest import TRADER, FixedClock
 from tests.fakes import ScriptedBroker, in_threads, with_broker
+from tests.gtt_requests import OCO
 
 BUY = OrderRequest(symbol="SBIN", exchange=Exchange.NSE, action=Action.BUY, quantity=1)
 ORIGIN = Origin(source="api", strategy="t", request_id="r", may_trade_live=True)
@@ -94,6 +95,44 @@ def test_an_order_that_goes_out_while_the_account_is_looked_at_keeps_it_live(liv
         leave(live)
     assert mode(live) is TradingMode.LIVE
     assert len(broker.calls) == 1
+
+
+def test_a_gtt_keeps_the_account_live_however_long_it_waits_until_it_is_withdrawn(
+    live: Desk, broker: Watched, clock: FixedClock
+) -> None:
+    broker.keeps_gtts = True
+    placed = gtts.place(live, OCO, ORIGIN)
+    assert isinstance(placed, Sent)
+    clock.move(days=30)
+    with pytest.raises(Conflict, match="has 1 GTT, waiting"):
+        leave(live)
+    assert mode(live) is TradingMode.LIVE
+    gtts.cancel(live, placed.broker_order_id, ORIGIN)
+    clock.move(days=1)
+    assert leave(live) is TradingMode.ANALYZE
+
+
+@pytest.mark.parametrize("read", [1, 2, 3])
+@pytest.mark.parametrize("is_gtt", [True, False])
+def test_a_gtt_that_fires_or_an_order_that_fills_while_the_account_is_looked_at_keeps_it_live(
+    live: Desk, broker: Watched, clock: FixedClock, is_gtt: bool, read: int
+) -> None:
+    broker.keeps_gtts = True
+    assert isinstance(gtts.place(live, OCO, ORIGIN) if is_gtt else orders.place(live, BUY, ORIGIN), Sent)
+    clock.move(days=1)
+    broker.reads.clear()
+
+    def become_a_position() -> None:
+        if len(broker.reads) == read:
+            broker.gtts.clear()
+            broker.book.clear()
+            broker.hold("SBIN", 1)
+
+    broker.while_reading = become_a_position
+    with pytest.raises(Conflict, match="The live account"):
+        leave(live)
+    assert len(broker.reads) == 3
+    assert mode(live) is TradingMode.LIVE
 
 
 def test_yesterdays_orders_do_not_keep_the_account_live(live: Desk, broker: Watched, clock: FixedClock) -> None:

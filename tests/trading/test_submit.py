@@ -360,7 +360,7 @@ def test_a_program_withdraws_what_is_held_by_its_reference(scripted: Desk, broke
     assert isinstance(orders.cancel(scripted, held.ref, ORIGIN), Withdrawn)
     with pytest.raises(Conflict):
         approvals.approve(scripted, held.id, held.shown, by=TRADER)
-    assert (broker.calls, scripted.store.journal.held_count()) == ([], 0)
+    assert (broker.calls, scripted.store.journal.held()) == ([], [])
 
 
 def test_a_reference_cancels_the_order_it_became(scripted: Desk, broker: ScriptedBroker) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from flask import Flask
@@ -12,13 +13,14 @@ from flask import Flask
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotSent, Rejected
 from openalgo_bridge.model.books import Quote
-from openalgo_bridge.model.instrument import Instrument
-from openalgo_bridge.model.order import Action
+from openalgo_bridge.model.instrument import Instrument, Kind
+from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product
 from openalgo_bridge.model.states import TicketState
 from openalgo_bridge.model.ticket import Ticket
 from openalgo_bridge.trading import approvals
 from tests.conftest import TRADER, Account, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
+from tests.store.listing import DECEMBER, contract
 from tests.web.conftest import Person, a_browser, a_trader_at, an_order, csrf_token, hold, send
 
 
@@ -59,6 +61,22 @@ def test_a_held_order_is_told_in_one_sentence(trader: Person, desk: Desk) -> Non
     assert "paper account" in text
     assert "₹16,80,000.00" in text
     assert text.index("RELIANCE on NSE") < text.index("INFY on NSE"), "oldest first"
+
+
+def test_a_lot_is_worth_all_that_the_limit_on_value_counts_of_it(desk: Desk, account: Account) -> None:
+    """One of crude oil is a hundred barrels, and its price is that of one."""
+    terms = {"exchange": Exchange.MCX, "broker_exchange": "MCX", "lot": 1, "freeze_quantity": 0}
+    oil = contract("CRUDEOIL", Kind.FUT, DECEMBER, multiplier=100, **terms)
+    desk.store.instrument_lists.replace([oil], source="broker", edition="any", accept_fewer=True)
+    scripted = with_broker(desk, ScriptedBroker(desk))
+    two = OrderRequest(symbol=oil.symbol, exchange=Exchange.MCX, action=Action.BUY, quantity=2, product=Product.NRML)
+    held = hold(scripted, two)
+    hold(scripted, replace(two, price_type=PriceType.LIMIT, price=Decimal(950)))
+    trader = a_trader_at(scripted)
+    listed = trader.get("/action-center").text
+    assert "₹2,00,000.00" in listed
+    assert "₹1,90,000.00" in listed
+    assert "₹2,00,000.00" in trader.get(f"/action-center/{held.id}").text
 
 
 def test_an_exit_that_waits_is_marked_where_it_is_decided(trader: Person, desk: Desk) -> None:

@@ -120,7 +120,7 @@ def test_the_ticked_ones_are_counted_summed_and_named_before_anything_is_sent(
     assert "Approve 3: send 3 to the paper account" in page
     assert fields(page) == named(one, two, three), "in the order they arrived"
     assert page.index("BUY 10 RELIANCE") < page.index("BUY 5 INFY") < page.index("SELL 3 TCS")
-    assert (broker.calls, scripted.store.journal.held_count()) == ([], 4)
+    assert (broker.calls, scripted.store.ticket_lists.queue().count) == ([], 4)
 
 
 def test_what_was_confirmed_is_sent_in_the_order_it_arrived_and_nothing_else(
@@ -192,7 +192,7 @@ def test_more_than_any_page_shows_is_refused_whole(person: Person, scripted: Des
     answer = person.post_raw(APPROVE, csrf_token=token, ticket=named(*made))
     assert answer.status_code == 400
     assert f"decides about {MOST} at most" in answer.text
-    assert (broker.calls, scripted.store.journal.held_count()) == ([], MOST + 1)
+    assert (broker.calls, scripted.store.ticket_lists.queue().count) == ([], MOST + 1)
 
 
 def test_without_the_token_of_the_page_nothing_is_sent(person: Person, scripted: Desk, broker: ScriptedBroker) -> None:

@@ -172,7 +172,7 @@ def test_revoked_no_program_can_call_and_no_order_is_touched(
     answer = trader.post("/apikey/revoke", page="/apikey", password=account.password, confirm="yes")
     assert answer.status_code == 302
     assert ping(client, account.key) == 403
-    assert desk.store.journal.held_count() == 1
+    assert len(desk.store.journal.held()) == 1
     assert trader.get(f"/action-center/{ticket.id}").status_code == 200
     page = trader.get("/apikey").text
     assert "no program can call the bridge" in page
@@ -251,7 +251,7 @@ def test_auto_asks_the_password(trader: Person, account: Account, desk: Desk, cl
 def test_auto_does_not_let_go_what_already_waits(trader: Person, account: Account, desk: Desk) -> None:
     hold(desk)
     trader.post("/apikey/mode", page="/apikey", mode="auto", password=account.password)
-    assert desk.store.journal.held_count() == 1
+    assert len(desk.store.journal.held()) == 1
 
 
 @pytest.mark.parametrize("mode", ["", "live", "AUTO", "auto\x00"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,10 +14,10 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.drill import DrillKind, DrillLength
 from openalgo_bridge.model.order import PriceType, TradingMode
 from openalgo_bridge.trading import drills
-from openalgo_bridge.trading.doors import Doors
 from openalgo_bridge.trading.watch import Watch
 from openalgo_bridge.web import PAGES
 from openalgo_bridge.web.drill_cards import CARDS, Card
+from tests import timer
 from tests.conftest import TRADER, Account, FixedClock, client_of
 from tests.web.conftest import Person, csrf_token
 
@@ -41,16 +40,12 @@ STATUS = {
 
 @pytest.fixture
 def desk(desk: Desk) -> Desk:
-    """As it is opened, its doors still closed."""
-    return replace(desk, doors=Doors())
+    return timer.closed(desk)
 
 
 @pytest.fixture(autouse=True)
 def watch(desk: Desk) -> Watch:
-    """The timer, by hand. It has opened the doors."""
-    watching = Watch(desk)
-    watching.round()
-    return watching
+    return timer.first_round(desk)
 
 
 def start(person: Person, kind: DrillKind, length: DrillLength = DrillLength.FIVE_MINUTES) -> str:
@@ -187,7 +182,8 @@ def test_while_one_runs_no_other_is_offered_or_started(trader: Person, desk: Des
     assert 'action="/drills/start"' not in shown
     assert "One runs at a time:" in shown
     refused = start(trader, DrillKind.SESSION_OVER)
-    assert "No drill was started. A drill runs already: No prices." in refused
+    assert "No drill was started. A drill runs already: No prices, until 10:35:00 IST at the latest." in refused
+    assert "Nothing was changed" in refused
     drill = desk.drills.running()
     assert drill is not None
     assert drill.kind is DrillKind.NO_PRICES

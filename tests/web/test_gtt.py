@@ -17,11 +17,9 @@ from openalgo_bridge.model.order import (
     Action,
     BrokerOrderId,
     CancelGttRequest,
-    Exchange,
     GttLeg,
     GttRequest,
     OrderMode,
-    PriceType,
     Product,
     TradingMode,
     TriggerSide,
@@ -33,21 +31,10 @@ from openalgo_bridge.trading.sending import Sent
 from openalgo_bridge.web.closing import BY_HAND
 from tests.conftest import TRADER, Account, FixedClock
 from tests.fakes import ScriptedBroker, with_broker
+from tests.gtt_requests import OCO, SELL, STOP, TARGET
 from tests.web.conftest import Person, a_trader_at, an_order
 
 PROGRAM = Origin(source="api", strategy="breakout", request_id="r1")
-STOP = GttLeg(side=TriggerSide.STOPLOSS, trigger_price=Decimal(900), price=Decimal(890))
-TARGET = GttLeg(side=TriggerSide.TARGET, trigger_price=Decimal(1200), price=Decimal(1210))
-SELL = GttRequest(
-    symbol="RELIANCE",
-    exchange=Exchange.NSE,
-    action=Action.SELL,
-    quantity=10,
-    price_type=PriceType.LIMIT,
-    product=Product.CNC,
-    legs=(STOP,),
-)
-OCO = replace(SELL, legs=(STOP, TARGET))
 LEFT = "Cancelling and closing withdraw none of them, and one that is left can open a position."
 
 

@@ -10,33 +10,20 @@ import pytest
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.order import (
     Action,
-    Exchange,
-    GttLeg,
-    GttRequest,
     OrderMode,
     PriceType,
-    Product,
-    TriggerSide,
 )
 from openalgo_bridge.model.ticket import Origin, Ticket
 from openalgo_bridge.trading import gtts
 from openalgo_bridge.trading.orders import Held
 from openalgo_bridge.web import words
 from tests.conftest import TRADER
+from tests.gtt_requests import SELL, STOP, TARGET
 from tests.web.conftest import Person
 from tests.web.test_ticket import decide, outcome_of, path_of, words_of
 
-STOP = GttLeg(side=TriggerSide.STOPLOSS, trigger_price=Decimal(900), price=Decimal(890))
-TARGET = GttLeg(side=TriggerSide.TARGET, trigger_price=Decimal(3000), price=Decimal(3010))
-OCO = GttRequest(
-    symbol="RELIANCE",
-    exchange=Exchange.NSE,
-    action=Action.BUY,
-    quantity=10,
-    price_type=PriceType.LIMIT,
-    product=Product.CNC,
-    legs=(STOP, TARGET),
-)
+FAR = replace(TARGET, trigger_price=Decimal(3000), price=Decimal(3010))
+BUY = replace(SELL, action=Action.BUY, legs=(STOP, FAR))
 TOLD = (
     "BUY 10 RELIANCE on NSE at limit 890.00 when the price falls to 900.00,"
     " or at limit 3,010.00 when the price rises to 3,000.00, delivery (CNC)"
@@ -46,13 +33,13 @@ TOLD = (
 @pytest.fixture
 def held(desk: Desk) -> Ticket:
     desk.store.preferences.set_order_mode(OrderMode.SEMI_AUTO, by=TRADER)
-    result = gtts.place(desk, OCO, Origin(source="api", strategy="breakout", request_id="r1"))
+    result = gtts.place(desk, BUY, Origin(source="api", strategy="breakout", request_id="r1"))
     assert isinstance(result, Held)
     return result.ticket
 
 
 def test_one_that_is_placed_at_market_says_so() -> None:
-    at_market = replace(OCO, price_type=PriceType.MARKET, legs=(replace(STOP, price=Decimal(0)),))
+    at_market = replace(BUY, price_type=PriceType.MARKET, legs=(replace(STOP, price=Decimal(0)),))
     told = "BUY 10 RELIANCE on NSE at market when the price falls to 900.00, delivery (CNC)"
     assert words.sentence(at_market) == told
     assert words.deed(at_market) == "place a GTT to buy 10 RELIANCE"
@@ -71,7 +58,7 @@ def test_an_approval_lets_it_wait_at_the_broker(trader: Person, desk: Desk, held
     status, page = decide(trader, held, "approve")
     assert status == 302
     (waits,) = desk.broker(held.trading_mode).gtt_book()
-    assert waits.request == OCO
+    assert waits.request == BUY
     assert outcome_of(trader, held) == f"Sent GTT {waits.id}: the broker keeps it until its price comes."
     assert words_of(trader.get("/orders").text).count(TOLD) == 1
     assert "Traceback" not in page

@@ -219,6 +219,9 @@ def test_what_was_sent_before_a_reset_still_tells_what_became_of_it(trader: Pers
     assert "10 of 10" in text
     assert "cancelled at the broker. The paper account was reset." in text
     assert "3 of 3" in text
+    assert tally_of(text) == (3, {"filled": 2, "cancelled": 1})
+    assert rows_of(trader.get("/orders?outcome=cancelled").text) == 1
+    assert rows_of(trader.get("/orders?outcome=sent").text) == 0
     exported = csv.DictReader(trader.get("/orders/export.csv").text.splitlines())
     assert [(row["symbol"], row["filled"]) for row in exported] == [("SBIN", "3"), ("INFY", "0"), ("RELIANCE", "10")]
 

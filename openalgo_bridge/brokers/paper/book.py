@@ -120,6 +120,9 @@ class OpenBook(Protocol):
     def gtts(self) -> OpenGtts:
         """Those that wait for their price over days."""
 
+    def has_passed(self, moment: datetime) -> bool:
+        """Whether something was done already that time did after ``moment``."""
+
     def leave_behind(self, moment: datetime) -> None:
         """Let no price of before ``moment`` count for what rests now."""
 
@@ -157,9 +160,6 @@ class PaperBookProtocol(Protocol):
     def resting(self) -> Sequence[PaperOrder]:
         """All working orders, oldest first."""
 
-    def resting_in(self, symbol: str, exchange: Exchange) -> Sequence[PaperOrder]:
-        """The working orders of one instrument, oldest first."""
-
     def resting_quantity(self, request: OrderRequest) -> int:
         """How many units are to fill yet on the side, symbol and product of ``request``."""
 
@@ -168,9 +168,6 @@ class PaperBookProtocol(Protocol):
 
     def reached(self, symbol: str, exchange: Exchange, prices: PriceRange) -> Sequence[PaperOrder]:
         """The working orders of one instrument that such prices trigger or fill, oldest first."""
-
-    def resting_since_before(self, moment: datetime) -> Sequence[PaperOrder]:
-        """The working orders that were placed before ``moment``, oldest first."""
 
     def trades(self, since: datetime, until: datetime) -> Sequence[PaperTrade]:
         """Fills at or after ``since`` and before ``until``, newest first."""
@@ -215,3 +212,9 @@ class InstrumentList(Protocol):
 
     def has_derivatives(self, instrument: Instrument) -> bool:
         """Whether futures or options on a share are listed."""
+
+
+def priced(instruments: InstrumentList, exchange: Exchange, symbol: str) -> Instrument | None:
+    """One instrument where it is listed and has a price, else None."""
+    instrument = instruments.find(exchange, symbol)
+    return instrument if instrument is not None and instrument.is_priced else None

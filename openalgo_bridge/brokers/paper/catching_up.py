@@ -18,8 +18,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from openalgo_bridge.brokers.paper import decisions, matching
-from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol
+from openalgo_bridge.brokers.paper import decisions
+from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol, priced
 from openalgo_bridge.brokers.paper.clearing import Clearing, Concerned, concerned
 from openalgo_bridge.brokers.paper.days import Event, Schedule
 from openalgo_bridge.brokers.paper.decisions import Decision
@@ -29,7 +29,7 @@ from openalgo_bridge.model.books import Extremes, OrderStatus
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import Exchange
 from openalgo_bridge.model.paper import PaperOrder, PriceRange, to_units
-from openalgo_bridge.model.trading_hours import expires
+from openalgo_bridge.model.trading_hours import expires, trading_day
 
 Decide = Callable[[OpenBook, PaperOrder], Decision | None]
 Settle = Callable[[int, Decide, datetime], None]
@@ -113,7 +113,8 @@ class CatchingUp:
             return False
         for at, group in groupby(schedule.due(was, now, self._exchanges_in_use(now)), key=attrgetter("at")):
             events = tuple(group)
-            self._match(was, at)
+            # A price of the very second is of after it: the first of a day fills nothing of the day before.
+            self._match(was, at - SECOND)
             if any(map(self._concerned, events)):
                 self._happen(at, events, was)
                 return True
@@ -136,11 +137,11 @@ class CatchingUp:
                 self._untold += self._clearing.carry_out(event, self._concerned(event), book)
 
     def _concerned(self, event: Event) -> Concerned:
-        return concerned(event, self._book.resting(), self._book.positions(matching.trading_day(event.at)))
+        return concerned(event, self._book.resting(), self._book.positions(trading_day(event.at)))
 
     def _exchanges_in_use(self, now: datetime) -> list[Exchange]:
         """The sessions of all others end nothing."""
-        held = {each.exchange for each in self._book.positions(matching.trading_day(now)) if each.quantity}
+        held = {each.exchange for each in self._book.positions(trading_day(now)) if each.quantity}
         waiting = {each.request.exchange for each in self._book.gtts.active()}
         return sorted(held | waiting | {exchange for exchange, _ in self._book.instruments_in_use()})
 
@@ -168,7 +169,7 @@ class CatchingUp:
         if since > until:
             return
         for exchange, symbol in self._book.instruments_in_use():
-            instrument = self._priced(exchange, symbol)
+            instrument = priced(self._instruments, exchange, symbol)
             if instrument is not None:
                 seen = prices.of(instrument)(since, until)
                 low, high = to_units(seen.low), to_units(seen.high)
@@ -176,7 +177,7 @@ class CatchingUp:
 
     def _touch(self, order: PaperOrder, prices: _Prices, since: datetime, until: datetime) -> Iterator[_Touch]:
         """When the prices first reached an order since it came, or filled, or was triggered; nothing where never."""
-        instrument = self._priced(order.request.exchange, order.request.symbol)
+        instrument = self._priced(order)
         if instrument is None:
             return
         own = max(each for each in (order.placed_at, order.triggered_at, order.filled_at) if each is not None)
@@ -194,7 +195,7 @@ class CatchingUp:
         The trade that reached a limit was at that price, so on its side nothing was nearer.
         """
         before = self._book.order(touch.number)
-        instrument = None if before is None else self._priced(before.request.exchange, before.request.symbol)
+        instrument = None if before is None else self._priced(before)
         if before is None or instrument is None or not before.status.is_working:
             return
         moment = self._moment_of(instrument, touch.at, before)
@@ -207,9 +208,8 @@ class CatchingUp:
         if after is not None and after.status.is_working:
             yield from self._touch(after, prices, touch.at + SECOND, until)
 
-    def _priced(self, exchange: Exchange, symbol: str) -> Instrument | None:
-        instrument = self._instruments.find(exchange, symbol)
-        return instrument if instrument is not None and instrument.reference_price > 0 else None
+    def _priced(self, order: PaperOrder) -> Instrument | None:
+        return priced(self._instruments, order.request.exchange, order.request.symbol)
 
 
 class _Prices:

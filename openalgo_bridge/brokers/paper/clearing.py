@@ -7,22 +7,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from openalgo_bridge.brokers.paper import delivery, matching
-from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook
+from openalgo_bridge.brokers.paper import delivery, execution, matching
+from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, priced
 from openalgo_bridge.brokers.paper.days import Event, EventKind
-from openalgo_bridge.brokers.paper.decisions import LAPSED
+from openalgo_bridge.brokers.paper.decisions import Decision, Filling
 from openalgo_bridge.brokers.paper.fills import Fill
+from openalgo_bridge.brokers.paper.matching import Effect
 from openalgo_bridge.model.books import OrderStatus
-from openalgo_bridge.model.instrument import INDEX_UNDERLYINGS, Instrument
-from openalgo_bridge.model.order import Action, OrderRequest, Product, Ref
+from openalgo_bridge.model.exits import closing_action
+from openalgo_bridge.model.instrument import INDEX_UNDERLYINGS
+from openalgo_bridge.model.order import OrderRequest, Product, Ref
 from openalgo_bridge.model.paper import LedgerKind, Named, PaperOrder, PaperPosition, to_units
 from openalgo_bridge.model.symbol import parse
-from openalgo_bridge.model.trading_hours import last_close
+from openalgo_bridge.model.trading_hours import expires, last_close, trading_day
 
 SQUARE_OFF: Final = "square-off"
 """The cause of an order by which the exchange closes an intraday position."""
 
 SQUARED_OFF: Final = "Cancelled when intraday positions were closed."
+LAPSED: Final = "Not filled on its trading day: the order lapsed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ class Clearing:
         """Do it; a sentence for each position that could not be closed."""
         sentence = SQUARED_OFF if event.kind is EventKind.SQUARE_OFF else LAPSED
         for order in ended.orders:
-            _cancel(book, order, sentence, event.at)
+            execution.amend(book, order, Decision(order=order.cancelled(sentence)), event.at)
         if event.kind is EventKind.SETTLEMENT:
             for position in ended.positions:
                 _deliver(book, position, event.at)
@@ -69,7 +72,7 @@ class Clearing:
     def _square_off(self, book: OpenBook, position: PaperPosition, at: datetime) -> str:
         """At the market, by an order of the exchange: all of it, whatever is bid or asked."""
         request = _closing(position)
-        instrument = self._priced(position)
+        instrument = priced(self.instruments, position.exchange, position.symbol)
         if instrument is None:
             return _without_price(position, "closed")
         price = matching.market_price(request.action, self.market.quote(instrument, at))
@@ -85,38 +88,25 @@ class Clearing:
             placed_at=at,
             filled_at=at,
         )
-        number = book.add(order)
-        if number is None:
-            raise AssertionError("An order without a tag is always taken.")
-        book.add_trade(number, 0, request.quantity, price, at)
-        _close(book, position, request, price, at)
-        book.post(LedgerKind.FILL, at, request, order=number)
+        fill = Fill(price, request.quantity)
+        filling = Filling(fills=(fill,), before=position, effect=_effect(position, fill, at))
+        execution.send(book, Decision(order=order, filling=filling), at)
         return ""
 
     def _settle(self, book: OpenBook, position: PaperPosition, at: datetime) -> str:
         """What has expired is worth what it settled at. No order, no trade: the ledger says what it was."""
-        instrument = self._priced(position)
+        instrument = priced(self.instruments, position.exchange, position.symbol)
         if instrument is None:
             return _without_price(position, "settled")
-        price = to_units(self.market.price(instrument, at))
-        _close(book, position, _closing(position), price, at)
+        effect = _effect(position, Fill(to_units(self.market.price(instrument, at)), abs(position.quantity)), at)
+        book.save(position, effect.position, gain=effect.gain)
         book.post(LedgerKind.EXPIRY, at, position)
         return ""
 
-    def _priced(self, position: PaperPosition) -> Instrument | None:
-        instrument = self.instruments.find(position.exchange, position.symbol)
-        return instrument if instrument is not None and instrument.reference_price > 0 else None
 
-
-def _cancel(book: OpenBook, order: PaperOrder, sentence: str, at: datetime) -> None:
-    ended = replace(order, status=OrderStatus.CANCELLED, blocked=0, rejection_reason=sentence)
-    if book.change(order, ended):
-        book.post(LedgerKind.ORDER, at, order.request, order=order.number)
-
-
-def _close(book: OpenBook, position: PaperPosition, request: OrderRequest, price: int, at: datetime) -> None:
-    effect = matching.effect(position, request, Fill(price, request.quantity), matching.trading_day(at))
-    book.save(position, effect.position, gain=effect.gain)
+def _effect(position: PaperPosition, fill: Fill, at: datetime) -> Effect:
+    """What closes a position does to it."""
+    return matching.effect(position, _closing(position), fill, trading_day(at))
 
 
 def _deliver(book: OpenBook, position: PaperPosition, at: datetime) -> None:
@@ -131,7 +121,7 @@ def _closing(position: PaperPosition) -> OrderRequest:
     return OrderRequest(
         symbol=position.symbol,
         exchange=position.exchange,
-        action=Action.SELL if position.quantity > 0 else Action.BUY,
+        action=closing_action(position.quantity),
         quantity=abs(position.quantity),
         product=position.product,
     )
@@ -147,6 +137,12 @@ def _is_intraday(named: Named, at: datetime) -> bool:  # noqa: ARG001 - one sign
 
 def _is_delivery(named: Named, at: datetime) -> bool:  # noqa: ARG001
     return named.product is Product.CNC
+
+
+def _has_expired(named: Named, at: datetime) -> bool:
+    """Whether nobody can open a position in it any more; what is held may be closed for some minutes yet."""
+    expiry = parse(named.symbol, named.exchange).expiry
+    return expiry is not None and at >= expires(named.exchange, expiry)
 
 
 def _is_over(named: Named, at: datetime) -> bool:
@@ -170,6 +166,6 @@ _Rule = Callable[[Named, datetime], bool]
 _RULES: Final[dict[EventKind, tuple[_Rule, _Rule]]] = {
     EventKind.SQUARE_OFF: (_is_intraday, _is_intraday),
     EventKind.LAPSE: (_always, _never),
-    EventKind.EXPIRY: (_is_over, _is_over),
+    EventKind.EXPIRY: (_has_expired, _is_over),
     EventKind.SETTLEMENT: (_never, _is_delivery),
 }

@@ -2,7 +2,8 @@
 
 Intraday positions are closed before an exchange closes, what rests lapses as it closes, contracts are settled after
 their last close, and shares that were bought for delivery are delivered on the next day on which that is done. When
-the day of the books ends, at 03:00, all that no session has ended is ended: what was traded on a Sunday, too.
+the day of the books ends, at 03:00, all that no session has ended is ended: what was traded on a Sunday, too. That is
+done in its last second, so that it stands in the books of its day; what came in that second ends with it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum, auto
 
-from openalgo_bridge.brokers.paper import matching
 from openalgo_bridge.model.calendar import Calendar
 from openalgo_bridge.model.order import Exchange
-from openalgo_bridge.model.trading_hours import last_close
+from openalgo_bridge.model.trading_hours import day_begin, expires, last_close, trading_day
 
 ALL = tuple(Exchange)
 """Of an event that is about every exchange."""
@@ -68,8 +68,7 @@ class Schedule:
 
     def due(self, since: datetime, until: datetime, exchanges: Collection[Exchange] = ALL) -> Iterator[Event]:
         """Everything after ``since`` and not after ``until`` on these exchanges, in order, made as it is read."""
-        day = matching.trading_day(since)
-        last = matching.trading_day(until)
+        day, last = trading_day(since), trading_day(until)
         while day <= last:
             for event in sorted(self._of_day(day, exchanges)):
                 if since < event.at <= until:
@@ -103,9 +102,11 @@ class Schedule:
     def _of_day(self, day: date, exchanges: Collection[Exchange]) -> Iterator[Event]:
         for exchange in exchanges:
             yield from self._of_session(day, exchange)
-        end = matching.day_begin(day + _A_DAY)
+        end = day_begin(day + _A_DAY)
         for kind in (EventKind.LAPSE, EventKind.SQUARE_OFF, EventKind.EXPIRY):
             yield Event(end - _SECOND, kind, ALL)
+        for kind in (EventKind.LAPSE, EventKind.SQUARE_OFF):
+            yield Event(end, kind, ALL)
         settling = tuple(each for each in _SHARES if self.calendar.settles_on(each, day + _A_DAY))
         if settling:
             yield Event(end, EventKind.SETTLEMENT, settling)
@@ -118,5 +119,6 @@ class Schedule:
         closes = self.calendar.sessions(exchange, day)[-1].closes
         yield Event(closes, EventKind.LAPSE, (exchange,))
         if exchange in _WITH_CONTRACTS:
-            for moment in sorted({last_close(exchange, day, is_on_index=on_index) for on_index in (True, False)}):
+            closes_at = {last_close(exchange, day, is_on_index=on_index) for on_index in (True, False)}
+            for moment in sorted({expires(exchange, day), *closes_at}):
                 yield Event(moment, EventKind.EXPIRY, (exchange,))

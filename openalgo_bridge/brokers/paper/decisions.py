@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from openalgo_bridge.brokers.paper import delivery, matching, offers, rules
 from openalgo_bridge.brokers.paper.book import OpenBook
 from openalgo_bridge.brokers.paper.fills import Fill
 from openalgo_bridge.brokers.paper.matching import Effect
 from openalgo_bridge.brokers.paper.offers import MarketMoment
+from openalgo_bridge.model import figures
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import OrderRequest, Ref
 from openalgo_bridge.model.paper import PaperHolding, PaperMoney, PaperOrder, PaperPosition, to_rupees
+from openalgo_bridge.model.trading_hours import trading_day
 
-LAPSED = "Not filled on its trading day: the order lapsed."
+_PAISA = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +97,7 @@ def why_not_changed(order: PaperOrder, wanted: OrderRequest) -> str:
     if _identity(order.request) != _identity(wanted):
         return f"The order is {' '.join(_identity(order.request))}. That part of it cannot be changed."
     if wanted.quantity <= order.filled_quantity:
-        return f"{order.filled_quantity} are filled already. A changed quantity must be above that."
+        return f"{figures.count(order.filled_quantity)} are filled already. A changed quantity must be above that."
     is_triggered = changed(order, wanted).triggered_at is not None
     if is_triggered and wanted.trigger_price != order.request.trigger_price:
         return "The trigger was reached already and cannot be changed any more."
@@ -112,7 +115,7 @@ def match(book: OpenBook, order: PaperOrder, moment: MarketMoment) -> Decision |
     standing = book.standing(order.request)
     position = opened_anew(standing.position, order.request, moment.instrument, moment.now)
     decision = _carried(book, ready, fills, position, standing.money, moment)
-    return Decision(order=_cancelled(ready, decision.refusal)) if decision.refusal else decision
+    return Decision(order=ready.cancelled(decision.refusal)) if decision.refusal else decision
 
 
 def is_due(order: PaperOrder, moment: MarketMoment) -> bool:
@@ -122,27 +125,13 @@ def is_due(order: PaperOrder, moment: MarketMoment) -> bool:
     return bool(offers.while_it_rests(order, moment))
 
 
-def lapsed(order: PaperOrder) -> Decision:
-    """What was not filled on its day."""
-    return Decision(order=_cancelled(order, LAPSED))
-
-
-def has_lapsed(order: PaperOrder, instrument: Instrument | None, now: datetime) -> bool:
-    """True once the trading day of a working order is over, or what it is for has expired: every order here is good for
-    its day. ``instrument`` is None where nothing is known of it any more.
-    """
-    if instrument is not None and instrument.has_expired(now):
-        return True
-    return order.placed_at < matching.day_begin(matching.trading_day(now))
-
-
 def margin(request: OrderRequest, position: PaperPosition, ahead: int, moment: MarketMoment) -> int:
     """What a new order would block, filled at once or resting behind ``ahead`` units on its side."""
     if delivery.is_sale(request):
         return 0
     order = offers.armed(PaperOrder(tag=Ref(""), request=request, placed_at=moment.now), moment)
     fills = offers.at_once(order, moment)
-    effect = matching.effects(position, request, fills, matching.trading_day(moment.now))
+    effect = matching.effects(position, request, fills, trading_day(moment.now))
     return effect.margin + _set_aside(_filled(order, fills, moment.now), effect.position, ahead, moment.instrument)
 
 
@@ -155,7 +144,7 @@ def opened_anew(
             symbol=request.symbol,
             exchange=request.exchange,
             product=request.product,
-            realised_on=matching.trading_day(now),
+            realised_on=trading_day(now),
             multiplier=instrument.multiplier,
         )
     if found.quantity or found.multiplier == instrument.multiplier:
@@ -178,7 +167,7 @@ def _carried(
     """
     if delivery.is_sale(order.request):
         return _sold(book, order, fills, position, moment.now)
-    effect = matching.effects(position, order.request, fills, matching.trading_day(moment.now))
+    effect = matching.effects(position, order.request, fills, trading_day(moment.now))
     after = _filled(order, fills, moment.now)
     ahead = book.resting_quantity(order.request, besides=order.number) if after.status.is_working else 0
     blocked = _set_aside(after, effect.position, ahead, moment.instrument)
@@ -224,11 +213,12 @@ def _sold(book: OpenBook, order: PaperOrder, fills: list[Fill], position: PaperP
     if order.remaining > free:
         return _refused(
             order,
-            f"Insufficient shares for a CNC SELL of {order.remaining} {request.symbol}: {free} are free to sell.",
+            f"Insufficient shares for a CNC SELL of {figures.count(order.remaining)} {request.symbol}:"
+            f" {figures.count(free)} are free to sell.",
         )
     if not fills:
         return Decision(order=order)
-    sale = delivery.sale(position, holding, request, fills, matching.trading_day(now))
+    sale = delivery.sale(position, holding, request, fills, trading_day(now))
     holdings = None if sale.holding == holding else (holding, sale.holding)
     filling = Filling(fills=tuple(fills), before=position, effect=sale.effect, holdings=holdings)
     return Decision(order=_filled(order, fills, now), filling=filling)
@@ -248,10 +238,8 @@ def _refused(order: PaperOrder, sentence: str) -> Decision:
     return Decision(order=replace(order, status=OrderStatus.REJECTED, blocked=0, rejection_reason=sentence))
 
 
-def _cancelled(order: PaperOrder, sentence: str) -> PaperOrder:
-    return replace(order, status=OrderStatus.CANCELLED, blocked=0, rejection_reason=sentence)
-
-
 def insufficient(needed: int, available: int) -> str:
-    """The sentence for want of money, both in units."""
-    return f"Insufficient funds. Needed: {to_rupees(needed):.2f} rupees, available: {to_rupees(available):.2f} rupees."
+    """The sentence for want of money, both in units: to the paisa, and rounded apart, so that it tells of a want."""
+    short = figures.rupees(to_rupees(needed).quantize(_PAISA, ROUND_CEILING))
+    there = figures.rupees(to_rupees(available).quantize(_PAISA, ROUND_FLOOR))
+    return f"Insufficient funds. Needed: {short} rupees, available: {there} rupees."

@@ -15,14 +15,14 @@ from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.brokers.paper import (
     decisions,
     delivery,
+    execution,
     history_limits,
     hours,
-    matching,
     offers,
     rules,
     statements,
 )
-from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol
+from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol, priced
 from openalgo_bridge.brokers.paper.catching_up import CatchingUp
 from openalgo_bridge.brokers.paper.day_book import DayBook
 from openalgo_bridge.brokers.paper.days import Schedule
@@ -32,14 +32,15 @@ from openalgo_bridge.brokers.paper.offers import MarketMoment
 from openalgo_bridge.brokers.paper.resting import RestingOrders
 from openalgo_bridge.clock import Clock, day_in_india
 from openalgo_bridge.errors import NotFound, Rejected
-from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, OrderStatus, Position, Quote, Trade
+from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, Position, Quote, Trade
 from openalgo_bridge.model.calendar import Calendar
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.interval import Interval
 from openalgo_bridge.model.order import BrokerOrderId, CancelRequest, ModifyRequest, OrderRequest, Ref
-from openalgo_bridge.model.paper import LedgerKind, PaperHolding, PaperOrder, PaperPosition, to_rupees
+from openalgo_bridge.model.paper import PaperHolding, PaperOrder, PaperPosition, to_rupees
 from openalgo_bridge.model.paper_settings import PaperHours, PaperSettings
 from openalgo_bridge.model.permit import SendPermit
+from openalgo_bridge.model.trading_hours import day_begin, trading_day
 
 # Its book is its own: a read is always complete and fresh, so absence needs no waiting.
 _CAPABILITIES = Capabilities(
@@ -79,11 +80,10 @@ class PaperExchange(KeepsGtts):
             instruments=instruments,
             clock=clock,
             moment_of=self._moment,
-            carry_out=_carry_out,
             calendar=calendar,
             settings=settings,
         )
-        self._resting = RestingOrders(book=book, instruments=instruments, moment_of=self._moment, carry_out=_carry_out)
+        self._resting = RestingOrders(book=book, instruments=instruments, moment_of=self._moment)
         self._days = CatchingUp(
             book=book,
             market=market,
@@ -108,12 +108,7 @@ class PaperExchange(KeepsGtts):
 
     def check(self, order: OrderRequest) -> None:
         """What the rules of the exchange refuse wherever the market is, with the books of now. Raises Rejected."""
-        instrument, now = self._accepted(order), self._clock.now()
-        new = PaperOrder(tag=Ref(""), request=order, placed_at=now)
-        held = self._position(order, instrument, now).quantity + self._delivered(order)
-        refusal = decisions.why_refused(new, instrument, self._asked_in(instrument, now, new), held, now)
-        if refusal:
-            raise Rejected(refusal)
+        self._met(order, self._accepted(order), self._clock.now())
 
     def place(self, permit: SendPermit[OrderRequest]) -> BrokerOrderId:
         """Fill, rest or refuse an order. Raises Rejected.
@@ -129,11 +124,15 @@ class PaperExchange(KeepsGtts):
         # The journal, in the same file, writes down next how this ended, and waits for the disk once for both. After a
         # power cut in between neither knows of a fill: the order is looked up by its tag, and found absent.
         with self._book.transaction(is_synced=False) as book:
+            if book.has_passed(now):
+                # Another thread ended the day, or a session, while this one waited: the order comes after that.
+                now = self._clock.now()
+                order = replace(order, placed_at=now)
             decision = decisions.enter(book, order, instrument, moment, now)
             number = book.add(decision.order)
             if number is None:
                 raise Rejected(f"Reference {order.tag} was already used by an earlier order.")
-            _carry_out(book, number, decision, now)
+            execution.carry_out(book, number, decision, now)
         if decision.refusal:
             raise Rejected(decision.refusal)
         return statements.order_id(number, now)
@@ -157,8 +156,7 @@ class PaperExchange(KeepsGtts):
             decision = decisions.enter(book, decisions.changed(order, wanted), instrument, moment, now)
             if decision.refusal:
                 raise Rejected(decision.refusal)
-            if book.change(order, decision.order):
-                _carry_out(book, order.number, decision, now)
+            if execution.amend(book, order, decision, now):
                 # Until now all orders were matched as they stood; the new terms count from here on.
                 book.leave_behind(now)
 
@@ -166,9 +164,8 @@ class PaperExchange(KeepsGtts):
         """Withdraw a working order; what it blocked is free again. Raises NotFound and Rejected."""
         with self._book.transaction() as book:
             order = _named(book, permit.request.broker_order_id)
-            if not book.change(order, replace(order, status=OrderStatus.CANCELLED, blocked=0)):
+            if not execution.amend(book, order, Decision(order=order.cancelled()), self._clock.now()):
                 raise Rejected(f"Cannot cancel order in {order.status} status")
-            book.post(LedgerKind.ORDER, self._clock.now(), order.request, order=order.number)
 
     def tend(self) -> Sequence[str]:
         """Square-offs, lapses, expiries and deliveries that are due, and what prices reached meanwhile."""
@@ -194,13 +191,13 @@ class PaperExchange(KeepsGtts):
         """Orders since 03:00 IST, newest first."""
         now = self._clock.now()
         self._match_all(now)
-        return self._day_book.orders(_day_begin(now))
+        return self._day_book.orders(day_begin(trading_day(now)))
 
     def trade_book(self) -> Sequence[Trade]:
         """Fills since 03:00 IST, newest first."""
         now = self._clock.now()
         self._match_all(now)
-        return self._trades_on(matching.trading_day(now))
+        return self._trades_on(trading_day(now))
 
     def trades_of(self, day: date) -> Sequence[Trade]:
         """Fills of any day, from 03:00 IST to 03:00 of the next."""
@@ -210,7 +207,7 @@ class PaperExchange(KeepsGtts):
         """Open positions, and those that were closed since 03:00 IST."""
         now = self._clock.now()
         self._match_all(now)
-        today = matching.trading_day(now)
+        today = trading_day(now)
         return [statements.position(row, self._price(row, now), today) for row in self._book.positions(today)]
 
     def holdings(self) -> Sequence[Holding]:
@@ -223,7 +220,7 @@ class PaperExchange(KeepsGtts):
         """Available is capital plus all booked profit minus what is blocked; open profit is not in it."""
         now = self._clock.now()
         self._match_all(now)
-        today = matching.trading_day(now)
+        today = trading_day(now)
         account = self._book.account(today)
         valued = [(row, self._price(row, now)) for row in account.positions]
         return statements.funds(account, valued, today)
@@ -247,7 +244,7 @@ class PaperExchange(KeepsGtts):
     def depth(self, instrument: Instrument) -> Depth:
         """The five best prices of both sides. Raises Rejected for an instrument without a price."""
         now = self._clock.now()
-        if self._quote(instrument, now) is None:
+        if not instrument.is_priced:
             raise _no_price(instrument)
         self._match_in(instrument, now)
         return self._market.depth(instrument, now)
@@ -255,7 +252,7 @@ class PaperExchange(KeepsGtts):
     def history(self, instrument: Instrument, interval: Interval, first: date, last: date) -> Iterator[Bar]:
         """Bars of the market up to now. Raises Rejected for too many days, and as :meth:`quote`."""
         now = self._clock.now()
-        if self._quote(instrument, now) is None:
+        if not instrument.is_priced:
             raise _no_price(instrument)
         most = history_limits.most_days(instrument, interval, day_in_india(now))
         if most is not None and (min(last, day_in_india(now)) - first).days >= most:
@@ -264,15 +261,12 @@ class PaperExchange(KeepsGtts):
 
     def margin(self, order: OrderRequest) -> Decimal:
         """By the rules of :meth:`place`, from the books of this moment. Raises Rejected as that does."""
-        self.check(order)
-        instrument = self._accepted(order)
-        self.quote(instrument)
-        now = self._clock.now()
-        moment = self._moment(instrument, now, PaperOrder(tag=Ref(""), request=order, placed_at=now))
+        instrument, now = self._accepted(order), self._clock.now()
+        self._match_in(instrument, now)
+        position, moment = self._met(order, instrument, now)
         if moment is None:
             raise _no_price(instrument)
-        ahead = self._book.resting_quantity(order)
-        return to_rupees(decisions.margin(order, self._position(order, instrument, now), ahead, moment))
+        return to_rupees(decisions.margin(order, position, self._book.resting_quantity(order), moment))
 
     # -- matching ------------------------------------------------------------------------------------
 
@@ -289,7 +283,7 @@ class PaperExchange(KeepsGtts):
     # -- look-ups ------------------------------------------------------------------------------------
 
     def _trades_on(self, day: date) -> Sequence[Trade]:
-        begin = matching.day_begin(day)
+        begin = day_begin(day)
         return [statements.trade(fill) for fill in self._book.trades(begin, begin + _A_DAY)]
 
     def _accepted(self, request: OrderRequest) -> Instrument:
@@ -300,8 +294,19 @@ class PaperExchange(KeepsGtts):
             raise Rejected("Quantity or price is out of range.")
         return instrument
 
+    def _met(
+        self, order: OrderRequest, instrument: Instrument, now: datetime
+    ) -> tuple[PaperPosition, MarketMoment | None]:
+        """The position and the market that a new order would meet. Raises Rejected for what the rules refuse of it."""
+        new = PaperOrder(tag=Ref(""), request=order, placed_at=now)
+        position, moment = self._position(order, instrument, now), self._asked_in(instrument, now, new)
+        refusal = decisions.why_refused(new, instrument, moment, position.quantity + self._delivered(order), now)
+        if refusal:
+            raise Rejected(refusal)
+        return position, moment
+
     def _quote(self, instrument: Instrument, now: datetime) -> Quote | None:
-        return self._market.quote(instrument, now) if instrument.reference_price > 0 else None
+        return self._market.quote(instrument, now) if instrument.is_priced else None
 
     def _moment(self, instrument: Instrument, now: datetime, order: PaperOrder | None = None) -> MarketMoment | None:
         """The market for a decision, with its depth where ``order`` may need it; None where there is no price."""
@@ -337,29 +342,11 @@ class PaperExchange(KeepsGtts):
 
     def _price(self, row: PaperPosition | PaperHolding, now: datetime) -> Decimal:
         """The last price in rupees; the average cost when the instrument is gone from the list."""
-        instrument = self._instruments.find(row.exchange, row.symbol)
-        if instrument is None or instrument.reference_price <= 0:
-            return statements.average_price(row)
-        return self._market.price(instrument, now)
+        instrument = priced(self._instruments, row.exchange, row.symbol)
+        return statements.average_price(row) if instrument is None else self._market.price(instrument, now)
 
     def _schedule(self) -> Schedule:
         return Schedule(calendar=self._calendar(), square_off=self._settings().square_off_times)
-
-
-def _carry_out(book: OpenBook, number: int, decision: Decision, now: datetime) -> None:
-    """Write what fills, and why money moved; the order itself is written already."""
-    order, filling = decision.order, decision.filling
-    if filling is None:
-        book.post(LedgerKind.ORDER, now, order.request, order=number)
-        return
-    filled = order.filled_quantity - sum(fill.quantity for fill in filling.fills)
-    for fill in filling.fills:
-        book.add_trade(number, filled, fill.quantity, fill.price, now)
-        filled += fill.quantity
-    book.save(filling.before, filling.effect.position, gain=filling.effect.gain)
-    if filling.holdings is not None:
-        book.save_holding(*filling.holdings)
-    book.post(LedgerKind.FILL, now, order.request, order=number)
 
 
 def _no_price(instrument: Instrument) -> Rejected:
@@ -371,7 +358,3 @@ def _named(book: OpenBook, wanted: BrokerOrderId) -> PaperOrder:
     if order is None or statements.order_id(order.number, order.placed_at) != wanted:
         raise NotFound(f"Order {wanted} not found")
     return order
-
-
-def _day_begin(now: datetime) -> datetime:
-    return matching.day_begin(matching.trading_day(now))

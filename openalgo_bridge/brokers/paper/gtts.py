@@ -12,13 +12,14 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from openalgo_bridge.brokers.paper import decisions, gtt_statements, hours, matching, rules
-from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol
+from openalgo_bridge.brokers.paper import decisions, execution, gtt_statements, hours, matching, rules
+from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol, priced
 from openalgo_bridge.brokers.paper.fills import Fill
 from openalgo_bridge.brokers.paper.reached import SECOND, first_second
-from openalgo_bridge.brokers.paper.resting import CarryOut, MomentOf
+from openalgo_bridge.brokers.paper.resting import MomentOf
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import NotFound, Rejected
+from openalgo_bridge.model import figures
 from openalgo_bridge.model import gtt as gtts
 from openalgo_bridge.model.books import Extremes
 from openalgo_bridge.model.calendar import Calendar
@@ -60,7 +61,6 @@ class GttDesk:
         instruments: InstrumentList,
         clock: Clock,
         moment_of: MomentOf,
-        carry_out: CarryOut,
         calendar: Callable[[], Calendar],
         settings: Callable[[], PaperSettings],
     ) -> None:
@@ -69,7 +69,6 @@ class GttDesk:
         self._instruments = instruments
         self._clock = clock
         self._moment_of = moment_of
-        self._carry_out = carry_out
         self._calendar = calendar
         self._settings = settings
         self._seen_until: dict[int, datetime] = {}
@@ -174,7 +173,7 @@ class GttDesk:
         self, gtt: PaperGtt, instrument: Instrument | None, begin: datetime, until: datetime
     ) -> datetime | None:
         """The first second in which the price came to one of its triggers; None where it did not, or has no price."""
-        if instrument is None or instrument.reference_price <= 0 or begin > until:
+        if instrument is None or not instrument.is_priced or begin > until:
             return None
 
         def is_reached(since: datetime, end: datetime) -> bool:
@@ -215,10 +214,7 @@ class GttDesk:
             )
             moment = self._moment_of(instrument, at, order)
             decision = decisions.enter(book, order, instrument, moment, at)
-            fired = book.add(decision.order)
-            if fired is None:
-                raise RuntimeError("an order without a tag is always entered")
-            self._carry_out(book, fired, decision, at)
+            fired = execution.send(book, decision, at)
             book.gtts.note_fired(gtt, leg.side, FiredOrder(number=fired, at=at), decision.refusal)
 
     def _reached_leg(self, gtt: PaperGtt, instrument: Instrument, at: datetime) -> GttLeg | None:
@@ -249,19 +245,19 @@ class GttDesk:
             if refusal:
                 raise Rejected(refusal)
             if leg.trigger_price % instrument.tick:
-                raise Rejected(f"Price {leg.trigger_price} is not a multiple of the tick size {instrument.tick}.")
-        if instrument.reference_price <= 0:
+                raise Rejected(rules.off_tick("Price", leg.trigger_price, instrument))
+        if not instrument.is_priced:
             raise Rejected(f"There is no price for {asked.symbol} on {asked.exchange}.")
         market = self._extremes(instrument, now, now)
         met = _reached(asked, market)
         if met is not None:
-            told = f"{asked.symbol} is at {market.low}: the trigger {met.trigger_price} is reached already."
+            last, trigger = figures.rupees(market.low), figures.rupees(met.trigger_price)
+            told = f"{asked.symbol} is at {last}: the trigger {trigger} is reached already."
             raise Rejected(f"{told} Place an order instead.")
 
     def _told(self, gtt: PaperGtt) -> BrokerGtt:
-        instrument = self._instruments.find(gtt.request.exchange, gtt.request.symbol)
-        is_priced = instrument is not None and instrument.reference_price > 0
-        price = self._market.price(instrument, self._clock.now()) if instrument is not None and is_priced else NO_PRICE
+        instrument = priced(self._instruments, gtt.request.exchange, gtt.request.symbol)
+        price = NO_PRICE if instrument is None else self._market.price(instrument, self._clock.now())
         return gtt_statements.broker_gtt(gtt, price)
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date
 
 from openalgo_bridge.brokers.paper.fills import Fill
-from openalgo_bridge.clock import IST
 from openalgo_bridge.model.books import Quote
 from openalgo_bridge.model.instrument import Kind
 from openalgo_bridge.model.order import Action, OrderRequest, Product
@@ -23,9 +22,6 @@ from openalgo_bridge.model.symbol import parse
 _LEVERAGE = {Product.CNC: 1, Product.MIS: 5}
 # The same of futures, and of what an option is sold on.
 _CONTRACT_LEVERAGE = 10
-
-# The books of a day begin at 03:00 IST (contract 2.3.2).
-_DAY_BEGINS = timedelta(hours=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +36,6 @@ class Effect:
     gain: int
     margin: int
     released: int
-
-
-def trading_day(now: datetime) -> date:
-    """The day whose books ``now`` belongs to."""
-    return (now.astimezone(IST) - _DAY_BEGINS).date()
-
-
-def day_begin(day: date) -> datetime:
-    """The first moment of a trading day's books."""
-    return datetime.combine(day, time(), IST) + _DAY_BEGINS
 
 
 def market_price(action: Action, quote: Quote) -> int:

@@ -1,4 +1,4 @@
-"""Working orders and the market: whoever looks triggers and fills what it has reached, and ends what is over."""
+"""Working orders and the market: whoever looks triggers and fills what it has reached."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
-from openalgo_bridge.brokers.paper import decisions, matching
+from openalgo_bridge.brokers.paper import decisions, execution
 from openalgo_bridge.brokers.paper.book import InstrumentList, OpenBook, PaperBookProtocol
 from openalgo_bridge.brokers.paper.decisions import Decision
 from openalgo_bridge.brokers.paper.offers import MarketMoment
@@ -18,9 +18,6 @@ from openalgo_bridge.model.paper import PaperOrder, PriceRange, to_units
 MomentOf = Callable[[Instrument, datetime, PaperOrder | None], MarketMoment | None]
 """The market for a decision about an order; None where there is no price."""
 
-CarryOut = Callable[[OpenBook, int, Decision, datetime], None]
-"""Writes what fills of an order that is written already."""
-
 
 class RestingOrders:
     """Thread-safe: what becomes of an order is decided again, and written, inside one transaction of the book.
@@ -28,13 +25,10 @@ class RestingOrders:
     The book is asked for what a price reaches, so a look costs what it fills, and not what rests.
     """
 
-    def __init__(
-        self, *, book: PaperBookProtocol, instruments: InstrumentList, moment_of: MomentOf, carry_out: CarryOut
-    ) -> None:
+    def __init__(self, *, book: PaperBookProtocol, instruments: InstrumentList, moment_of: MomentOf) -> None:
         self._book = book
         self._instruments = instruments
         self._moment_of = moment_of
-        self._carry_out = carry_out
 
     def match_all(self, now: datetime) -> None:
         """With the markets of all that orders rest in, the oldest order first. Free when nothing rests."""
@@ -53,33 +47,22 @@ class RestingOrders:
             if order is None or not order.status.is_working:
                 return
             decision = decide(book, order)
-            if decision is not None and book.change(order, decision.order):
-                self._carry_out(book, number, decision, now)
+            if decision is not None:
+                execution.amend(book, order, decision, now)
 
     def _due(self, exchange: Exchange, symbol: str, now: datetime) -> Sequence[PaperOrder]:
         instrument = self._instruments.find(exchange, symbol)
-        if instrument is None:
+        if instrument is None or instrument.has_expired(now):
             return []
-        if instrument.has_expired(now):
-            return self._book.resting_in(symbol, exchange)
         moment = self._moment_of(instrument, now, None)
         return [] if moment is None else self._book.reached(symbol, exchange, _range(moment.quote))
 
     def _match(self, due: Sequence[PaperOrder], now: datetime) -> None:
-        # Before any price: what is over must not keep its money because there is none.
-        for order in self._book.resting_since_before(matching.day_begin(matching.trading_day(now))):
-            self._lapse(order, now)
         for order in sorted(due, key=lambda each: each.number):
             instrument = self._instruments.find(order.request.exchange, order.request.symbol)
-            if decisions.has_lapsed(order, instrument, now):
-                self._lapse(order, now)
-                continue
             moment = None if instrument is None else self._moment_of(instrument, now, order)
             if moment is not None and decisions.is_due(order, moment):
                 self.settle(order.number, partial(decisions.match, moment=moment), now)
-
-    def _lapse(self, order: PaperOrder, now: datetime) -> None:
-        self.settle(order.number, lambda _, found: decisions.lapsed(found), now)
 
 
 def _range(quote: Quote) -> PriceRange:

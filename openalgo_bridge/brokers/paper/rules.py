@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from openalgo_bridge.model import figures
 from openalgo_bridge.model.books import Quote
 from openalgo_bridge.model.exits import Effect
 from openalgo_bridge.model.instrument import Instrument, Kind
@@ -71,9 +72,10 @@ def refusal_at(order: OrderRequest, instrument: Instrument, quote: Quote, *, is_
 
 def _quantity_refusal(order: OrderRequest, instrument: Instrument, leaves: int | None) -> str | None:
     if not instrument.keeps_lots(order.quantity, leaves=leaves):
-        return f"Quantity must be in multiples of lot size {instrument.lot}"
+        return f"Quantity must be in multiples of lot size {figures.count(instrument.lot)}"
     if 0 < instrument.freeze_quantity < order.quantity:
-        return f"Quantity {order.quantity} is above the freeze quantity {instrument.freeze_quantity} of one order."
+        asked, most = figures.count(order.quantity), figures.count(instrument.freeze_quantity)
+        return f"Quantity {asked} is above the freeze quantity {most} of one order."
     return None
 
 
@@ -82,27 +84,33 @@ def _price_refusal(order: OrderRequest, instrument: Instrument) -> str | None:
         if not order.price:
             return f"{order.price_type} orders require price"
         if order.price % instrument.tick:
-            return f"Price {order.price} is not a multiple of the tick size {instrument.tick}."
+            return off_tick("Price", order.price, instrument)
     if not order.price_type.is_stop:
         return None
     if not order.trigger_price:
         return f"{order.price_type} orders require trigger_price"
     if order.trigger_price % instrument.tick:
-        return f"Trigger price {order.trigger_price} is not a multiple of the tick size {instrument.tick}."
+        return off_tick("Trigger price", order.trigger_price, instrument)
     return _limit_refusal(order, instrument) if order.price_type is PriceType.SL else None
+
+
+def off_tick(name: str, price: Decimal, instrument: Instrument) -> str:
+    """The sentence for a price, by its name, that is not a whole number of ticks."""
+    return f"{name} {figures.rupees(price)} is not a multiple of the tick size {figures.rupees(instrument.tick)}."
 
 
 def _limit_refusal(order: OrderRequest, instrument: Instrument) -> str | None:
     """Where the limit of an SL order may be, seen from its trigger."""
     gap = order.action.sign * (order.price - order.trigger_price)
+    limit, trigger = figures.rupees(order.price), figures.rupees(order.trigger_price)
     if gap < 0:
         side = "below" if order.action is Action.BUY else "above"
-        return f"The limit {order.price} of a {order.action} stop must not be {side} its trigger {order.trigger_price}."
+        return f"The limit {limit} of a {order.action} stop must not be {side} its trigger {trigger}."
     widest = _widest_gap(order.trigger_price, instrument)
     if widest is not None and gap > widest:
         return (
-            f"The limit {order.price} is too far from the trigger {order.trigger_price}: "
-            f"{instrument.symbol} allows {widest.normalize():f} rupees."
+            f"The limit {limit} is too far from the trigger {trigger}: "
+            f"{instrument.symbol} allows {figures.rupees(widest)} rupees."
         )
     return None
 
@@ -122,7 +130,8 @@ def _band_refusal(name: str, price: Decimal, instrument: Instrument, close: Deci
     if lowest <= price <= highest:
         return ""
     return (
-        f"{name} {price} is outside the price band of {instrument.symbol} today, {lowest:.2f} to {highest:.2f} rupees."
+        f"{name} {figures.rupees(price)} is outside the price band of {instrument.symbol} today, "
+        f"{figures.rupees(round(lowest, 2))} to {figures.rupees(round(highest, 2))} rupees."
     )
 
 
@@ -132,6 +141,6 @@ def _side_refusal(order: OrderRequest, last: Decimal) -> str | None:
         return None
     side = "below" if order.action is Action.BUY else "above"
     return (
-        f"The trigger {order.trigger_price} of a {order.action} stop must not be {side} the last price {last:f}: "
-        "it would be reached at once."
+        f"The trigger {figures.rupees(order.trigger_price)} of a {order.action} stop must not be {side} "
+        f"the last price {figures.rupees(last)}: it would be reached at once."
     )
