@@ -106,7 +106,7 @@ class PriceRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperTrade:
-    """One fill, of all or a part of an order. ``order`` is as it stands now, ``multiplier`` the one of its position."""
+    """One fill, of all or a part of an order. ``order`` is as it stands now; ``multiplier``: as a unit counted then."""
 
     number: int
     order: PaperOrder

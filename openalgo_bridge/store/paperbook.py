@@ -170,14 +170,17 @@ class OpenPaperBook:
         self._wrote(after, blocked_before=before.blocked)
         return True
 
-    def add_trade(self, number: int, filled_before: int, quantity: int, price: int, at: datetime) -> None:
+    def add_trade(
+        self, number: int, filled_before: int, quantity: int, price: int, at: datetime, *, multiplier: int
+    ) -> None:
         """Enter a fill of an order of which ``filled_before`` units were filled by the trades before it.
 
         A part that was filled already, and one beyond the order's quantity, break a rule and end the transaction.
         """
         self._db.execute(
-            "INSERT INTO paper_trade (order_id, filled_before, quantity, price, traded_at) VALUES (?, ?, ?, ?, ?)",
-            (number, filled_before, quantity, price, to_ms(at)),
+            "INSERT INTO paper_trade (order_id, filled_before, quantity, price, traded_at, multiplier)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (number, filled_before, quantity, price, to_ms(at), multiplier),
         )
 
     def save(self, before: PaperPosition, after: PaperPosition, *, gain: int) -> None:
@@ -350,9 +353,8 @@ class PaperBook:
         """Fills at or after ``since`` and before ``until``, newest first."""
         found = self._db.read(
             "SELECT paper_order.*, paper_trade.id AS trade_id, paper_trade.quantity AS traded_quantity,"
-            " paper_trade.price AS traded_price, traded_at, coalesce(multiplier, 1) AS multiplier FROM paper_trade"
+            " paper_trade.price AS traded_price, traded_at, multiplier FROM paper_trade"
             " JOIN paper_order ON paper_order.id = paper_trade.order_id"
-            " LEFT JOIN paper_position USING (symbol, exchange, product)"
             f" WHERE traded_at >= ? AND traded_at < ? AND order_id > ({_BEGUN_AFTER}) ORDER BY paper_trade.id DESC",
             (to_ms(since), to_ms(until)),
         )

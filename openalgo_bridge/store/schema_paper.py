@@ -285,3 +285,15 @@ def m025_paper_indexes(db: sqlite_utils.Database) -> None:
         f" WHERE {_IS_WORKING}"
     )
     db.execute("CREATE INDEX paper_gtt_ended ON paper_gtt (changed_at) WHERE state <> 'active'")
+
+
+def m026_multiplier_of_trades(db: sqlite_utils.Database) -> None:
+    """A trade keeps what one unit of it counted, whatever a later list says of its contract. Those of before take what
+    their position has.
+    """
+    db.execute("ALTER TABLE paper_trade ADD COLUMN multiplier INTEGER NOT NULL DEFAULT 1 CHECK (multiplier > 0)")
+    db.execute(
+        """UPDATE paper_trade SET multiplier = paper_position.multiplier
+            FROM paper_order JOIN paper_position USING (symbol, exchange, product)
+            WHERE paper_order.id = paper_trade.order_id AND paper_position.multiplier <> 1"""
+    )

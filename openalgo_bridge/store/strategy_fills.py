@@ -21,7 +21,6 @@ _FILLS = f"""
         paper_order.exchange, paper_order.product, coalesce(ticket.strategy, '') AS strategy
     FROM paper_trade
     JOIN paper_order ON paper_order.id = paper_trade.order_id
-    JOIN paper_position USING (symbol, exchange, product)
     LEFT JOIN paper_gtt_leg ON paper_gtt_leg.fired_order_id = paper_order.id
     LEFT JOIN paper_gtt ON paper_gtt.id = paper_gtt_leg.gtt_id
     LEFT JOIN ticket ON ticket.ref = substr(coalesce(paper_gtt.tag, paper_order.tag), 1, {REF_LENGTH})

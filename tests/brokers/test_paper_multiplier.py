@@ -13,6 +13,8 @@ from openalgo_bridge.errors import Rejected
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.instrument import Kind
 from openalgo_bridge.model.order import Action, Exchange, OrderRequest, PriceType, Product
+from openalgo_bridge.model.paper import to_rupees
+from openalgo_bridge.store.strategy_fills import StrategyFills
 from tests.brokers.desk import Floor, opened
 from tests.store import listing
 from tests.store.listing import DECEMBER, Listing, contract, share
@@ -82,6 +84,20 @@ def test_an_open_position_keeps_the_one_it_was_opened_with(floor: Floor, listed:
     assert floor.exchange.funds().realised == 200 * Decimal("9.90")
     floor.send(BUY)
     assert floor.exchange.funds().used == 20 * Decimal("1010.05") / 10
+
+
+def test_a_trade_keeps_the_one_it_was_made_with(floor: Floor, listed: Listing) -> None:
+    floor.send(BUY)
+    floor.market.last = Decimal(1_010)
+    floor.send(SELL)
+    listed.take(replace(OIL, multiplier=10), share("SBIN"), accept_fewer=True)
+    floor.instruments.forget()
+    floor.send(BUY)
+    told = [each.value for each in reversed(floor.exchange.trade_book())]
+    assert told == [200 * Decimal("1000.05"), 200 * Decimal("1009.95"), 20 * Decimal("1010.05")]
+    bought, sold, _ = StrategyFills(floor.db).all()
+    earned = -(bought.quantity * bought.price + sold.quantity * sold.price)
+    assert to_rupees(earned) == floor.exchange.funds().realised == 200 * Decimal("9.90")
 
 
 def test_what_rests_without_a_price_lapses_all_the_same(floor: Floor, listed: Listing) -> None:

@@ -138,8 +138,8 @@ def test_a_file_of_before_comes_along_with_its_orders_and_trades(former: Databas
     before = [tuple(row) for row in former.read(f"SELECT {columns} FROM paper_order")]
     former.migrate(schema.bridge)
     assert [tuple(row) for row in former.read(f"SELECT {columns} FROM paper_order")] == before
-    ((number, order_id, filled_before, quantity, price, at),) = former.read("SELECT * FROM paper_trade")
-    assert (number, order_id, filled_before, quantity, price, at) == (7, 1, 0, 10, 10_000_500, 4_000)
+    (trade,) = former.read("SELECT * FROM paper_trade")
+    assert tuple(trade) == (7, 1, 0, 10, 10_000_500, 4_000, 1), "number, order, before, quantity, price, at, multiplier"
     assert [row["n"] for row in former.read("SELECT filled_value AS n FROM paper_order")] == [100_005_000, 0, 0]
     assert [row["n"] for row in former.read("SELECT filled_at AS n FROM paper_order")] == [4_000, None, None]
     assert [row["done_until"] for row in former.read("SELECT done_until FROM paper_clock")] == [4_000]
@@ -149,10 +149,18 @@ def test_a_file_of_before_comes_along_with_its_orders_and_trades(former: Databas
     with book.transaction() as page:
         assert page.change(resting, resting)
         assert page.add(resting) is None, "its reference is used already"
-        page.add_trade(2, 0, 10, 9_900_500, NOW)
+        page.add_trade(2, 0, 10, 9_900_500, NOW, multiplier=1)
 
 
 def test_an_untouched_account_has_no_day_that_is_due(former: Database) -> None:
     former.migrate(schema.bridge)
     assert former.read("SELECT * FROM paper_clock") == []
     assert len(PaperLedger(former).lines(limit=10)) == 1
+
+
+def test_trades_of_before_count_as_their_position_does(former: Database) -> None:
+    _trade_as_before(former)
+    schema.bridge.apply(former.tables, stop_before="m026_multiplier_of_trades")
+    former.write("UPDATE paper_position SET multiplier = 100")
+    former.migrate(schema.bridge)
+    assert [row["multiplier"] for row in former.read("SELECT multiplier FROM paper_trade")] == [100]

@@ -155,8 +155,8 @@ def test_a_book_of_a_day_leaves_out_what_came_before(book: PaperBook) -> None:
     with book.transaction() as page:
         old = add(page, replace(OPEN, placed_at=NOW - timedelta(days=1)))
         late = add(page, replace(OPEN, tag=Ref("B")))
-        page.add_trade(old, 0, 10, 9_900_500, NOW)
-        page.add_trade(late, 0, 10, 9_900_000, NOW - timedelta(milliseconds=1))
+        page.add_trade(old, 0, 10, 9_900_500, NOW, multiplier=1)
+        page.add_trade(late, 0, 10, 9_900_000, NOW - timedelta(milliseconds=1), multiplier=1)
         save(page, LONG)
         save(page, replace(LONG, product=Product.CNC, quantity=0, cost=0, blocked=0))
     assert [order.number for order in book.orders(NOW)] == [late]
@@ -169,10 +169,10 @@ def test_a_book_of_a_day_leaves_out_what_came_before(book: PaperBook) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda page: page.add_trade(1, 0, 6, 9_900_500, NOW),
-        lambda page: page.add_trade(1, 7, 1, 9_900_500, NOW),
-        lambda page: page.add_trade(1, 6, 5, 9_900_500, NOW),
-        lambda page: page.add_trade(99, 0, 10, 9_900_500, NOW),
+        lambda page: page.add_trade(1, 0, 6, 9_900_500, NOW, multiplier=1),
+        lambda page: page.add_trade(1, 7, 1, 9_900_500, NOW, multiplier=1),
+        lambda page: page.add_trade(1, 6, 5, 9_900_500, NOW, multiplier=1),
+        lambda page: page.add_trade(99, 0, 10, 9_900_500, NOW, multiplier=1),
         lambda page: page.add(replace(OPEN, tag=Ref("B"), blocked=-1)),
         lambda page: page.add(replace(OPEN, tag=Ref("B"), filled_quantity=11, filled_value=11)),
         lambda page: page.add(replace(OPEN, tag=Ref("B"), status=OrderStatus.CANCELLED)),
@@ -207,7 +207,7 @@ def test_the_tables_refuse_what_must_never_be_and_keep_nothing_of_it(
     book: PaperBook, act: Callable[[OpenPaperBook], object]
 ) -> None:
     with book.transaction() as page:
-        page.add_trade(add(page, OPEN), 0, 6, 9_900_500, NOW)
+        page.add_trade(add(page, OPEN), 0, 6, 9_900_500, NOW, multiplier=1)
     before = book.orders(NOW), book.trades(NOW, TOMORROW), book.positions(TODAY), book.account(TODAY).money
     with pytest.raises(StorageError), book.transaction() as page:
         add(page, replace(OPEN, tag=Ref("goes too")))

@@ -89,9 +89,11 @@ class OpenBook(Protocol):
     def change(self, before: PaperOrder, after: PaperOrder) -> bool:
         """Write ``after`` over an order that still stands as ``before``; False where it works no more, or not so."""
 
-    def add_trade(self, number: int, filled_before: int, quantity: int, price: int, at: datetime) -> None:
+    def add_trade(
+        self, number: int, filled_before: int, quantity: int, price: int, at: datetime, *, multiplier: int
+    ) -> None:
         """Enter a fill of an order of which ``filled_before`` units were filled. The same part twice raises
-        StorageError.
+        StorageError. ``multiplier`` is what a unit counts.
         """
 
     def save(self, before: PaperPosition, after: PaperPosition, *, gain: int) -> None:

@@ -17,7 +17,7 @@ def carry_out(book: OpenBook, number: int, decision: Decision, at: datetime) -> 
         return
     filled = order.filled_quantity - sum(fill.quantity for fill in filling.fills)
     for fill in filling.fills:
-        book.add_trade(number, filled, fill.quantity, fill.price, at)
+        book.add_trade(number, filled, fill.quantity, fill.price, at, multiplier=filling.before.multiplier)
         filled += fill.quantity
     book.save(filling.before, filling.effect.position, gain=filling.effect.gain)
     if filling.holdings is not None:
