@@ -167,10 +167,14 @@ class PaperMoney:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperStanding:
-    """What an order meets: the account, and the position it changes; None when there never was one."""
+    """What an order meets: the account, and the position it changes; None when there never was one.
+
+    ``done_until`` is up to when all is done that time does; None before anything was.
+    """
 
     money: PaperMoney
     position: PaperPosition | None
+    done_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,11 @@ from datetime import datetime
 from openalgo_bridge.clock import from_ms, to_ms
 from openalgo_bridge.store.database import Database
 
-_DONE_UNTIL = (
-    "SELECT coalesce((SELECT done_until FROM paper_clock), (SELECT min(placed_at) FROM paper_order)) AS moment"
+_FIRST = (
+    "SELECT min(placed_at) FROM (SELECT min(placed_at) AS placed_at FROM paper_order"
+    " UNION ALL SELECT min(placed_at) FROM paper_gtt)"
 )
-_HAS_PASSED = "SELECT 1 FROM paper_clock WHERE done_until > ?"
+_DONE_UNTIL = f"SELECT coalesce((SELECT done_until FROM paper_clock), ({_FIRST})) AS moment"
 _ADVANCE = "INSERT INTO paper_clock VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET done_until = ?1 WHERE done_until = ?2"
 _LEAVE_BEHIND = (
     "INSERT INTO paper_clock VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET done_until = ?1 WHERE done_until < ?1"
@@ -23,7 +24,9 @@ _LEAVE_BEHIND = (
 
 
 def done_until(db: Database) -> datetime | None:
-    """Up to when everything was done: at first, when the first order came. None before that. Raises StorageError."""
+    """Up to when everything was done: at first, when the first order or GTT came. None before that. Raises
+    StorageError.
+    """
     row = db.read_one(_DONE_UNTIL)
     return None if row is None or row["moment"] is None else from_ms(row["moment"])
 
@@ -31,11 +34,6 @@ def done_until(db: Database) -> datetime | None:
 def advance(db: sqlite3.Connection, was: datetime, until: datetime) -> bool:
     """Move it on from ``was``; False where it stands elsewhere by now. May raise sqlite3.Error."""
     return db.execute(_ADVANCE, (to_ms(until), to_ms(was))).rowcount == 1
-
-
-def has_passed(db: sqlite3.Connection, moment: datetime) -> bool:
-    """Whether something was done already that time did after ``moment``. May raise sqlite3.Error."""
-    return db.execute(_HAS_PASSED, (to_ms(moment),)).fetchone() is not None
 
 
 def leave_behind(db: sqlite3.Connection, moment: datetime) -> None:

@@ -7,12 +7,12 @@ a transaction wrote is on the disk when it ends, unless it says that the next on
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from datetime import date, datetime
 
 from openalgo_bridge.clock import from_ms, to_ms
-from openalgo_bridge.model.order import Exchange, OrderRequest, Ref
+from openalgo_bridge.model.order import Exchange, OrderRequest, PositionKey, Product, Ref
 from openalgo_bridge.model.paper import (
     LedgerKind,
     Named,
@@ -73,7 +73,7 @@ _RESTING_QUANTITY = (
 _BALANCE = f"SELECT capital_after, realised_after, invested_after, blocked_after FROM ({LAST})"
 # One read, because each costs a MARKET order as much as it finds.
 _STANDING = (
-    f"SELECT money.*, paper_position.* FROM ({_BALANCE}) AS money"
+    f"SELECT money.*, (SELECT done_until FROM paper_clock) AS done_until, paper_position.* FROM ({_BALANCE}) AS money"
     " LEFT JOIN paper_position ON symbol = ? AND exchange = ? AND product = ?"
 )
 # One read, so that money and positions are of one moment; a read costs a call more than its rows do.
@@ -126,10 +126,11 @@ class OpenPaperBook:
         return None if row is None else rows.order(row)
 
     def standing(self, of: Named) -> PaperStanding:
-        """The account, and the position of a symbol and product."""
+        """The account, the position of a symbol and product, and up to when all is done that time does."""
         row = self._db.execute(_STANDING, (of.symbol, of.exchange, of.product)).fetchone()
         found = None if row["symbol"] is None else rows.position(row)
-        return PaperStanding(money=balance(row), position=found)
+        done_until = None if row["done_until"] is None else from_ms(row["done_until"])
+        return PaperStanding(money=balance(row), position=found, done_until=done_until)
 
     def holding(self, symbol: str, exchange: Exchange) -> PaperHolding | None:
         """The delivered shares, or None when there never were any."""
@@ -234,10 +235,6 @@ class OpenPaperBook:
         """Move on from ``was`` up to when everything is done that time does; False where it is not ``was`` any more."""
         return paper_days.advance(self._db, was, until)
 
-    def has_passed(self, moment: datetime) -> bool:
-        """Whether something was done already that time did after ``moment``."""
-        return paper_days.has_passed(self._db, moment)
-
     def leave_behind(self, moment: datetime) -> None:
         """Let no price of before ``moment`` count for what rests now."""
         paper_days.leave_behind(self._db, moment)
@@ -289,7 +286,7 @@ class PaperBook:
                 self.gtts.note_written()
 
     def done_until(self) -> datetime | None:
-        """Up to when everything was done that time does; None before the first order."""
+        """Up to when everything was done that time does; None before the first order or GTT."""
         return paper_days.done_until(self._db)
 
     def order(self, number: int) -> PaperOrder | None:
@@ -359,6 +356,15 @@ class PaperBook:
             (to_ms(since), to_ms(until)),
         )
         return [rows.trade(row) for row in found]
+
+    def traded_after(self, moment: datetime) -> Set[PositionKey]:
+        """The positions that anything filled for after ``moment``."""
+        found = self._db.read(
+            "SELECT DISTINCT exchange, symbol, product FROM paper_trade INDEXED BY paper_trade_by_time"
+            " JOIN paper_order ON paper_order.id = order_id WHERE traded_at > ?",
+            (to_ms(moment),),
+        )
+        return {(Exchange(row["exchange"]), row["symbol"], Product(row["product"])) for row in found}
 
     def positions(self, day: date) -> list[PaperPosition]:
         """Every open position, and those that were closed on the trading day ``day``."""

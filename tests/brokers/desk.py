@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -13,6 +13,7 @@ from typing import Literal
 from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.brokers.paper import PaperExchange
 from openalgo_bridge.model.books import BrokerOrder, Position
+from openalgo_bridge.model.calendar import Calendar
 from openalgo_bridge.model.holidays import SHIPPED
 from openalgo_bridge.model.order import (
     Action,
@@ -49,7 +50,22 @@ class Floor:
     db: Database
     instruments: Instruments
     settings: PaperSettings = field(default_factory=PaperSettings)
+    calendar: Calendar = SHIPPED
     refs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def start_anew(
+        self, settings: Callable[[], PaperSettings] | None = None, calendar: Callable[[], Calendar] | None = None
+    ) -> None:
+        """Another exchange over the same books, as after a start: what was only in its memory is gone."""
+        self.book = PaperBook(self.db)
+        self.exchange = PaperExchange(
+            book=self.book,
+            market=self.market,
+            instruments=self.instruments,
+            clock=self.clock,
+            calendar=calendar or (lambda: self.calendar),
+            settings=settings or (lambda: self.settings),
+        )
 
     def ref(self) -> Ref:
         return Ref(f"REF{next(self.refs)}")
@@ -108,7 +124,7 @@ def opened(folder: Path, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> Ite
             market=market,
             instruments=instruments,
             clock=clock,
-            calendar=lambda: SHIPPED,
+            calendar=lambda: floor.calendar,
             settings=lambda: floor.settings,
         )
         floor = Floor(exchange=exchange, market=market, clock=clock, book=book, db=db, instruments=instruments)

@@ -32,6 +32,10 @@ class StandingMarket:
     def last(self, price: Decimal) -> None:
         self._steps.append((self._clock.now(), price))
 
+    def forget_after(self, moment: datetime) -> None:
+        """It did not move since."""
+        self._steps = [step for step in self._steps if step[0] <= moment]
+
     def price(self, instrument: Instrument, at: datetime) -> Decimal:
         return [price for moment, price in self._steps if moment <= at][-1]
 

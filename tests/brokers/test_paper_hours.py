@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,34 @@ def test_a_share_with_derivatives_is_closed_from_its_closing_auction_on(floor: F
     with pytest.raises(Rejected, match=r"on 25 Nov 2026 from 09:15 to 15:15 IST\."):
         floor.buy(10, Product.CNC)
     floor.send(replace(SBIN, symbol="TCS", product=Product.CNC))
+
+
+def test_no_price_of_the_closing_auction_fills_what_rests(floor: Floor, tmp_path: Path) -> None:
+    """Nor one of the night: unseen, or looked at as it is."""
+    floor.settings = BY_THE_EXCHANGE
+    with listing.opened(tmp_path) as listed:
+        listed.take(contract("SBIN", Kind.FUT, DECEMBER), *floor.instruments.stream(Exchange.NSE), accept_fewer=True)
+    floor.instruments.forget()
+    floor.clock.moment = datetime(2026, 11, 23, 10, 0, tzinfo=IST)
+    resting = floor.buy(10, Product.CNC, "990.00")
+    other = floor.send(replace(order(Action.BUY, 10, Product.CNC, "990.00"), symbol="TCS"))
+    floor.clock.moment = datetime(2026, 11, 23, 15, 20, tzinfo=IST)
+    floor.market.last = Decimal(985)
+    assert floor.order(resting).status is OrderStatus.OPEN
+    floor.clock.move(seconds=30)
+    floor.exchange.tend()
+    assert floor.order(resting).status is OrderStatus.OPEN
+    assert floor.order(other).status is OrderStatus.COMPLETE, "no auction closes a share without derivatives"
+    floor.clock.moment = datetime(2026, 11, 23, 16, 0, tzinfo=IST)
+    assert floor.order(resting).rejection_reason == "Not filled on its trading day: the order lapsed."
+
+
+def test_a_price_of_a_saturday_fills_nothing_that_rests(floor: Floor) -> None:
+    resting = floor.buy(10, Product.CNC, "990.00")
+    floor.settings = BY_THE_EXCHANGE
+    floor.clock.move(seconds=1)
+    floor.market.last = Decimal(985)
+    assert floor.order(resting).status is OrderStatus.OPEN
 
 
 def test_after_the_square_off_an_intraday_order_only_makes_a_position_smaller(floor: Floor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from openalgo_bridge.model.books import Bar, Depth, Extremes, Quote
 from openalgo_bridge.model.gtt import GttState
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.interval import Interval
-from openalgo_bridge.model.order import Exchange, OrderRequest, Ref, TriggerSide
+from openalgo_bridge.model.order import Exchange, OrderRequest, PositionKey, Ref, TriggerSide
 from openalgo_bridge.model.paper import (
     LedgerKind,
     Named,
@@ -72,7 +72,7 @@ class OpenBook(Protocol):
         """The order as it stands now."""
 
     def standing(self, of: Named) -> PaperStanding:
-        """The account, and the position of a symbol and product."""
+        """The account, the position of a symbol and product, and up to when all is done that time does."""
 
     def holding(self, symbol: str, exchange: Exchange) -> PaperHolding | None:
         """The delivered shares, or None when there never were any."""
@@ -122,9 +122,6 @@ class OpenBook(Protocol):
     def gtts(self) -> OpenGtts:
         """Those that wait for their price over days."""
 
-    def has_passed(self, moment: datetime) -> bool:
-        """Whether something was done already that time did after ``moment``."""
-
     def leave_behind(self, moment: datetime) -> None:
         """Let no price of before ``moment`` count for what rests now."""
 
@@ -137,7 +134,7 @@ class PaperBookProtocol(Protocol):
         """The orders that wait for their price over days."""
 
     def done_until(self) -> datetime | None:
-        """Up to when everything was done that time does; None before the first order."""
+        """Up to when everything was done that time does; None before the first order or GTT."""
 
     def transaction(self, *, is_synced: bool = True) -> AbstractContextManager[OpenBook]:
         """All or nothing, on the disk when it ends; without ``is_synced`` with whatever is written next."""
@@ -173,6 +170,9 @@ class PaperBookProtocol(Protocol):
 
     def trades(self, since: datetime, until: datetime) -> Sequence[PaperTrade]:
         """Fills at or after ``since`` and before ``until``, newest first."""
+
+    def traded_after(self, moment: datetime) -> Set[PositionKey]:
+        """The positions that anything filled for after ``moment``."""
 
     def positions(self, day: date) -> Sequence[PaperPosition]:
         """Every open position, and those that were closed on the trading day ``day``."""

@@ -9,6 +9,7 @@ prices until then, at the second in which they reached it: whether anybody looke
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook,
 from openalgo_bridge.brokers.paper.clearing import Clearing, Concerned, concerned
 from openalgo_bridge.brokers.paper.days import Event, Schedule
 from openalgo_bridge.brokers.paper.decisions import Decision
+from openalgo_bridge.brokers.paper.gtts import GttDesk, GttTouch
+from openalgo_bridge.brokers.paper.price_hours import PriceHours
 from openalgo_bridge.brokers.paper.reached import SECOND, Reach, first_moment
 from openalgo_bridge.brokers.paper.resting import MomentOf
 from openalgo_bridge.model.books import Extremes, OrderStatus
@@ -45,15 +48,21 @@ the timer, which does so without being asked for a book.
 _OVERLAP = timedelta(seconds=2)
 """Looked at again the next time: an order that is just being written counts from its time on."""
 
-_MOST_MATCHES = 10_000
-"""Of one stretch: an order that could never fill whole must not keep everybody waiting."""
+_MOST_MATCHES = 1_000
+"""Of one order in one stretch: one that could never fill whole must not keep everybody waiting, nor take the turn of
+another.
+"""
 
 
 class _Touch(NamedTuple):
-    """When the price reached a resting order."""
+    """When the price reached a resting order or a GTT. Of one second what rests comes first, because it was in the
+    market when the trade was that a GTT only sees, and then the older one.
+    """
 
     at: datetime
+    is_gtt: bool
     number: int
+    gtt: GttTouch | None = None
 
 
 class CatchingUp:
@@ -68,7 +77,8 @@ class CatchingUp:
         schedule: Callable[[], Schedule],
         moment_of: MomentOf,
         settle: Settle,
-        fire: Callable[[datetime], None],
+        gtts: GttDesk,
+        hours: PriceHours,
     ) -> None:
         self._book = book
         self._market = market
@@ -76,7 +86,8 @@ class CatchingUp:
         self._schedule = schedule
         self._moment_of = moment_of
         self._settle = settle
-        self._fire = fire
+        self._gtts = gtts
+        self._hours = hours
         self._clearing = Clearing(market=market, instruments=instruments)
         self._lock = threading.Lock()
         self._next_due = _LONG_AGO
@@ -86,9 +97,9 @@ class CatchingUp:
     def before_a_look(self, now: datetime) -> None:
         """For whoever reads or changes the books: free where nothing is due and the timer goes round.
 
-        Raises StorageError.
+        A GTT that was reached waits for no round, and fires after all that was reached before it. Raises StorageError.
         """
-        if now >= self._next_due or now - self._seen_until >= _UNSEEN:
+        if now >= self._next_due or now - self._seen_until >= _UNSEEN or self._gtts.is_due(now):
             self.catch_up(now)
 
     def catch_up(self, now: datetime) -> None:
@@ -137,7 +148,11 @@ class CatchingUp:
                 self._untold += self._clearing.carry_out(event, self._concerned(event), book)
 
     def _concerned(self, event: Event) -> Concerned:
-        return concerned(event, self._book.resting(), self._book.positions(trading_day(event.at)))
+        """What was traded in later is none of its business either: an event may become due late, where the trader
+        changes a time or the calendar.
+        """
+        found = concerned(event, self._book.resting(), self._book.positions(trading_day(event.at)))
+        return found.without(self._book.traded_after(event.at)) if found.positions else found
 
     def _exchanges_in_use(self, now: datetime) -> list[Exchange]:
         """The sessions of all others end nothing."""
@@ -148,21 +163,33 @@ class CatchingUp:
     # -- the prices of the past ------------------------------------------------------------------------
 
     def _match(self, was: datetime, until: datetime) -> None:
-        """What rests, with the prices from ``was``, or from where they were seen last, to ``until``, in the order in
-        which they reached it.
+        """What rests or waits, with the prices from ``was``, or from where they were seen last, to ``until``, in the
+        order in which they reached it.
         """
-        self._fire(until)
         since = max(was, self._seen_until)
         prices = _Prices(self._market)
         resting = self._reached(prices, since, until)
         touches = [touch for order in resting for touch in self._touch(order, prices, since, until)]
+        touches += [_Touch(each.at, is_gtt=True, number=each.gtt.number, gtt=each) for each in self._gtts.due(until)]
         heapify(touches)
-        for _ in range(_MOST_MATCHES):
-            if not touches:
-                break
-            for touch in self._matched(heappop(touches), prices, until):
-                heappush(touches, touch)
+        matches: Counter[int] = Counter()
+        while touches:
+            touch = heappop(touches)
+            if touch.gtt is not None:
+                further = self._fired(touch.gtt, prices, until)
+            else:
+                matches[touch.number] += 1
+                further = self._matched(touch, prices, until) if matches[touch.number] <= _MOST_MATCHES else iter(())
+            for each in further:
+                heappush(touches, each)
         self._seen_until = max(self._seen_until, until)
+
+    def _fired(self, touch: GttTouch, prices: _Prices, until: datetime) -> Iterator[_Touch]:
+        """Let a GTT fire or end; when the order that it placed is reached next, where that works."""
+        number = self._gtts.fire(touch)
+        order = None if number is None else self._book.order(number)
+        if order is not None and order.status.is_working:
+            yield from self._touch(order, prices, touch.at, until)
 
     def _reached(self, prices: _Prices, since: datetime, until: datetime) -> Iterator[PaperOrder]:
         """Those that any price of the stretch reaches; each is then asked when."""
@@ -185,9 +212,12 @@ class CatchingUp:
         end = until
         if instrument.expiry is not None:
             end = min(end, expires(instrument.exchange, instrument.expiry) - SECOND)
-        at = first_moment(order, prices.of(instrument), begin, end)
+        reach = prices.of(instrument)
+        stretches = self._hours.stretches(instrument, begin, end)
+        found = (first_moment(order, reach, first, last) for first, last in stretches)
+        at = next((each for each in found if each is not None), None)
         if at is not None:
-            yield _Touch(at, order.number)
+            yield _Touch(at, is_gtt=False, number=order.number)
 
     def _matched(self, touch: _Touch, prices: _Prices, until: datetime) -> Iterator[_Touch]:
         """Match one order with the market of the second that reached it; when it is reached next, where it still works.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -16,7 +16,7 @@ from openalgo_bridge.brokers.paper.matching import Effect
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.exits import closing_action
 from openalgo_bridge.model.instrument import INDEX_UNDERLYINGS
-from openalgo_bridge.model.order import OrderRequest, Product, Ref
+from openalgo_bridge.model.order import OrderRequest, PositionKey, Product, Ref
 from openalgo_bridge.model.paper import LedgerKind, Named, PaperOrder, PaperPosition, to_units
 from openalgo_bridge.model.symbol import parse
 from openalgo_bridge.model.trading_hours import expires, last_close, trading_day
@@ -37,6 +37,11 @@ class Concerned:
 
     def __bool__(self) -> bool:
         return bool(self.orders or self.positions)
+
+    def without(self, positions: Set[PositionKey]) -> Concerned:
+        """The same but for these."""
+        kept = [each for each in self.positions if (each.exchange, each.symbol, each.product) not in positions]
+        return replace(self, positions=tuple(kept))
 
 
 def concerned(event: Event, orders: Iterable[PaperOrder], positions: Iterable[PaperPosition]) -> Concerned:

@@ -15,7 +15,7 @@ from openalgo_bridge.model import figures
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import OrderRequest, Ref
-from openalgo_bridge.model.paper import PaperHolding, PaperMoney, PaperOrder, PaperPosition, to_rupees
+from openalgo_bridge.model.paper import PaperHolding, PaperMoney, PaperOrder, PaperPosition, PaperStanding, to_rupees
 from openalgo_bridge.model.trading_hours import trading_day
 
 _PAISA = Decimal("0.01")
@@ -47,10 +47,16 @@ class Decision:
 
 
 def enter(
-    book: OpenBook, order: PaperOrder, instrument: Instrument, moment: MarketMoment | None, now: datetime
+    book: OpenBook,
+    standing: PaperStanding,
+    order: PaperOrder,
+    instrument: Instrument,
+    moment: MarketMoment | None,
+    now: datetime,
 ) -> Decision:
-    """A new or changed order: filled at once, resting, or refused. ``moment`` is None where there is no price."""
-    standing = book.standing(order.request)
+    """A new or changed order: filled at once, resting, or refused. ``standing`` is what the book tells of it now;
+    ``moment`` is None where there is no price.
+    """
     position = opened_anew(standing.position, order.request, instrument, now)
     held_before = position.quantity - order.request.action.sign * order.filled_quantity
     if delivery.is_sale(order.request):

@@ -7,9 +7,11 @@ their instrument is asked for; what time alone does, and what prices reached uns
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from openalgo_bridge.brokers.base import Capabilities
 from openalgo_bridge.brokers.paper import (
@@ -28,10 +30,12 @@ from openalgo_bridge.brokers.paper.day_book import DayBook
 from openalgo_bridge.brokers.paper.days import Schedule
 from openalgo_bridge.brokers.paper.decisions import Decision
 from openalgo_bridge.brokers.paper.gtts import GttDesk, KeepsGtts
+from openalgo_bridge.brokers.paper.in_time import in_time, standing
 from openalgo_bridge.brokers.paper.offers import MarketMoment
+from openalgo_bridge.brokers.paper.price_hours import PriceHours
 from openalgo_bridge.brokers.paper.resting import RestingOrders
 from openalgo_bridge.clock import Clock, day_in_india
-from openalgo_bridge.errors import NotFound, Rejected
+from openalgo_bridge.errors import NotFound, Rejected, StorageError
 from openalgo_bridge.model.books import Bar, BrokerOrder, Depth, Funds, Holding, Position, Quote, Trade
 from openalgo_bridge.model.calendar import Calendar
 from openalgo_bridge.model.instrument import Instrument
@@ -74,16 +78,16 @@ class PaperExchange(KeepsGtts):
         self._clock = clock
         self._calendar = calendar
         self._settings = settings
+        price_hours = PriceHours(calendar=calendar, settings=settings, instruments=instruments)
         self._gtts = GttDesk(
             book=book,
             market=market,
             instruments=instruments,
             clock=clock,
             moment_of=self._moment,
-            calendar=calendar,
-            settings=settings,
+            hours=price_hours,
         )
-        self._resting = RestingOrders(book=book, instruments=instruments, moment_of=self._moment)
+        self._resting = RestingOrders(book=book, instruments=instruments, moment_of=self._moment, hours=price_hours)
         self._days = CatchingUp(
             book=book,
             market=market,
@@ -91,7 +95,8 @@ class PaperExchange(KeepsGtts):
             schedule=self._schedule,
             moment_of=self._moment,
             settle=self._resting.settle,
-            fire=self._gtts.fire,
+            gtts=self._gtts,
+            hours=price_hours,
         )
 
     @property
@@ -117,18 +122,19 @@ class PaperExchange(KeepsGtts):
         held by any book, or carries a reference that an earlier order carries.
         """
         instrument = self._accepted(permit.request)
-        now = self._clock.now()
+        return in_time(self._clock, partial(self._place, permit, instrument))
+
+    def _place(
+        self, permit: SendPermit[OrderRequest], instrument: Instrument, now: datetime, known: datetime | None
+    ) -> BrokerOrderId:
         order = PaperOrder(tag=permit.ref, request=permit.request, placed_at=now)
         self._match_in(instrument, now)
         moment = self._asked_in(instrument, now, order)
         # The journal, in the same file, writes down next how this ended, and waits for the disk once for both. After a
         # power cut in between neither knows of a fill: the order is looked up by its tag, and found absent.
         with self._book.transaction(is_synced=False) as book:
-            if book.has_passed(now):
-                # Another thread ended the day, or a session, while this one waited: the order comes after that.
-                now = self._clock.now()
-                order = replace(order, placed_at=now)
-            decision = decisions.enter(book, order, instrument, moment, now)
+            met = standing(book, order, now, known)
+            decision = decisions.enter(book, met, order, instrument, moment, now)
             number = book.add(decision.order)
             if number is None:
                 raise Rejected(f"Reference {order.tag} was already used by an earlier order.")
@@ -142,18 +148,23 @@ class PaperExchange(KeepsGtts):
 
         Raises NotFound, and Rejected, which leaves the order as it was.
         """
-        wanted, target = permit.request.order, permit.request.broker_order_id
-        instrument = self._accepted(wanted)
-        now = self._clock.now()
+        instrument = self._accepted(permit.request.order)
+        in_time(self._clock, partial(self._modify, permit, instrument))
+
+    def _modify(
+        self, permit: SendPermit[ModifyRequest], instrument: Instrument, now: datetime, known: datetime | None
+    ) -> None:
+        wanted = permit.request.order
         self._days.catch_up(now)
         self._match_in(instrument, now)
         moment = self._asked_in(instrument, now, PaperOrder(tag=Ref(""), request=wanted, placed_at=now))
         with self._book.transaction() as book:
-            order = _named(book, target)
+            order = _named(book, permit.request.broker_order_id)
             refusal = decisions.why_not_changed(order, wanted)
             if refusal:
                 raise Rejected(refusal)
-            decision = decisions.enter(book, decisions.changed(order, wanted), instrument, moment, now)
+            met = standing(book, order, now, known)
+            decision = decisions.enter(book, met, decisions.changed(order, wanted), instrument, moment, now)
             if decision.refusal:
                 raise Rejected(decision.refusal)
             if execution.amend(book, order, decision, now):
@@ -162,6 +173,8 @@ class PaperExchange(KeepsGtts):
 
     def cancel(self, permit: SendPermit[CancelRequest]) -> None:
         """Withdraw a working order; what it blocked is free again. Raises NotFound and Rejected."""
+        with suppress(StorageError):  # a cancel is never refused because something else cannot be read
+            self._days.before_a_look(self._clock.now())
         with self._book.transaction() as book:
             order = _named(book, permit.request.broker_order_id)
             if not execution.amend(book, order, Decision(order=order.cancelled()), self._clock.now()):
@@ -169,7 +182,10 @@ class PaperExchange(KeepsGtts):
 
     def tend(self) -> Sequence[str]:
         """Square-offs, lapses, expiries and deliveries that are due, and what prices reached meanwhile."""
-        self._days.catch_up(self._clock.now())
+        now = self._clock.now()
+        self._days.catch_up(now)
+        # Where a clock was set back there is no stretch of time to go through, but there is a market.
+        self._resting.match_all(now)
         return self._days.news()
 
     # -- books ---------------------------------------------------------------------------------------
@@ -272,12 +288,10 @@ class PaperExchange(KeepsGtts):
 
     def _match_all(self, now: datetime) -> None:
         self._days.before_a_look(now)
-        self._gtts.fire(now)
         self._resting.match_all(now)
 
     def _match_in(self, instrument: Instrument, now: datetime) -> None:
         self._days.before_a_look(now)
-        self._gtts.fire(now)
         self._resting.match_in(instrument, now)
 
     # -- look-ups ------------------------------------------------------------------------------------

@@ -1,28 +1,30 @@
 """Orders that wait at the exchange for their price over days, and how one is fired: once, in one transaction.
 
-There is no thread: who looks at the market fires what it has reached since it was looked at last, at the second in
-which it did and with the market of that second.
+There is no thread: who looks at the market finds what it has reached since it was looked at last. That is fired in the
+order of time, with what rests, at the second in which it was reached and with the market of that second.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
-from openalgo_bridge.brokers.paper import decisions, execution, gtt_statements, hours, matching, rules
+from openalgo_bridge.brokers.paper import decisions, execution, gtt_statements, matching, rules
 from openalgo_bridge.brokers.paper.book import InstrumentList, Market, OpenBook, PaperBookProtocol, priced
 from openalgo_bridge.brokers.paper.fills import Fill
+from openalgo_bridge.brokers.paper.price_hours import PriceHours
 from openalgo_bridge.brokers.paper.reached import SECOND, first_second
 from openalgo_bridge.brokers.paper.resting import MomentOf
 from openalgo_bridge.clock import Clock
-from openalgo_bridge.errors import NotFound, Rejected
+from openalgo_bridge.errors import NotFound, Rejected, StorageError
 from openalgo_bridge.model import figures
 from openalgo_bridge.model import gtt as gtts
 from openalgo_bridge.model.books import Extremes
-from openalgo_bridge.model.calendar import Calendar
 from openalgo_bridge.model.gtt import LONGEST_LIFE, NO_PRICE, BrokerGtt, GttState
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import (
@@ -38,12 +40,20 @@ from openalgo_bridge.model.order import (
 )
 from openalgo_bridge.model.paper import PaperOrder, to_units
 from openalgo_bridge.model.paper_gtt import FiredOrder, PaperGtt
-from openalgo_bridge.model.paper_settings import PaperHours, PaperSettings
 from openalgo_bridge.model.permit import SendPermit
 from openalgo_bridge.model.trading_hours import expires
 
 _LIFE_IS_OVER = "Its price did not come in time."
 _CONTRACT_IS_OVER = "Its price did not come before the contract expired."
+
+
+class GttTouch(NamedTuple):
+    """When the price reached a GTT, which stands as it was then read, or when its time was over."""
+
+    at: datetime
+    gtt: PaperGtt
+    over: str
+    """Why it ends unused; empty where it fires."""
 
 
 class GttDesk:
@@ -61,16 +71,14 @@ class GttDesk:
         instruments: InstrumentList,
         clock: Clock,
         moment_of: MomentOf,
-        calendar: Callable[[], Calendar],
-        settings: Callable[[], PaperSettings],
+        hours: PriceHours,
     ) -> None:
         self._book = book
         self._market = market
         self._instruments = instruments
         self._clock = clock
         self._moment_of = moment_of
-        self._calendar = calendar
-        self._settings = settings
+        self._hours = hours
         self._seen_until: dict[int, datetime] = {}
         self._looked_at: datetime | None = None
 
@@ -141,33 +149,61 @@ class GttDesk:
 
     # -- what the market does --------------------------------------------------------------------------
 
-    def fire(self, until: datetime) -> None:
-        """Fire what the market has reached until then, and end what is over. Free where nothing waits, and nearly so
-        within a second: prices change with it.
+    def is_due(self, until: datetime) -> bool:
+        """Whether the market has reached one until then, or the time of one is over. Free where nothing waits, and
+        nearly so within a second: prices change with it. Raises StorageError.
         """
-        second = until.replace(microsecond=0)
-        if second == self._looked_at:
-            return
-        active = self._book.gtts.active()
-        for each in active:
-            self._look_at(each, second)
-        if len(self._seen_until) > len(active):
-            numbers = {each.number for each in active}
-            self._seen_until = {number: seen for number, seen in self._seen_until.items() if number in numbers}
-        self._looked_at = second
+        return until.replace(microsecond=0) != self._looked_at and bool(self.due(until))
 
-    def _look_at(self, gtt: PaperGtt, until: datetime) -> None:
-        """From the second after it was placed or changed: what a trigger was then at was judged when it came."""
-        request = gtt.request
-        instrument = self._instruments.find(request.exchange, request.symbol)
+    def due(self, until: datetime) -> list[GttTouch]:
+        """Each that is, in no order. Raises StorageError."""
+        second, active = until.replace(microsecond=0), self._book.gtts.active()
+        seen = self._seen_until
+        if len(seen) > len(active):
+            self._seen_until = {each.number: seen[each.number] for each in active if each.number in seen}
+        is_seen = all(each.number in self._seen_until for each in active)
+        since = None if is_seen else self._book.done_until()
+        touches = [touch for each in active if (touch := self._touch(each, since, second)) is not None]
+        if not touches:
+            self._looked_at = second
+        return touches
+
+    def fire(self, touch: GttTouch) -> int | None:
+        """Let it place its order, whose number is returned, or end; None also where somebody was first. Raises
+        StorageError.
+        """
+        at, gtt, over = touch
+        self._seen_until[gtt.number] = at.replace(microsecond=0) + SECOND
+        instrument = self._instruments.find(gtt.request.exchange, gtt.request.symbol)
+        if over or instrument is None:
+            self._end(gtt.number, at, over)
+            return None
+        return self._fire(gtt, instrument, at)
+
+    def _touch(self, gtt: PaperGtt, since: datetime | None, until: datetime) -> GttTouch | None:
+        """``since``: up to when the books were done with prices; who was not looked at before begins there."""
+        instrument = self._instruments.find(gtt.request.exchange, gtt.request.symbol)
         over_at, why = _end_of(gtt, instrument)
-        begin = max(gtt.changed_at.replace(microsecond=0) + SECOND, self._seen_until.get(gtt.number, gtt.changed_at))
+        begin = self._begin(gtt, since, until)
         at = self._first_reached(gtt, instrument, begin, min(until, over_at - SECOND))
-        if at is not None and instrument is not None:
-            self._fire(gtt.number, instrument, at)
-        elif until >= over_at:
-            self._end(gtt.number, over_at, why)
+        if at is not None:
+            return GttTouch(at, gtt, over="")
+        if until >= over_at:
+            return GttTouch(over_at, gtt, over=why)
         self._seen_until[gtt.number] = until + SECOND
+        return None
+
+    def _begin(self, gtt: PaperGtt, since: datetime | None, until: datetime) -> datetime:
+        """From the second after it was placed or changed: what a trigger was then at was judged when it came.
+
+        Where the clock was set back that is yet to come, and the price of the moment counts alone. The clock is asked,
+        because a look that had to wait is late, and what came meanwhile is none of its business.
+        """
+        begin = gtt.changed_at.replace(microsecond=0) + SECOND
+        seen = self._seen_until.get(gtt.number, since)
+        if seen is not None:
+            begin = max(begin, seen)
+        return until if self._clock.now() + SECOND < begin else begin
 
     def _first_reached(
         self, gtt: PaperGtt, instrument: Instrument | None, begin: datetime, until: datetime
@@ -179,18 +215,9 @@ class GttDesk:
         def is_reached(since: datetime, end: datetime) -> bool:
             return _reached(gtt.request, self._extremes(instrument, since, end)) is not None
 
-        stretches = self._open_stretches(instrument, begin, until)
+        stretches = self._hours.stretches(instrument, begin, until)
         found = (first_second(is_reached, since, end) for since, end in stretches)
         return next((at for at in found if at is not None), None)
-
-    def _open_stretches(
-        self, instrument: Instrument, since: datetime, until: datetime
-    ) -> Iterable[tuple[datetime, datetime]]:
-        """When prices count: around the clock, unless the trader wants the hours of the real exchange."""
-        if self._settings().hours is PaperHours.ALWAYS:
-            return [(since, until)]
-        listed = self._instruments.has_derivatives(instrument)
-        return hours.open_stretches(self._calendar(), instrument.exchange, since, until, has_derivatives=listed)
 
     def _extremes(self, instrument: Instrument, since: datetime, until: datetime) -> Extremes:
         """Of one second, which is what a look as a rule is about, its price tells as much and costs a tenth."""
@@ -199,27 +226,25 @@ class GttDesk:
         price = self._market.price(instrument, since)
         return Extremes(low=price, high=price)
 
-    def _fire(self, number: int, instrument: Instrument, at: datetime) -> None:
+    def _fire(self, read: PaperGtt, instrument: Instrument, at: datetime) -> int | None:
         """Claim it and enter its order, both or neither. Its money is free before the order asks for some."""
         with self._book.transaction() as book:
-            gtt = book.gtts.find(number)
-            leg = None if gtt is None else self._reached_leg(gtt, instrument, at)
-            if gtt is None or leg is None or not book.gtts.end(gtt, GttState.TRIGGERED, at):
-                return
+            gtt = book.gtts.find(read.number)
+            leg = _reached(read.request, self._extremes(instrument, at, at))
+            # Changed meanwhile it waits for another price, and what was before the change says nothing.
+            if gtt != read or leg is None or not book.gtts.end(read, GttState.TRIGGERED, at):
+                return None
             order = PaperOrder(
                 tag=Ref(""),
-                cause=f"GTT {gtt_statements.id_of(gtt)}",
-                request=gtt.request.order(leg),
+                cause=f"GTT {gtt_statements.id_of(read)}",
+                request=read.request.order(leg),
                 placed_at=at,
             )
             moment = self._moment_of(instrument, at, order)
-            decision = decisions.enter(book, order, instrument, moment, at)
+            decision = decisions.enter(book, book.standing(order.request), order, instrument, moment, at)
             fired = execution.send(book, decision, at)
-            book.gtts.note_fired(gtt, leg.side, FiredOrder(number=fired, at=at), decision.refusal)
-
-    def _reached_leg(self, gtt: PaperGtt, instrument: Instrument, at: datetime) -> GttLeg | None:
-        """Changed meanwhile it waits for another price, and what was before the change says nothing."""
-        return None if at <= gtt.changed_at else _reached(gtt.request, self._extremes(instrument, at, at))
+            book.gtts.note_fired(read, leg.side, FiredOrder(number=fired, at=at), decision.refusal)
+            return fired
 
     def _end(self, number: int, at: datetime, why: str) -> None:
         with self._book.transaction() as book:
@@ -286,7 +311,8 @@ class KeepsGtts(ABC):
 
     def cancel_gtt(self, permit: SendPermit[CancelGttRequest]) -> None:
         """Withdraw one that waits; what it blocked is free again. Raises NotFound."""
-        self._match_all(self._clock.now())
+        with suppress(StorageError):  # a cancel is never refused because something else cannot be read
+            self._match_all(self._clock.now())
         self._gtts.cancel(permit)
 
     def gtt(self, trigger_id: BrokerOrderId) -> BrokerGtt | None:

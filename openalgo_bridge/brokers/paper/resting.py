@@ -10,6 +10,7 @@ from openalgo_bridge.brokers.paper import decisions, execution
 from openalgo_bridge.brokers.paper.book import InstrumentList, OpenBook, PaperBookProtocol
 from openalgo_bridge.brokers.paper.decisions import Decision
 from openalgo_bridge.brokers.paper.offers import MarketMoment
+from openalgo_bridge.brokers.paper.price_hours import PriceHours
 from openalgo_bridge.model.books import Quote
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import Exchange
@@ -25,10 +26,13 @@ class RestingOrders:
     The book is asked for what a price reaches, so a look costs what it fills, and not what rests.
     """
 
-    def __init__(self, *, book: PaperBookProtocol, instruments: InstrumentList, moment_of: MomentOf) -> None:
+    def __init__(
+        self, *, book: PaperBookProtocol, instruments: InstrumentList, moment_of: MomentOf, hours: PriceHours
+    ) -> None:
         self._book = book
         self._instruments = instruments
         self._moment_of = moment_of
+        self._hours = hours
 
     def match_all(self, now: datetime) -> None:
         """With the markets of all that orders rest in, the oldest order first. Free when nothing rests."""
@@ -55,7 +59,9 @@ class RestingOrders:
         if instrument is None or instrument.has_expired(now):
             return []
         moment = self._moment_of(instrument, now, None)
-        return [] if moment is None else self._book.reached(symbol, exchange, _range(moment.quote))
+        reached = [] if moment is None else self._book.reached(symbol, exchange, _range(moment.quote))
+        # Asked last, because it reads the settings, and hardly ever is anything reached.
+        return reached if reached and self._hours.count_at(instrument, now) else []
 
     def _match(self, due: Sequence[PaperOrder], now: datetime) -> None:
         for order in sorted(due, key=lambda each: each.number):
