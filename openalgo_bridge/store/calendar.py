@@ -9,7 +9,7 @@ import logging
 import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time
 
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import StorageError
@@ -18,7 +18,7 @@ from openalgo_bridge.model.calendar import Calendar, DayAndExchange, SpecialDay
 from openalgo_bridge.model.holidays import SHIPPED
 from openalgo_bridge.model.order import Exchange
 from openalgo_bridge.model.trading_hours import Hours
-from openalgo_bridge.store import audit
+from openalgo_bridge.store import audit, paper_days
 from openalgo_bridge.store.database import Database, Row
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,9 @@ class CalendarChanges:
 
 
 class TradingCalendar:
-    """See the module."""
+    """See the module. With a change goes, in its commit, that nothing of before ``since`` is judged by it at the paper
+    exchange: up to when that did all by what counted before. None is now.
+    """
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
@@ -58,31 +60,31 @@ class TradingCalendar:
         with self._db.snapshot() as db:
             return _changes(db)
 
-    def put(self, days: Collection[SpecialDay], *, by: Actor) -> None:
+    def put(self, days: Collection[SpecialDay], *, by: Actor, since: datetime | None = None) -> None:
         """Make these days special, whatever stood there before. Raises StorageError."""
         with self._db.transaction() as db:
             before = _changes(db).applied_to(SHIPPED)
             rows = [_row(each) for each in days]
             db.executemany("INSERT OR REPLACE INTO calendar_day VALUES (?, ?, ?, ?, ?, ?)", rows)
-            self._tell(db, before, [(each.day, each.exchange) for each in days], by)
+            self._tell(db, before, [(each.day, each.exchange) for each in days], by, since)
 
-    def remove(self, names: Collection[DayAndExchange], *, by: Actor) -> None:
+    def remove(self, names: Collection[DayAndExchange], *, by: Actor, since: datetime | None = None) -> None:
         """Let these exchanges trade as usual on these days. Raises StorageError."""
         with self._db.transaction() as db:
             before = _changes(db).applied_to(SHIPPED)
             db.executemany("DELETE FROM calendar_day WHERE day = ? AND exchange = ?", [_key(name) for name in names])
             shipped = [(*_key(name), "ordinary", "", "", "") for name in names if name in SHIPPED.special_days]
             db.executemany("INSERT INTO calendar_day VALUES (?, ?, ?, ?, ?, ?)", shipped)
-            self._tell(db, before, names, by)
+            self._tell(db, before, names, by, since)
 
-    def restore(self, names: Collection[DayAndExchange], *, by: Actor) -> None:
+    def restore(self, names: Collection[DayAndExchange], *, by: Actor, since: datetime | None = None) -> None:
         """Undo every change of these days: what is shipped counts again. Raises StorageError."""
         with self._db.transaction() as db:
             before = _changes(db).applied_to(SHIPPED)
             db.executemany("DELETE FROM calendar_day WHERE day = ? AND exchange = ?", [_key(name) for name in names])
-            self._tell(db, before, names, by)
+            self._tell(db, before, names, by, since)
 
-    def set_complete(self, year: int, *, is_complete: bool, by: Actor) -> None:
+    def set_complete(self, year: int, *, is_complete: bool, by: Actor, since: datetime | None = None) -> None:
         """Whether the list of ``year`` has every holiday. A shipped one always has. Raises StorageError."""
         with self._db.transaction() as db:
             known = {row["year"] for row in db.execute("SELECT year FROM calendar_year")}
@@ -94,14 +96,23 @@ class TradingCalendar:
                 db.execute("DELETE FROM calendar_year WHERE year = ?", (year,))
             words = (f"{year} not complete", f"{year} complete")
             before, after = words if is_complete else reversed(words)
+            paper_days.leave_behind(db, since or self._clock.now())
             audit.append(db, self._clock.now_ms(), by, AuditEvent.CALENDAR, before=before, after=after)
 
-    def _tell(self, db: sqlite3.Connection, before: Calendar, names: Iterable[DayAndExchange], by: Actor) -> None:
+    def _tell(
+        self,
+        db: sqlite3.Connection,
+        before: Calendar,
+        names: Iterable[DayAndExchange],
+        by: Actor,
+        since: datetime | None,
+    ) -> None:
         after = _changes(db).applied_to(SHIPPED)
         changed = [name for name in names if before.special_days.get(name) != after.special_days.get(name)]
         if not changed:
             return
         told = [_told(calendar, changed) for calendar in (before, after)]
+        paper_days.leave_behind(db, since or self._clock.now())
         audit.append(db, self._clock.now_ms(), by, AuditEvent.CALENDAR, before=told[0], after=told[1])
 
 

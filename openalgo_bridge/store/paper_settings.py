@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import Invalid, StorageError
 from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.paper_settings import PaperSettings, changes, parse, texts
-from openalgo_bridge.store import audit
+from openalgo_bridge.store import audit, paper_days
 from openalgo_bridge.store.database import Database, Row
 
 _ALL = "SELECT name, value FROM paper_setting ORDER BY name"
@@ -26,10 +27,11 @@ class SavedPaperSettings:
         """What is in force now. Raises StorageError also where a value means nothing."""
         return _settings(self._db.read(_ALL))
 
-    def save(self, settings: PaperSettings, *, by: Actor) -> None:
+    def save(self, settings: PaperSettings, *, by: Actor, since: datetime | None = None) -> None:
         """Effective for the next order. The change and its line in the audit list are one commit.
 
-        Settings that cannot be read are written over.
+        With it goes that nothing of before ``since`` is judged by it: up to when the exchange did all by what counted
+        before. None is now. Settings that cannot be read are written over.
         """
         with self._db.transaction() as db:
             former = _if_readable(db.execute(_ALL).fetchall())
@@ -40,6 +42,7 @@ class SavedPaperSettings:
             db.executemany("INSERT INTO paper_setting VALUES (?, ?)", texts(settings).items())
             before = before if former is not None else "not readable"
             after = after or "as after a fresh start"
+            paper_days.leave_behind(db, since or self._clock.now())
             audit.append(db, self._clock.now_ms(), by, AuditEvent.PAPER_SETTINGS, before=before, after=after)
 
 

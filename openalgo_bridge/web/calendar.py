@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +25,8 @@ from openalgo_bridge.model.calendar_form import (
 )
 from openalgo_bridge.model.holidays import SHIPPED
 from openalgo_bridge.model.order import Exchange
-from openalgo_bridge.store.calendar import CalendarChanges
+from openalgo_bridge.store.calendar import CalendarChanges, TradingCalendar
+from openalgo_bridge.trading import paper_terms
 from openalgo_bridge.web.current import actor, current_desk
 from openalgo_bridge.web.forms import PageForm
 from openalgo_bridge.web.optional import if_readable
@@ -100,7 +101,7 @@ def add() -> ResponseReturnValue:
     except Invalid as refusal:
         form.show_faults(refusal.faults)
         return _page(form, _year_in_url(), refusal.status)
-    current_desk().store.calendar.put(days, by=actor())
+    _change(lambda calendar, since: calendar.put(days, by=actor(), since=since))
     flash(f"Saved: {days[0].day:%d %b %Y}, {days[0].description}.", "success")
     return _back(days[0].day.year)
 
@@ -109,7 +110,7 @@ def add() -> ResponseReturnValue:
 def remove() -> ResponseReturnValue:
     """The exchanges of a line trade as usual on that day. Raises Invalid."""
     names = _names()
-    current_desk().store.calendar.remove(names, by=actor())
+    _change(lambda calendar, since: calendar.remove(names, by=actor(), since=since))
     flash(f"Removed. {names[0][0]:%d %b %Y} is an ordinary day for {_listed(names)}.", "success")
     return _back(names[0][0].year)
 
@@ -118,7 +119,7 @@ def remove() -> ResponseReturnValue:
 def restore() -> ResponseReturnValue:
     """What came with the bridge counts again. Raises Invalid."""
     names = _names()
-    current_desk().store.calendar.restore(names, by=actor())
+    _change(lambda calendar, since: calendar.restore(names, by=actor(), since=since))
     flash(f"Restored for {names[0][0]:%d %b %Y}: {_listed(names)}.", "success")
     return _back(names[0][0].year)
 
@@ -130,9 +131,15 @@ def complete() -> ResponseReturnValue:
     if year is None or not FIRST_YEAR <= year <= LAST_YEAR:
         raise Invalid(f"The calendar goes from {FIRST_YEAR} to {LAST_YEAR}.")
     is_complete = request.form.get("complete") == "yes"
-    current_desk().store.calendar.set_complete(year, is_complete=is_complete, by=actor())
+    _change(lambda calendar, since: calendar.set_complete(year, is_complete=is_complete, by=actor(), since=since))
     flash(f"The list of {year} counts as {'complete' if is_complete else 'not complete'}.", "success")
     return _back(year)
+
+
+def _change(change: Callable[[TradingCalendar, datetime], object]) -> None:
+    desk = current_desk()
+    for sentence in paper_terms.change(desk, lambda since: change(desk.store.calendar, since)):
+        flash(sentence, "warning")
 
 
 def _page(form: SpecialDayForm, year: int, status: int = 200) -> tuple[str, int]:

@@ -21,6 +21,7 @@ from openalgo_bridge.model.paper_settings import (
     square_off_field,
     texts,
 )
+from openalgo_bridge.trading import paper_terms
 from openalgo_bridge.web.current import actor, current_desk
 from openalgo_bridge.web.forms import PageForm
 from openalgo_bridge.web.optional import if_readable
@@ -94,7 +95,10 @@ def save() -> ResponseReturnValue:
     except Invalid as refusal:
         form.show_faults(refusal.faults)
         return _page(form, is_readable=True, status=refusal.status)
-    current_desk().store.paper_settings.save(wanted, by=actor())
+    desk = current_desk()
+    saved = desk.store.paper_settings
+    for sentence in paper_terms.change(desk, lambda since: saved.save(wanted, by=actor(), since=since)):
+        flash(sentence, "warning")
     flash("Saved. It counts from the next order on.", "success")
     return redirect(url_for("paper_settings.settings", _anchor="content"))
 
