@@ -5,15 +5,17 @@ clock on the wall, an exchange closes.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
-from itertools import accumulate
+from itertools import accumulate, zip_longest
+from typing import NamedTuple
 
 from openalgo_bridge.clock import IST
 from openalgo_bridge.model.gtt import GttState
-from openalgo_bridge.model.order import Action
+from openalgo_bridge.model.order import Action, Exchange
 from openalgo_bridge.model.paper import LedgerKind
+from openalgo_bridge.model.paper_settings import PaperSettings
 from openalgo_bridge.store.database import Database, Row
 
 Thing = tuple[str, str]
@@ -25,6 +27,7 @@ Times = tuple[time, time]
 # callers 5.1 and 5.2: from 7 December shares with derivatives go on until 15:30, and contracts until 15:45.
 DECEMBER_HOURS = date(2026, 12, 7)
 SQUARE_OFF: Mapping[str, Times] = {"NSE": (time(15, 10), time(15, 25)), "NFO": (time(15, 35), time(15, 40))}
+OPEN = time(9, 15)
 CLOSE: Mapping[str, Times] = {"NSE": (time(15, 30), time(15, 30)), "NFO": (time(15, 40), time(15, 45))}
 
 _HOLIDAYS = {date(2026, 11, 24), date(2026, 12, 25)}
@@ -35,10 +38,19 @@ _TRADES = (
     "SELECT paper_trade.*, symbol, product, action"
     " FROM paper_trade JOIN paper_order ON paper_order.id = order_id ORDER BY paper_trade.id"
 )
+_LEG = "(SELECT {column} FROM paper_gtt_leg WHERE gtt_id = paper_gtt.id AND {which})"
 _GTTS = (
-    "SELECT paper_gtt.*, (SELECT fired_order_id FROM paper_gtt_leg WHERE gtt_id = paper_gtt.id"
-    " AND fired_order_id IS NOT NULL) AS fired_order_id FROM paper_gtt ORDER BY id"
+    f"SELECT paper_gtt.*, {_LEG.format(column='fired_order_id', which='fired_order_id IS NOT NULL')} AS fired_order_id,"
+    f" {_LEG.format(column='trigger_price', which='side = ' + repr('stoploss'))} AS falls_to,"
+    f" {_LEG.format(column='trigger_price', which='side = ' + repr('target'))} AS rises_to FROM paper_gtt ORDER BY id"
 )
+
+
+class Terms(NamedTuple):
+    """What the trader chose, and after when it counts."""
+
+    since: datetime
+    settings: PaperSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +161,45 @@ def last_end(times: Times, now: datetime) -> datetime:
     day = begin.date()
     moment = datetime.combine(day, times[day >= DECEMBER_HOURS], IST)
     return moment if is_trading_day(day) and moment <= now else begin
+
+
+def last_square_off(exchange: str, now: datetime, history: Sequence[Terms]) -> datetime:
+    """The last time at which intraday positions were closed, by what counted then; or the end of a day of the books."""
+    begin = day_begin(now)
+    day, found = begin.date(), [begin]
+    for terms, following in zip_longest(history, history[1:]):
+        own = terms.settings.square_off_times.get(Exchange(exchange))
+        moment = datetime.combine(day, own or SQUARE_OFF[exchange][day >= DECEMBER_HOURS], IST)
+        until = now if following is None else min(now, following.since)
+        if is_trading_day(day) and terms.since < moment <= until:
+            found.append(moment)
+    return max(found)
+
+
+def is_open(exchange: str, moment: datetime) -> bool:
+    """Whether the exchange trades at that moment."""
+    here = moment.astimezone(IST)
+    closes = CLOSE[exchange][here.date() >= DECEMBER_HOURS]
+    return is_trading_day(here.date()) and OPEN <= here.time() < closes
+
+
+def is_at_its_price(row: Row, last: int, tick: int) -> bool:
+    """Whether the market that is bid and asked a tick from ``last`` fills or triggers an order that rests. What has a
+    band takes what the market shows, so some of it may be left.
+    """
+    buys = row["action"] == "BUY"
+    if row["status"] == "trigger pending":
+        return bool(last >= row["trigger_price"] if buys else last <= row["trigger_price"])
+    if row["bound"] is not None:
+        return False
+    return bool(last + tick <= row["price"] if buys else last - tick >= row["price"])
+
+
+def is_at_its_trigger(row: Row, last: int, second: int) -> bool:
+    """Whether a GTT is where it fires, and was not placed or changed in this very second."""
+    falls, rises = row["falls_to"], row["rises_to"]
+    is_met = (falls is not None and last <= falls) or (rises is not None and last >= rises)
+    return is_met and not second <= row["changed_at"] < second + 1000
 
 
 def last_delivery(now: datetime) -> datetime:

@@ -67,6 +67,15 @@ class Floor:
             settings=settings or (lambda: self.settings),
         )
 
+    def change_settings(self, wanted: PaperSettings) -> None:
+        """As the page does it (``trading/paper_terms.py``)."""
+        now = self.clock.now()
+        self.exchange.tend()
+        with self.book.transaction() as book:
+            book.leave_behind(now)
+        self.settings = wanted
+        self.exchange.tend()
+
     def ref(self) -> Ref:
         return Ref(f"REF{next(self.refs)}")
 

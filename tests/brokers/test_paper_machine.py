@@ -1,8 +1,5 @@
 """Anything a trader may do and anything time does, in any order; after each step the books are added up by hand from
 the rows of trades and ledger alone, and compared with what the exchange says.
-
-SBIN and a future that expires on the way stand around 1000.00. The account is large enough for every intraday order
-here, and small enough to run out, and more so where it is begun anew with less.
 """
 
 from __future__ import annotations
@@ -12,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -29,72 +26,46 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from openalgo_bridge.brokers.paper import PaperExchange
 from openalgo_bridge.clock import IST, from_ms, to_ms
 from openalgo_bridge.errors import Rejected
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.gtt import GttState
-from openalgo_bridge.model.holidays import SHIPPED
 from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import (
     Action,
     CancelGttRequest,
-    Exchange,
-    GttLeg,
-    GttRequest,
     OrderRequest,
     PriceType,
     Product,
-    TriggerSide,
 )
 from openalgo_bridge.model.paper import LedgerKind, to_units
 from openalgo_bridge.model.paper_settings import PaperHours, PaperSettings
 from openalgo_bridge.model.permit import SendPermit
-from openalgo_bridge.store.database import Database, Row
+from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.paper_capital import PaperCapital
-from openalgo_bridge.store.paperbook import PaperBook
 from tests.brokers import by_hand
-from tests.brokers.by_hand import Rows
+from tests.brokers.by_hand import Rows, Terms
 from tests.brokers.desk import SBIN, Floor
+from tests.brokers.paper_inputs import (
+    ASKED,
+    CAPITALS,
+    CRORE,
+    DISTANCES,
+    EXPIRED_AT,
+    LAST_DAY,
+    LOT,
+    OFFSETS,
+    PRICE_TYPES,
+    SETTINGS,
+    TICK,
+    TIMES,
+    UNSEEN,
+    closing,
+    gtt_at,
+    request_at,
+)
 from tests.brokers.week_off import EXPIRY, FUTURE, floor_on_friday
 from tests.conftest import TRADER
-
-CRORE = to_units(Decimal(10_000_000))
-CAPITALS = tuple(to_units(Decimal(rupees)) for rupees in (200_000, 1_000_000, 10_000_000))
-TICK = Decimal("0.05")
-LOT = 65
-EXPIRED_AT = datetime.combine(EXPIRY, time(15, 40), IST)
-LAST_DAY = date(2026, 12, 18)
-"""Until then the calendar of ``by_hand`` is whole."""
-
-SIDES = st.sampled_from(Action)
-PRICE_TYPES = st.sampled_from(PriceType)
-OFFSETS = st.integers(-300, 300)
-DISTANCES = st.one_of(st.integers(1, 200), st.integers(1_000, 3_000))
-"""From a trigger that waits: one that is soon reached, or never."""
-
-MOSTLY_ALWAYS = st.sampled_from([PaperHours.ALWAYS, PaperHours.ALWAYS, PaperHours.EXCHANGE])
-UNSEEN = st.lists(OFFSETS, max_size=3)
-"""How the price moves while nobody looks."""
-
-TIMES = (time(15, 12), time(15, 37), time(15, 50), time(2, 59, 59), time(3, 1), time(9, 20))
-"""After the square-off of shares, that of contracts, the close; in the last second of the books' day and after it; the
-opening.
-"""
-
-SHARES = st.builds(
-    lambda side, quantity, product: replace(SBIN, action=side, quantity=quantity, product=product),
-    SIDES,
-    st.integers(1, 300),
-    st.sampled_from([Product.MIS, Product.CNC]),
-)
-CONTRACTS = st.builds(
-    lambda side, lots, product: replace(FUTURE, action=side, quantity=lots * LOT, product=product),
-    SIDES,
-    st.integers(1, 6),
-    st.sampled_from([Product.MIS, Product.NRML]),
-)
-ASKED = st.one_of(SHARES, CONTRACTS)
 
 
 class Books(NamedTuple):
@@ -124,6 +95,9 @@ class PaperMachine(RuleBasedStateMachine):
         self.floor.clock.move(seconds=0.5)
         self.floor.market.shown = ((TICK, 100), (Decimal(2), 150), (Decimal(4), 200))
         self.capital = CRORE
+        self.history = [Terms(since=self.floor.clock.now(), settings=self.floor.settings)]
+        self.latest = self.floor.clock.now()
+        self.hours_of_step = {self.floor.settings.hours}
         self.before = self.books = self._look()
 
     def teardown(self) -> None:
@@ -133,17 +107,14 @@ class PaperMachine(RuleBasedStateMachine):
         self._stack.close()
 
     @initialize(
-        is_protected=st.booleans(),
-        hours=MOSTLY_ALWAYS,
+        chosen=SETTINGS,
         begun=st.lists(ASKED, min_size=1, max_size=4),
         at=st.sampled_from(TIMES),
         days=st.integers(0, 9),
     )
-    def the_trader_begins(
-        self, is_protected: bool, hours: PaperHours, begun: list[OrderRequest], at: time, days: int
-    ) -> None:
+    def the_trader_begins(self, chosen: PaperSettings, begun: list[OrderRequest], at: time, days: int) -> None:
         """On some day, with something that time may end."""
-        self.floor.settings = PaperSettings(protects_market_orders=is_protected, hours=hours)
+        self.the_settings_are_changed(chosen)
         for asked in begun:
             self.trade(asked)
         for _ in range(days):
@@ -153,7 +124,7 @@ class PaperMachine(RuleBasedStateMachine):
 
     @rule(asked=ASKED, price_type=PRICE_TYPES, trigger=OFFSETS, limit=OFFSETS)
     def place(self, asked: OrderRequest, price_type: PriceType, trigger: int, limit: int) -> None:
-        request = self._request(asked, price_type, trigger, limit)
+        request = request_at(self.floor.market.last, asked, price_type, trigger, limit)
         count = len(self.books.rows.orders)
         try:
             order_id = self.floor.send(request)
@@ -177,7 +148,9 @@ class PaperMachine(RuleBasedStateMachine):
     def modify(self, data: st.DataObject, parts: int, price_type: PriceType, trigger: int, limit: int) -> None:
         target = data.draw(st.sampled_from(self.books.working))
         keeps_trigger = data.draw(st.booleans())
-        wanted = self._request(replace(target.request, quantity=parts * LOT), price_type, trigger, limit)
+        wanted = request_at(
+            self.floor.market.last, replace(target.request, quantity=parts * LOT), price_type, trigger, limit
+        )
         if keeps_trigger:
             wanted = replace(wanted, trigger_price=target.request.trigger_price)
         try:
@@ -197,20 +170,7 @@ class PaperMachine(RuleBasedStateMachine):
 
     @rule(asked=ASKED, below=DISTANCES, above=DISTANCES, limit=OFFSETS, sides=st.integers(1, 3))
     def place_gtt(self, asked: OrderRequest, below: int, above: int, limit: int, sides: int) -> None:
-        """Below the market, above it, or both."""
-        last = self.floor.market.last
-        triggers = ((TriggerSide.STOPLOSS, last - below * TICK), (TriggerSide.TARGET, last + above * TICK))
-        legs = [GttLeg(side=side, trigger_price=at, price=at + limit * TICK) for side, at in triggers]
-        product = Product.CNC if asked.exchange is Exchange.NSE else Product.NRML
-        request = GttRequest(
-            symbol=asked.symbol,
-            exchange=asked.exchange,
-            action=asked.action,
-            quantity=asked.quantity,
-            price_type=PriceType.LIMIT,
-            product=product,
-            legs=tuple(leg for bit, leg in enumerate(legs) if sides & (1 << bit)),
-        )
+        request = gtt_at(self.floor.market.last, asked, below, above, limit, sides)
         before = self.books
         try:
             self.floor.exchange.place_gtt(SendPermit(order_id=1, ref=self.floor.ref(), request=request))
@@ -230,10 +190,13 @@ class PaperMachine(RuleBasedStateMachine):
         self._look_again()
         assert target.id not in {each.id for each in self.floor.exchange.gtt_book()}
 
-    @rule()
-    def protection_is_switched(self) -> None:
-        chosen = self.floor.settings
-        self.floor.settings = replace(chosen, protects_market_orders=not chosen.protects_market_orders)
+    @rule(chosen=SETTINGS)
+    def the_settings_are_changed(self, chosen: PaperSettings) -> None:
+        """What was before is done by those of before."""
+        self.floor.change_settings(chosen)
+        self.hours_of_step.add(chosen.hours)
+        self.history.append(Terms(since=self.latest, settings=chosen))
+        self._look_again()
 
     @precondition(lambda self: self.books.rows.ledger[-1]["kind"] != LedgerKind.CAPITAL)
     @rule(capital=st.sampled_from(CAPITALS))
@@ -255,7 +218,8 @@ class PaperMachine(RuleBasedStateMachine):
     @rule()
     def everything_is_withdrawn_and_closed(self) -> None:
         """Around the clock, whatever the trader's hours are, and without protection, which leaves a remainder."""
-        chosen, self.floor.settings = self.floor.settings, PaperSettings()
+        chosen = self.floor.settings
+        self.the_settings_are_changed(PaperSettings())
         for each in self.books.working:
             self.floor.cancel(each.id)
         for row in self.books.rows.waiting:
@@ -264,9 +228,8 @@ class PaperMachine(RuleBasedStateMachine):
             self.floor.exchange.cancel_gtt(SendPermit(order_id=1, ref=self.floor.ref(), request=request))
         for row in self.books.rows.open:
             if row["symbol"] != FUTURE.symbol or self.floor.clock.now() < EXPIRED_AT:
-                self.floor.send(_closing(row))
-        self.floor.settings = chosen
-        self._look_again()
+                self.floor.send(closing(row))
+        self.the_settings_are_changed(chosen)
         if not self.books.rows.open:
             assert self.floor.exchange.funds().used == 0
 
@@ -276,15 +239,7 @@ class PaperMachine(RuleBasedStateMachine):
         self.floor.db.close()
         self.floor.db = Database(self._folder / "bridge.db", synchronous="NORMAL")
         self._stack.callback(self.floor.db.close)
-        self.floor.book = PaperBook(self.floor.db)
-        self.floor.exchange = PaperExchange(
-            book=self.floor.book,
-            market=self.floor.market,
-            instruments=self.floor.instruments,
-            clock=self.floor.clock,
-            calendar=lambda: SHIPPED,
-            settings=lambda: self.floor.settings,
-        )
+        self.floor.start_anew()
         before = self.books
         self._look_again()
         assert self.books == before
@@ -322,6 +277,15 @@ class PaperMachine(RuleBasedStateMachine):
     def the_contract_expires(self, unseen: list[int]) -> None:
         self._pass(EXPIRED_AT + timedelta(seconds=0.5) - self.floor.clock.now(), unseen)
 
+    @precondition(lambda self: self._last_event() < self.floor.clock.now() - timedelta(minutes=3))
+    @rule(minutes=st.integers(2, 240))
+    def the_clock_is_set_back(self, minutes: int) -> None:
+        """Behind nothing that was done at its time; the market is what it was then."""
+        now = self.floor.clock.now()
+        self.floor.clock.moment = max(now - timedelta(minutes=minutes), self._last_event() + timedelta(minutes=1))
+        self.floor.market.forget_after(self.floor.clock.moment)
+        self._look_again()
+
     # -- what is always so -----------------------------------------------------------------------------
 
     @invariant()
@@ -350,7 +314,39 @@ class PaperMachine(RuleBasedStateMachine):
         gtts = {row["id"]: row for row in self.books.rows.gtts}
         assert all(orders[row["id"]] == row for row in self.before.rows.orders if not by_hand.is_working(row))
         assert all(gtts[row["id"]] == row for row in self.before.rows.gtts if row["state"] != GttState.ACTIVE)
+
+    @invariant()
+    def what_happened_is_entered_in_the_order_of_time(self) -> None:
+        trades = self.books.rows.trades[len(self.before.rows.trades) :]
+        orders = self.books.rows.orders[len(self.before.rows.orders) :]
+        assert [row["traded_at"] for row in trades] == sorted(row["traded_at"] for row in trades)
+        assert [row["placed_at"] for row in orders] == sorted(row["placed_at"] for row in orders)
+
+    @invariant()
+    def nothing_rests_or_waits_at_its_price(self) -> None:
+        """Where prices count around the clock."""
+        if self.floor.settings.hours is PaperHours.EXCHANGE:
+            return
+        last, second = to_units(self.floor.market.last), self.floor.clock.now().replace(microsecond=0)
+        assert [row for row in self.books.rows.working if by_hand.is_at_its_price(row, last, to_units(TICK))] == []
+        seen = to_units(self.floor.market.price(self._future(), second))
+        assert [row for row in self.books.rows.waiting if by_hand.is_at_its_trigger(row, seen, to_ms(second))] == []
+
+    @invariant()
+    def nothing_fills_outside_of_the_hours_that_count(self) -> None:
+        if self.hours_of_step != {PaperHours.EXCHANGE}:
+            return
+        orders = {row["id"]: row for row in self.books.rows.orders}
+        for trade in self.books.rows.trades[len(self.before.rows.trades) :]:
+            order = orders[trade["order_id"]]
+            assert order["cause"] == "square-off" or by_hand.is_open(order["exchange"], from_ms(trade["traded_at"]))
+
+    @invariant()
+    def z_the_next_step_begins_here(self) -> None:
+        """The last one, by its name."""
         self.before = self.books
+        self.hours_of_step = {self.floor.settings.hours}
+        self.latest = max(self.latest, self.floor.clock.now())
 
     @invariant()
     def a_gtt_that_fired_placed_one_order(self) -> None:
@@ -384,7 +380,7 @@ class PaperMachine(RuleBasedStateMachine):
     def nothing_intraday_outlives_its_square_off(self) -> None:
         for row in self.books.rows.open:
             if row["product"] == Product.MIS:
-                ended = to_ms(by_hand.last_end(by_hand.SQUARE_OFF[row["exchange"]], self.floor.clock.now()))
+                ended = to_ms(by_hand.last_square_off(row["exchange"], self.floor.clock.now(), self.history))
                 since = [trade for trade in self.books.rows.own_trades if trade["traded_at"] > ended]
                 assert by_hand.net(since)[by_hand.thing(row)] == row["quantity"]
 
@@ -432,6 +428,13 @@ class PaperMachine(RuleBasedStateMachine):
         told, available = list(self.floor.exchange.order_book()), self.floor.exchange.funds().available
         return Books(told=told, available=available, rows=by_hand.read(self.floor.db))
 
+    def _last_event(self) -> datetime:
+        """Of all that the clock brings, by any settings so far."""
+        now = self.floor.clock.now()
+        ends = [by_hand.last_end(by_hand.CLOSE[name], now) for name in by_hand.CLOSE]
+        ends += [by_hand.last_square_off(name, now, self.history) for name in by_hand.SQUARE_OFF]
+        return max([*ends, self.history[0].since, *([EXPIRED_AT] if now >= EXPIRED_AT else [])])
+
     def _account(self) -> PaperCapital:
         return PaperCapital(self.floor.db, self.floor.book, self.floor.clock)
 
@@ -459,31 +462,6 @@ class PaperMachine(RuleBasedStateMachine):
         found = self.floor.instruments.find(FUTURE.exchange, FUTURE.symbol)
         assert found is not None
         return found
-
-    def _request(self, asked: OrderRequest, price_type: PriceType, trigger: int, limit: int) -> OrderRequest:
-        """With prices on both sides of the market; those of a stop mostly where the exchange wants them."""
-        last = self.floor.market.last
-        asked = replace(asked, price_type=price_type, price=Decimal(0), trigger_price=Decimal(0))
-        if price_type is PriceType.LIMIT:
-            return replace(asked, price=last + limit * TICK)
-        if not price_type.is_stop:
-            return asked
-        trigger_price = last + asked.action.sign * (abs(trigger) - 10) * TICK
-        if price_type is PriceType.SL_M:
-            return replace(asked, trigger_price=trigger_price)
-        return replace(
-            asked, trigger_price=trigger_price, price=trigger_price + asked.action.sign * (abs(limit) - 10) * TICK
-        )
-
-
-def _closing(row: Row) -> OrderRequest:
-    return OrderRequest(
-        symbol=row["symbol"],
-        exchange=Exchange(row["exchange"]),
-        action=Action.SELL if row["quantity"] > 0 else Action.BUY,
-        quantity=abs(row["quantity"]),
-        product=Product(row["product"]),
-    )
 
 
 def _of(examples: int, steps: int) -> settings:
