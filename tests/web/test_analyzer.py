@@ -175,6 +175,18 @@ def test_the_settings_are_kept_and_shown_again(desk: Desk, trader: Person) -> No
     assert re.search(r'<input checked class="form-check-input" id="hours-1"[^>]* value="exchange"', text)
 
 
+def test_a_time_that_has_passed_leaves_open_what_is_open(desk: Desk, trader: Person, clock: FixedClock) -> None:
+    until = datetime(2026, 11, 23, 14, 20, tzinfo=IST) - clock.now()
+    clock.move(seconds=until.total_seconds())
+    trader.sign_in()
+    send(desk, an_order("SBIN", 10), strategy="momentum")
+    clock.move(minutes=5)
+    trader.post("/analyzer/settings", hours="always", square_off_shares="14:24")
+    clock.move(minutes=5)
+    assert trader.get("/analyzer").status_code == 200
+    assert not is_flat(desk)
+
+
 def test_a_time_that_is_none_is_told_beside_its_field(desk: Desk, trader: Person) -> None:
     answer = trader.post("/analyzer/settings", hours="always", square_off_crypto="25:00")
     assert answer.status_code == 400

@@ -13,6 +13,7 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.audit import AuditEvent
 from openalgo_bridge.model.holidays import SHIPPED
 from openalgo_bridge.model.order import Exchange
+from tests.conftest import FixedClock
 from tests.web.conftest import Person
 
 PAGE = "/settings/calendar"
@@ -113,6 +114,15 @@ def test_a_button_that_names_nothing_does_nothing(trader: Person, desk: Desk, de
     assert trader.post(f"{PAGE}/{deed}", page=PAGE, day="soon", exchanges="NSE").status_code == 400
     assert trader.post(f"{PAGE}/{deed}", page=PAGE, day="2026-12-25").status_code == 400
     assert desk.store.calendar.load() == SHIPPED
+
+
+def test_no_change_is_a_judge_of_what_was_before_it(trader: Person, desk: Desk, clock: FixedClock) -> None:
+    christmas: dict[str, Any] = {"day": "2026-12-25", "exchanges": ["NSE"]}
+    changes = {"": HOLIDAY, "/remove": christmas, "/restore": christmas, "/year": {"year": "2027", "complete": "yes"}}
+    for path, fields in changes.items():
+        clock.move(minutes=1)
+        trader.post(f"{PAGE}{path}", page=PAGE, **fields)
+        assert desk.store.paperbook.done_until() == clock.now(), path
 
 
 def test_the_trader_says_that_a_year_is_complete_and_takes_it_back(trader: Person, desk: Desk) -> None:
