@@ -97,7 +97,8 @@ def create_app(desk: Desk, setup_code: SetupCode) -> Flask:
     api = routes.create_api(desk)
     app.extensions["api"] = api
     guarded = Guard(_doors(api.wsgi_app, pages=app.wsgi_app), desk.settings)
-    app.wsgi_app = TrafficRecorder(guarded, desk.store.traffic, desk.clock)  # type: ignore[method-assign]
+    recorder = TrafficRecorder(guarded, desk.store.traffic, desk.clock, desk.broker_time)
+    app.wsgi_app = recorder  # type: ignore[method-assign]
     return app
 
 

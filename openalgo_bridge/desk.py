@@ -13,6 +13,7 @@ from openalgo_bridge.errors import NotSent
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.store import Store
+from openalgo_bridge.trading.broker_time import BrokerTime, TimedBroker
 from openalgo_bridge.trading.budget import BoundedBroker, Budget
 from openalgo_bridge.trading.doors import Doors
 from openalgo_bridge.trading.drilled import Drills
@@ -31,7 +32,7 @@ class Desk:
     each broker, by its name, that limits how fast it takes orders. ``drills`` knows what the paper account acts out.
     ``unwritten`` is what brokers said and could not be written down yet, ``readings`` what the last proofs of exits
     read, ``lately`` what went out a moment ago. ``wait`` lets seconds pass, ``turns`` keeps two smart orders for one
-    position apart.
+    position apart. ``broker_time`` knows how long this thread has waited for brokers.
     """
 
     settings: Settings
@@ -48,6 +49,7 @@ class Desk:
     lately: Lately = field(default_factory=Lately)
     wait: Callable[[float], object] = time.sleep
     turns: Turns = field(default_factory=Turns)
+    broker_time: BrokerTime = field(default_factory=BrokerTime)
 
     @classmethod
     def of_account(cls, settings: Settings, clock: Clock, store: Store) -> Desk:
@@ -69,7 +71,7 @@ class Desk:
         broker = self.brokers.get(mode)
         if broker is None:
             raise NotSent(f"No broker is connected for {mode} trading: connect one, or go back to paper.")
-        return BoundedBroker(broker, self.budget)
+        return BoundedBroker(TimedBroker(broker, self.broker_time), self.budget)
 
     def close(self) -> None:
         """Close every file."""

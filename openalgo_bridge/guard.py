@@ -12,8 +12,9 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from openalgo_bridge.model.calls import CallOutcome
 from openalgo_bridge.settings import Settings
-from openalgo_bridge.traffic import NOTE, REFUSED
+from openalgo_bridge.traffic import NOTE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -137,7 +138,7 @@ def _refuse(
 ) -> Iterable[bytes]:
     note = environ.get(NOTE)
     if note is not None:
-        note.outcome, note.message = REFUSED, message
+        note.outcome, note.message = CallOutcome.REFUSED, message
     body = json.dumps({"status": "error", "message": message}, separators=(",", ":")).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     start_response(f"{status.value} {status.phrase}", headers)

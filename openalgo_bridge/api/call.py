@@ -12,8 +12,9 @@ from openalgo_bridge.api.schemas.base import ApiModel, parse
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.asked import as_asked
 from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.model.calls import CallOutcome
 from openalgo_bridge.model.permission import Permission
-from openalgo_bridge.model.ticket import Origin
+from openalgo_bridge.model.ticket import Origin, Ticket
 from openalgo_bridge.trading.closing import Report
 from openalgo_bridge.trading.orders import Held, Submitted
 from openalgo_bridge.trading.sending import InDoubt
@@ -50,20 +51,30 @@ class Call:
 
     def noted(self, result: Submitted) -> Submitted:
         """The same result, with its ticket and outcome on the traffic row."""
-        self.note.ticket_id = result.ticket.id
+        self._note_ticket(result.ticket)
         match result:
             case Held():
-                self.note.outcome = "held"
+                self.note.outcome = CallOutcome.HELD
             case InDoubt(message=message):
-                self.note.outcome = "unknown"
+                self.note.outcome = CallOutcome.UNKNOWN
                 self.note.add(message)
             case _:
-                self.note.outcome = "sent"
+                self.note.outcome = CallOutcome.SENT
         return result
 
     def reported(self, report: Report) -> Report:
         """The same report, with its ticket and outcome on the traffic row."""
-        self.note.ticket_id = report.ticket.id
-        failed = sum(not leg.is_done for leg in report.legs)
-        self.note.outcome = "sent" if not failed else "partial" if failed < len(report.legs) else "failed"
+        self._note_ticket(report.ticket)
+        self.note.outcome = _outcome_of(report)
         return report
+
+    def _note_ticket(self, ticket: Ticket) -> None:
+        self.note.ticket_id = ticket.id
+        self.note.trading_mode = ticket.trading_mode
+
+
+def _outcome_of(report: Report) -> CallOutcome:
+    failed = sum(not leg.is_done for leg in report.legs)
+    if not failed:
+        return CallOutcome.SENT
+    return CallOutcome.PARTIAL if failed < len(report.legs) else CallOutcome.FAILED

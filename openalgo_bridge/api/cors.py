@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from flask import Flask, Response, abort, request
 
 from openalgo_bridge.errors import NotAllowed
+from openalgo_bridge.model.calls import CallOutcome
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.traffic import NOTE
 
@@ -47,7 +48,7 @@ class Cors:
             if origin not in self._origins:
                 _note_page(origin)
                 abort(404)
-            request.environ[NOTE].outcome = "preflight"
+            request.environ[NOTE].outcome = CallOutcome.PREFLIGHT
             answer = Response(status=204, headers={**_PREFLIGHT, "Access-Control-Allow-Methods": method})
             if request.headers.get("Access-Control-Request-Private-Network") == "true":
                 answer.headers["Access-Control-Allow-Private-Network"] = "true"

@@ -7,6 +7,7 @@ from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.account import Nothing
 from openalgo_bridge.api.schemas.gtt import ModifyGtt, NamedGtt, PlaceGtt
+from openalgo_bridge.model.calls import CallOutcome
 from openalgo_bridge.trading import books, gtt_books, gtts
 from openalgo_bridge.trading.orders import Withdrawn
 
@@ -29,7 +30,7 @@ def cancel_gtt_order(call: Call) -> Json:
     asked = call.parsed(NamedGtt)
     result = gtts.cancel(call.desk, asked.trigger_id, call.origin(asked.strategy))
     if isinstance(result, Withdrawn):
-        call.note.ticket_id, call.note.outcome = result.ticket.id, "withdrawn"
+        call.note.ticket_id, call.note.outcome = result.ticket.id, CallOutcome.WITHDRAWN
         return gtt_answers.withdrawn(result.ticket)
     return gtt_answers.submitted(call.noted(result))
 

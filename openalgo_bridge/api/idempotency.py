@@ -19,6 +19,7 @@ from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Conflict, Invalid, StillRunning, StorageError
+from openalgo_bridge.model.calls import CallOutcome
 from openalgo_bridge.model.ticket import Operation, Ticket
 from openalgo_bridge.store.idempotency import Asked, Former
 
@@ -121,14 +122,14 @@ class Once:
         if former.body_digest != asked.body_digest:
             raise Conflict(f"This {HEADER} was used for another request. Use a new one for each order.")
         if former.status is not None and former.answer is not None:
-            call.note.outcome = "replayed"
+            call.note.outcome = CallOutcome.REPLAYED
             return Answered(status=former.status, text=former.answer, is_replay=True)
         if self._is_running(former):
             raise StillRunning(f"The first request with this {HEADER} is still being done.")
         ticket = self._ticket_of(former)
         if ticket is None:
             raise StillRunning(f"Another request with this {HEADER} is being done.")
-        call.note.outcome, call.note.ticket_id = "replayed", ticket.id
+        call.note.outcome, call.note.ticket_id = CallOutcome.REPLAYED, ticket.id
         return Answered(status=200, text=answers.encoded(replay.told(call, asked.endpoint, ticket)), is_replay=True)
 
     def _ticket_of(self, former: Former) -> Ticket | None:

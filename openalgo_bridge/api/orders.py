@@ -6,6 +6,7 @@ from openalgo_bridge.api import answers, several_answers
 from openalgo_bridge.api.answers import Json
 from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.orders import AllOrders, AllPositions, ModifyOrder, NamedOrder, PlaceOrder
+from openalgo_bridge.model.calls import CallOutcome
 from openalgo_bridge.trading import books, closing, orders, targets
 from openalgo_bridge.trading.orders import Held, Withdrawn
 
@@ -37,7 +38,7 @@ def cancel_order(call: Call) -> Json:
         return several_answers.cancelled(report, asked.orderid)
     result = orders.cancel(call.desk, asked.orderid, origin)
     if isinstance(result, Withdrawn):
-        call.note.ticket_id, call.note.outcome = result.ticket.id, "withdrawn"
+        call.note.ticket_id, call.note.outcome = result.ticket.id, CallOutcome.WITHDRAWN
         return answers.withdrawn(result.ticket)
     return answers.changed(call.noted(result), CANCELLED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -23,9 +24,11 @@ from openalgo_bridge.api.endpoints import ENDPOINTS
 from openalgo_bridge.api.idempotency import Answered, Once
 from openalgo_bridge.api.limits import Bucket, Limits
 from openalgo_bridge.api.text import JSON, PLAIN, TEXT_FORMATS, Text
+from openalgo_bridge.api.traffic_row import note_answered, note_asked, note_failed
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BridgeError, Busy, RateLimited, StillRunning, StorageError
 from openalgo_bridge.model.audit import Actor
+from openalgo_bridge.model.calls import CallOutcome
 from openalgo_bridge.model.redaction import scrub
 from openalgo_bridge.traffic import NOTE, Note
 
@@ -75,7 +78,7 @@ def _describe(app: Flask, desk: Desk) -> None:
         return openapi.document(ENDPOINTS, desk.settings)
 
     def serve() -> Response:
-        request.environ[NOTE].outcome = "ok"
+        request.environ[NOTE].outcome = CallOutcome.OK
         return answer(described())
 
     app.extensions["openapi"] = described
@@ -109,6 +112,7 @@ def _served(desk: Desk, limits: Limits, once: Once, cors: Cors, endpoint: Endpoi
         cors.require()
         note: Note = request.environ[NOTE]
         fields = _fields(endpoint, in_path, note)
+        note_asked(note, fields)
         address = request.remote_addr or ""
         caller = authenticate(desk, fields, request.headers, address, note)
         # Counted after the key was checked, per key: a wrong key never uses up the right key's limit. Counted before
@@ -126,8 +130,10 @@ def _served(desk: Desk, limits: Limits, once: Once, cors: Cors, endpoint: Endpoi
             with _reading(desk, endpoint):
                 response = answer(_carried_out(endpoint, call))
         else:
-            response = _once_answer(once.answer(call, endpoint.path, key, lambda: _told(endpoint, call)))
-        note.outcome = note.outcome or "ok"
+            response = _once_answer(
+                call, endpoint, once.answer(call, endpoint.path, key, lambda: _told(endpoint, call))
+            )
+        note.outcome = note.outcome or CallOutcome.OK
         return response
 
     return serve
@@ -148,12 +154,14 @@ def _fields(endpoint: Endpoint, in_path: Fields, note: Note) -> Fields:
 def _carried_out(endpoint: Endpoint, call: Call) -> Json | Text:
     """What it answers. Its errors say in which mode it is, as its answers do."""
     try:
-        return endpoint.view(call)
+        content = endpoint.view(call)
     except BridgeError as error:
         if endpoint.is_marked and not error.trading_mode:
             with suppress(StorageError):
                 error.trading_mode = call.desk.store.preferences.trading_mode()
         raise
+    note_answered(call.note, endpoint, content)
+    return content
 
 
 def _told(endpoint: Endpoint, call: Call) -> Json:
@@ -177,17 +185,16 @@ def _note_use(desk: Desk, caller: Caller, sender: Actor, endpoint: Endpoint) -> 
         _log.exception("the use of the key could not be noted")
 
 
-def _once_answer(answered: Answered) -> Response:
+def _once_answer(call: Call, endpoint: Endpoint, answered: Answered) -> Response:
     response = _response(answered.text, answered.status)
     if answered.is_replay:
+        note_answered(call.note, endpoint, json.loads(answered.text))
         response.headers[idempotency.REPLAYED] = "true"
     return response
 
 
 def _bridge_error(error: BridgeError) -> Response:
-    note: Note = request.environ[NOTE]
-    note.outcome, note.ticket_id = type(error).__name__, error.ticket_id
-    note.add(error.message)
+    note_failed(request.environ[NOTE], error)
     response = _refusal(error)
     if isinstance(error, RateLimited | Busy | StillRunning):
         response.headers["Retry-After"] = str(error.retry_after)
@@ -204,7 +211,7 @@ def _refusal(error: BridgeError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     """What Flask itself refuses, in the one error shape (contract 1.1)."""
-    request.environ[NOTE].outcome = error.name
+    request.environ[NOTE].outcome = CallOutcome.of_status(error.code or 500)
     if error.code in {404, 405}:
         return answer({"status": "error", "message": "Not found", "path": scrub(request.path)}, 404)
     if error.code == 500:

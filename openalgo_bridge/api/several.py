@@ -8,6 +8,7 @@ from openalgo_bridge.api.call import Call
 from openalgo_bridge.api.schemas.several import BasketOrder, PlaceSmartOrder, SplitOrder
 from openalgo_bridge.errors import Invalid
 from openalgo_bridge.model import expand
+from openalgo_bridge.model.calls import CallOutcome
 from openalgo_bridge.model.order import LegsKind, LegsRequest
 from openalgo_bridge.trading import several, smart
 from openalgo_bridge.trading.legs import Report
@@ -20,7 +21,7 @@ def place_smart_order(call: Call) -> Json:
     asked = call.parsed(PlaceSmartOrder)
     result, note = smart.place(call.desk, asked.request(), call.origin(asked.strategy, asked.signal_time))
     if isinstance(result, NothingToDo):
-        call.note.outcome = "nothing to do"
+        call.note.outcome = CallOutcome.NOTHING_TO_DO
         return several_answers.matched(result)
     if isinstance(result, Report):
         return several_answers.reached(call.reported(result))

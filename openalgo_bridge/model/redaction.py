@@ -17,9 +17,21 @@ PLACEHOLDER = "[key]"
 LONG_RUN_PLACEHOLDER = "[redacted]"
 _LONGEST_NOTE = 200
 
+_SHORTEST = 26
+TOKEN = re.compile(rf"(?<![\w-])[\w-]{{{_SHORTEST},}}", re.ASCII)
+"""A run of characters that may be a secret, for who knows some: whatever :func:`redact` takes out is in such a run."""
+
+_IS_OF_TOKEN = bytes(ord("x" if re.fullmatch(r"[\w-]", chr(byte), re.ASCII) else " ") for byte in range(256))
+_RUN = b"x" * _SHORTEST
+
 # The look-behind lets a search skip the inside of a word that is too short, so ordinary text costs one pass.
 _LONG_RUN = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32,}")
 _WINDOW = re.compile(f"(?=({SHAPE.pattern}))")
+
+
+def has_token(text: str) -> bool:
+    """Whether there is a :data:`TOKEN`. Ten times as fast as the search, for texts that are long and innocent."""
+    return _RUN in text.encode("utf-8", "surrogatepass").translate(_IS_OF_TOKEN)
 
 
 def scrub(text: str) -> str:

@@ -7,6 +7,7 @@ is a durable write, and any web page can make the trader's browser ask for ours.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import sqlite3
 from collections.abc import Callable
@@ -19,8 +20,11 @@ from openalgo_bridge.model.audit import Actor, AuditEvent
 from openalgo_bridge.model.redaction import redact
 from openalgo_bridge.store import audit
 from openalgo_bridge.store.database import Database, Row
+from openalgo_bridge.store.machine_key import SESSION_HASH, MachineKey
 
 SESSION_LIFE = timedelta(hours=12)
+ID_BYTES = 32
+"""Of an id, which is these bytes in base64url."""
 
 _SEEN_EVERY = timedelta(minutes=1)
 _CLOCK_TOLERANCE = timedelta(minutes=2)
@@ -49,6 +53,12 @@ class Session(NewSession):
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+
+
+def hashed(machine_key: MachineKey, session_id: str) -> bytes:
+    """What a session is found by. An id is whatever stands in a cookie; the digest gives every text an answer."""
+    shortened = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).digest()
+    return machine_key.digest(SESSION_HASH, shortened)
 
 
 class Sessions:

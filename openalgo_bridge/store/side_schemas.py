@@ -49,6 +49,107 @@ def t002_key_use(db: sqlite_utils.Database) -> None:
     )
 
 
+@traffic()
+def t003_whole_row(db: sqlite_utils.Database) -> None:
+    """What else is told of a call, and what was said in it. Written by ``store/traffic.py`` alone.
+
+    Filters go through the words of ``call_word``, so that a row costs no index for each of them.
+    """
+    for column in (
+        "listener TEXT NOT NULL DEFAULT 'main'",
+        "kind TEXT NOT NULL DEFAULT 'api'",
+        "forwarded_for TEXT",
+        "broker_us INTEGER",
+        "source TEXT",
+        "strategy TEXT",
+        "symbol TEXT",
+        "order_ref TEXT",
+        "trading_mode TEXT",
+    ):
+        db.execute(f"ALTER TABLE call ADD COLUMN {column}")
+    db.execute("DROP INDEX call_by_endpoint")
+    db.execute("DROP INDEX call_by_status")
+    db.execute("CREATE INDEX call_of_program ON call (id) WHERE kind <> 'page'")
+    db.execute("CREATE INDEX call_by_ticket ON call (ticket_id) WHERE ticket_id IS NOT NULL")
+    # The sizes are those of the whole bodies; what is kept of them is cut.
+    db.execute(
+        """CREATE TABLE call_body (
+            call_id INTEGER PRIMARY KEY,
+            request TEXT NOT NULL,
+            request_bytes INTEGER NOT NULL,
+            answer TEXT NOT NULL,
+            answer_bytes INTEGER NOT NULL
+        ) STRICT"""
+    )
+
+
+@traffic()
+def t004_digest(db: sqlite_utils.Database) -> None:
+    """Closed calls, worked up a few seconds later: sums (``store/traffic_digest.py``) and words to find them by
+    (``store/traffic_index.py``). ``minute`` and ``slot`` are epoch milliseconds of their beginning, ``span`` is the
+    length of a slot.
+    """
+    db.execute("CREATE TABLE call_digest (id INTEGER PRIMARY KEY CHECK (id = 1), last_call_id INTEGER NOT NULL) STRICT")
+    # Calls that were still open when it came by.
+    db.execute("CREATE TABLE call_late (call_id INTEGER PRIMARY KEY, is_summed INTEGER NOT NULL) STRICT")
+    db.execute(
+        """CREATE TABLE call_minute (
+            minute INTEGER PRIMARY KEY,
+            first_call_id INTEGER NOT NULL,
+            last_call_id INTEGER NOT NULL,
+            calls INTEGER NOT NULL,
+            refused INTEGER NOT NULL,
+            failed INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE call_share (
+            span INTEGER NOT NULL,
+            slot INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            value TEXT NOT NULL,
+            calls INTEGER NOT NULL,
+            errors INTEGER NOT NULL,
+            PRIMARY KEY (span, slot, kind, value)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE call_latency (
+            span INTEGER NOT NULL,
+            slot INTEGER NOT NULL,
+            endpoint TEXT NOT NULL,
+            bucket INTEGER NOT NULL,
+            calls INTEGER NOT NULL,
+            PRIMARY KEY (span, slot, endpoint, bucket)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE TABLE call_block (block INTEGER PRIMARY KEY) STRICT")
+    db.execute(
+        """CREATE TABLE call_word (
+            block INTEGER NOT NULL,
+            word TEXT NOT NULL,
+            calls BLOB NOT NULL,
+            PRIMARY KEY (block, word)
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
+@traffic()
+def t005_fault(db: sqlite_utils.Database) -> None:
+    """What went wrong inside the bridge, without secrets. Written by ``store/faults.py`` alone."""
+    db.execute(
+        """CREATE TABLE fault (
+            id INTEGER PRIMARY KEY,
+            at INTEGER NOT NULL,
+            level TEXT NOT NULL,
+            logger TEXT NOT NULL,
+            message TEXT NOT NULL,
+            traceback TEXT NOT NULL,
+            request_id TEXT NOT NULL
+        ) STRICT"""
+    )
+
+
 @instruments()
 def i001_instrument(db: sqlite_utils.Database) -> None:
     """The instrument list and where it came from. Written by ``store/instruments.py`` alone.

@@ -1,24 +1,49 @@
-"""The traffic log: one row per API call, opened before the handler and closed before the answer leaves."""
+"""The traffic log: one row per request, opened before the handler and closed before the answer leaves.
+
+The rows are the evidence. What finds them, sums them up and takes them away again is written from them, in modules of
+its own.
+"""
 
 from __future__ import annotations
 
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from openalgo_bridge.clock import from_ms
-from openalgo_bridge.model.redaction import redact
+from openalgo_bridge.model.calls import CallKind, CallOutcome, Listener
+from openalgo_bridge.model.named_secrets import answer_without_named_secrets, spelled_out, without_named_secrets
+from openalgo_bridge.model.order import TradingMode
+from openalgo_bridge.model.redaction import has_token, redact
 from openalgo_bridge.store.database import Database, Row
+from openalgo_bridge.store.known_secrets import KnownSecrets
 
 CUT_OFF = 0
 """The status of a call whose answer never left, because the bridge stopped in the middle."""
 
+BODY_KEPT = 4096
+"""How much of a body is kept, in bytes before it is written and in characters of what is written."""
+
 _LONGEST = 300
+_NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
+_TOKEN_IN_PATH = re.compile(r"^(/+(?:hook|(?:strategy|chartink)/+webhook)/+).+", re.IGNORECASE | re.DOTALL)
 _NEWEST = 100_000
+_CLOSE = (
+    "UPDATE call SET status = ?, duration_us = ?, broker_us = ?, key_fingerprint = ?, source = ?, strategy = ?,"
+    " symbol = ?, ticket_id = ?, order_ref = ?, trading_mode = ?, outcome = ?, message = ?, kind = coalesce(?, kind)"
+    " WHERE id = ?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What is known of a call when it arrives. ``at`` is epoch milliseconds."""
+    """What is known of a call when it arrives. ``at`` is epoch milliseconds.
+
+    ``address`` is the socket's peer; ``forwarded_for`` what a tunnel says of the one behind it, where it is trusted.
+    """
 
     request_id: str
     at: int
@@ -26,74 +51,145 @@ class Arrival:
     endpoint: str
     address: str
     program: str
+    listener: Listener = Listener.MAIN
+    kind: CallKind = CallKind.API
+    forwarded_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bodies:
+    """What was asked and answered, without secrets and cut; ``request_bytes`` and ``answer_bytes`` are what it was on
+    the wire."""
+
+    request: str
+    request_bytes: int
+    answer: str
+    answer_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What is known of it when it is answered. ``outcome`` is one word, ``message`` a sentence."""
+    """What is known of it when it is answered.
+
+    ``duration_us`` and ``broker_us``, the part of it spent at the broker, are microseconds. ``outcome`` is one word,
+    ``message`` a sentence, ``order_ref`` the order number that the caller was told. ``kind`` is said only where it
+    turned out to be another than it looked when it arrived.
+    """
 
     status: int
     duration_us: int
+    broker_us: int | None = None
     key_fingerprint: str | None = None
+    source: str | None = None
+    strategy: str | None = None
+    symbol: str | None = None
+    ticket_id: int | None = None
+    order_ref: str | None = None
+    trading_mode: TradingMode | None = None
     outcome: str | None = None
     message: str | None = None
-    ticket_id: int | None = None
+    kind: CallKind | None = None
+    body: Bodies | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One row. ``status`` None: still running; 0: cut off. ``duration_ms`` in milliseconds."""
+    """One row. ``status`` None: still running; 0: cut off. ``duration_ms`` and ``broker_ms`` are milliseconds."""
 
     id: int
     request_id: str
     at: datetime
+    listener: Listener
+    kind: CallKind
     method: str
     endpoint: str
     address: str
+    forwarded_for: str | None
     program: str
     status: int | None
     duration_ms: float | None
+    broker_ms: float | None
     key_fingerprint: str | None
+    source: str | None
+    strategy: str | None
+    symbol: str | None
+    ticket_id: int | None
+    order_ref: str | None
+    trading_mode: TradingMode | None
     outcome: str | None
     message: str | None
-    ticket_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completeness:
+    """``answers`` that left since the start, and how many of them have their closed row."""
+
+    answers: int
+    rows: int
+
+    @property
+    def missing(self) -> int:
+        """How many rows could not be written."""
+        return self.answers - self.rows
 
 
 class TrafficLog:
-    """The one writer of the call table. Every method may raise StorageError."""
+    """The one writer of the calls and their bodies. Every method may raise StorageError, if it says nothing else.
 
-    def __init__(self, db: Database) -> None:
+    Whatever is handed to it is looked through for secrets here, so that no caller can forget it. Without ``known`` it
+    finds those that have the form of one, or go by its name.
+    """
+
+    def __init__(self, db: Database, known: KnownSecrets | None = None) -> None:
         self._db = db
+        self._known = known
+        self._counting = threading.Lock()
+        self._answers = 0
+        self._rows = 0
 
     def open(self, arrival: Arrival) -> int:
         """Write the call before anything else happens; returns the row's id, which also orders the calls."""
         return self._db.insert(
-            "INSERT INTO call (request_id, at, method, endpoint, address, program) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO call (request_id, at, listener, kind, method, endpoint, address, forwarded_for, program)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 arrival.request_id,
                 arrival.at,
-                _clean(arrival.method),
-                _clean(arrival.endpoint),
-                _clean(arrival.address),
-                _clean(arrival.program),
+                arrival.listener,
+                arrival.kind,
+                self._line(arrival.method),
+                self._line(_without_token(arrival.endpoint), without_named_secrets),
+                self._line(arrival.address),
+                self._line_or_none(arrival.forwarded_for),
+                self._line(arrival.program, without_named_secrets),
             ),
         )
 
     def close(self, call_id: int, ending: Ending) -> None:
-        """Write how the call ended."""
-        self._db.write(
-            "UPDATE call SET status = ?, duration_us = ?, key_fingerprint = ?, outcome = ?, message = ?,"
-            " ticket_id = ? WHERE id = ?",
-            (
-                ending.status,
-                ending.duration_us,
-                ending.key_fingerprint,
-                ending.outcome,
-                None if ending.message is None else _clean(ending.message),
-                ending.ticket_id,
-                call_id,
-            ),
-        )
+        """Write how the call ended, and what was said in it, in one commit."""
+        values = self._ended(call_id, ending)
+        if ending.body is None:
+            self._db.write(_CLOSE, values)
+            return
+        said = self._said(call_id, ending.body)
+        with self._db.transaction() as db:
+            db.execute(_CLOSE, values)
+            db.execute("INSERT INTO call_body VALUES (?, ?, ?, ?, ?)", said)
+
+    def note_length(self, call_id: int, answer_bytes: int) -> None:
+        """How long an answer became that was still being made when its row was closed."""
+        self._db.write("UPDATE call_body SET answer_bytes = ? WHERE call_id = ?", (answer_bytes, call_id))
+
+    def count(self, *, has_row: bool) -> None:
+        """One more answer that leaves, and whether its row is closed. Never raises."""
+        with self._counting:
+            self._answers += 1
+            self._rows += has_row
+
+    def completeness(self) -> Completeness:
+        """Whether everything that was answered since the start is here. Never raises."""
+        with self._counting:
+            return Completeness(answers=self._answers, rows=self._rows)
 
     def mark_cut_off(self) -> int:
         """At start: what a crash left open. Returns how many.
@@ -101,54 +197,135 @@ class TrafficLog:
         It can only be among the newest calls: each of a dozen threads has at most one open.
         """
         return self._db.write(
-            "UPDATE call SET status = ?, outcome = 'cut off'"
-            " WHERE status IS NULL AND id > (SELECT max(id) FROM call) - ?",
-            (CUT_OFF, _NEWEST),
+            "UPDATE call SET status = ?, outcome = ? WHERE status IS NULL AND id > (SELECT max(id) FROM call) - ?",
+            (CUT_OFF, CallOutcome.CUT_OFF, _NEWEST),
         )
 
-    def page(
-        self,
-        *,
-        before: int | None = None,
-        limit: int = 50,
-        status_class: int | None = None,
-        endpoint: str | None = None,
-    ) -> list[Call]:
-        """Newest first, paged by key. ``status_class`` 4 means 400 to 499; ``endpoint`` is the exact path."""
-        conditions, values = ["id < ?"], [before if before is not None else 1 << 62]
-        if status_class is not None:
-            conditions.append("status >= ? AND status < ?")
-            values += [status_class * 100, status_class * 100 + 100]
-        parameters: list[int | str] = [*values]
-        if endpoint is not None:
-            conditions.append("endpoint = ?")
-            parameters.append(endpoint)
-        sql = f"SELECT * FROM call WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"
-        return [_call(row) for row in self._db.read(sql, (*parameters, limit))]
+    def call(self, call_id: int) -> Call | None:
+        """One call, or None where it was never there or is kept no more."""
+        row = self._db.read_one("SELECT * FROM call WHERE id = ?", (call_id,))
+        return None if row is None else call_of(row)
+
+    def bodies(self, call_id: int) -> Bodies | None:
+        """What was said in a call; None where nothing was, and of pages."""
+        row = self._db.read_one(
+            "SELECT request, request_bytes, answer, answer_bytes FROM call_body WHERE call_id = ?", (call_id,)
+        )
+        return None if row is None else Bodies(**row)
+
+    def of_ticket(self, ticket_id: int) -> Sequence[Call]:
+        """The calls that made a ticket or changed it, the first one first."""
+        return [
+            call_of(row) for row in self._db.read("SELECT * FROM call WHERE ticket_id = ? ORDER BY id", (ticket_id,))
+        ]
+
+    def newest(self, limit: int = 50) -> list[Call]:
+        """The last calls, the newest first: no pages."""
+        return self.page(limit=limit)
+
+    def page(self, *, before: int | None = None, limit: int = 50) -> list[Call]:
+        """Calls newest first, no pages, from the one before ``before`` on."""
+        sql = "SELECT * FROM call WHERE kind <> 'page' AND id < ? ORDER BY id DESC LIMIT ?"
+        return [call_of(row) for row in self._db.read(sql, (before if before is not None else 1 << 62, limit))]
+
+    def _ended(self, call_id: int, ending: Ending) -> tuple[object, ...]:
+        return (
+            ending.status,
+            ending.duration_us,
+            ending.broker_us,
+            ending.key_fingerprint,
+            self._line_or_none(ending.source),
+            self._line_or_none(ending.strategy),
+            self._line_or_none(ending.symbol),
+            ending.ticket_id,
+            self._line_or_none(ending.order_ref),
+            ending.trading_mode,
+            ending.outcome,
+            self._line_or_none(ending.message),
+            ending.kind,
+            call_id,
+        )
+
+    def _said(self, call_id: int, body: Bodies) -> tuple[object, ...]:
+        request = self._without_secrets(body.request, without_named_secrets)
+        answer = self._without_secrets(body.answer, answer_without_named_secrets)
+        return call_id, _legible(request), body.request_bytes, _legible(answer), body.answer_bytes
+
+    def _line(self, text: str, without_named: Callable[[str], str] = str) -> str:
+        """Secrets out (security T8), control characters out, and no more than fits a screen."""
+        text = self._without_secrets(text, without_named)
+        if not text.isprintable():
+            text = "".join(c if c.isprintable() else _NO_CHARACTER for c in text)
+        return text[:_LONGEST]
+
+    def _line_or_none(self, text: str | None) -> str | None:
+        return None if text is None else self._line(text)
+
+    def _without_secrets(self, text: str, without_named: Callable[[str], str]) -> str:
+        """As it came, where there is none in it: else it is spelled plainly, because a secret may be escaped."""
+        plain = spelled_out(text)
+        clean = without_named(self._without_tokens(plain))
+        return text if clean == plain else clean
+
+    def _without_tokens(self, text: str) -> str:
+        if not has_token(text):
+            return text
+        text = redact(text)
+        return text if self._known is None else self._known.without(text)
 
 
-def _clean(text: str) -> str:
-    """Keys and what could be one out (security T8), control characters out, and no more than fits a screen."""
-    text = redact(text)
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return text[:_LONGEST]
-
-
-def _call(row: Row) -> Call:
-    duration = row["duration_us"]
+def call_of(row: Row) -> Call:
+    """The call that a row of the table, with all its columns, tells of."""
+    mode = row["trading_mode"]
     return Call(
         id=row["id"],
         request_id=row["request_id"],
         at=from_ms(row["at"]),
+        listener=Listener(row["listener"]),
+        kind=CallKind(row["kind"]),
         method=row["method"],
         endpoint=row["endpoint"],
         address=row["address"],
+        forwarded_for=row["forwarded_for"],
         program=row["program"],
         status=row["status"],
-        duration_ms=None if duration is None else duration / 1000,
+        duration_ms=_ms(row["duration_us"]),
+        broker_ms=_ms(row["broker_us"]),
         key_fingerprint=row["key_fingerprint"],
+        source=row["source"],
+        strategy=row["strategy"],
+        symbol=row["symbol"],
+        ticket_id=row["ticket_id"],
+        order_ref=row["order_ref"],
+        trading_mode=None if mode is None else TradingMode(mode),
         outcome=row["outcome"],
         message=row["message"],
-        ticket_id=row["ticket_id"],
     )
+
+
+def _without_token(path: str) -> str:
+    """Who knows such an address may send what is sent there."""
+    return _TOKEN_IN_PATH.sub(r"\1[token]", path)
+
+
+def _legible(text: str) -> str:
+    """No more than is kept of a body, and only characters that can be seen. Lines stay lines."""
+    text = text[:BODY_KEPT]
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\r\n\t" else _NO_CHARACTER for c in text)
+
+
+def _ms(us: int | None) -> float | None:
+    return None if us is None else us / 1000
+
+
+def drop_bodies_through(db: sqlite3.Connection, call_id: int) -> None:
+    """Forget what was said in the calls up to this one."""
+    db.execute("DELETE FROM call_body WHERE call_id <= ?", (call_id,))
+
+
+def drop_calls_through(db: sqlite3.Connection, call_id: int) -> None:
+    """Forget the calls up to this one."""
+    drop_bodies_through(db, call_id)
+    db.execute("DELETE FROM call WHERE id <= ?", (call_id,))

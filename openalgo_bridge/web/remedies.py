@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from openalgo_bridge.model.calls import CallOutcome
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
@@ -64,12 +66,11 @@ NO_KEY = Remedy(
 TROUBLES = (BAD_KEY, NOT_ALLOWED, TOO_MANY)
 """What the key's page explains."""
 
-_BY_OUTCOME = {
-    "BadApiKey": BAD_KEY,
-    "NotAllowed": NOT_ALLOWED,
-    "RateLimited": TOO_MANY,
-    "MissingApiKey": NO_KEY,
-    "BearerNotAccepted": NO_KEY,
+_BY_OUTCOME: dict[str, Remedy] = {
+    CallOutcome.WRONG_KEY: BAD_KEY,
+    CallOutcome.NOT_ALLOWED: NOT_ALLOWED,
+    CallOutcome.TOO_MANY: TOO_MANY,
+    CallOutcome.NO_KEY: NO_KEY,
 }
 
 

@@ -12,7 +12,6 @@ nothing else, so a planted one opens nothing (security T21), and a new one repla
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import secrets
@@ -28,8 +27,8 @@ from flask.sessions import SessionInterface, SessionMixin
 from openalgo_bridge.account.signing import sign, signed_text
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import StorageError
-from openalgo_bridge.store.machine_key import CSRF, SESSION_HASH, MachineKey
-from openalgo_bridge.store.sessions import NewSession, Session, Sessions
+from openalgo_bridge.store.machine_key import CSRF, MachineKey
+from openalgo_bridge.store.sessions import ID_BYTES, NewSession, Session, Sessions, hashed
 
 VISIT_LIFE = timedelta(hours=1)
 
@@ -38,7 +37,6 @@ _log = logging.getLogger(__name__)
 _FORM_TOKEN = "csrf_token"  # noqa: S105 - where Flask-WTF keeps it, not the token
 _FLASHES = "_flashes"  # where Flask keeps what flash() was told
 _WITHOUT_SESSION = ("/static/", "/bootstrap/", "/healthz")
-_ID_BYTES = 32
 _FORM_TOKEN_BYTES = 20
 _LONGEST_COOKIE = 100
 
@@ -214,9 +212,7 @@ class BridgeSessionInterface(SessionInterface):
         return f"{self.get_cookie_name(app)}_visit"
 
     def _hash(self, cookie: str) -> bytes:
-        # A cookie is any text; the digest gives every one of them an answer.
-        shortened = hashlib.sha256(cookie.encode("utf-8", "surrogatepass")).digest()
-        return self._machine_key.digest(SESSION_HASH, shortened)
+        return hashed(self._machine_key, cookie)
 
 
 def begin_signed_in(password_hash: str) -> None:
@@ -287,4 +283,4 @@ def _as_json(items: dict[str, Any]) -> str:
 
 
 def _new_id() -> str:
-    return secrets.token_urlsafe(_ID_BYTES)
+    return secrets.token_urlsafe(ID_BYTES)

@@ -93,7 +93,7 @@ def check(live: Live, key: str, tries: int) -> None:
         refused = attacking.result()
     assert refused == {403: tries}
     assert answers == {200: OWNERS_CALLS}
-    assert logged(live) == {("BadApiKey", 403, False): tries, ("ok", 200, True): OWNERS_CALLS}
+    assert logged(live) == {("wrong key", 403, False): tries, ("ok", 200, True): OWNERS_CALLS}
 
 
 def logged(live: Live) -> Counter[tuple[str | None, int | None, bool]]:

@@ -125,7 +125,7 @@ def test_a_guard_that_refuses_is_named_in_the_answer_and_in_the_log(post: Post, 
     assert (status, answer["status"], answer["guard"]) == (403, "error", "maximum_quantity")
     assert "9" in answer["message"]
     row = desk.store.traffic.page()[0]
-    assert row.outcome == "Denied"
+    assert row.outcome == "denied"
     assert "maximum_quantity" in (row.message or "")
     assert row.ticket_id == desk.store.journal.tickets()[0].id
 

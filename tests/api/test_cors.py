@@ -148,7 +148,7 @@ def test_the_log_names_the_page_that_was_refused(client: FlaskClient, desk: Desk
     preflight(client, "https://worse.example")
     preflight(client, CHART)
     asked, guessed, called = desk.store.traffic.page()
-    assert (called.status, called.outcome, called.key_fingerprint) == (403, "NotAllowed", None)
+    assert (called.status, called.outcome, called.key_fingerprint) == (403, "not allowed", None)
     assert "https://evil.example" in (called.message or "")
     assert guessed.status == 404
     assert "https://worse.example" in (guessed.message or "")
