@@ -25,6 +25,7 @@ import market_data
 import option_chain
 import resting_orders
 import servers
+import traffic
 from load import Tally
 from report import Verdict, report
 from rows import ROWS, Measured, Row
@@ -79,6 +80,8 @@ def main() -> int:
         others |= _market(2 if options.quick else 5)
         others |= option_chain.measure(folder / "options", 5 if options.quick else 20)
         others |= market_data.measure(folder / "market", 10 if options.quick else 50)
+        if not options.quick:
+            others |= traffic.measure(folder / "traffic", options.traffic_calls, 30)
     return 0 if report(measured, others) else 1
 
 
@@ -87,6 +90,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--calls", type=int, default=200, help="per row, round and client")
     parser.add_argument("--quick", action="store_true", help="an impression: 2 rounds of 60 calls")
+    parser.add_argument("--traffic-calls", type=int, default=1_000_000, help="in the large traffic log; not when quick")
     parser.add_argument("--folder", type=Path, help="where the databases go (default: the system's temporary folder)")
     options = parser.parse_args()
     if options.rounds < 1 or options.calls < 2:
