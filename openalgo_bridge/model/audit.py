@@ -57,6 +57,8 @@ class AuditEvent(StrEnum):
     BREAK_ACKNOWLEDGED = "reconciliation break acknowledged"
     DRILL_STARTED = "drill started"
     DRILL_ENDED = "drill ended"
+    INDICATOR_RAISED = "worth a look in the traffic"
+    INDICATOR_ANSWERED = "answered what was worth a look"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

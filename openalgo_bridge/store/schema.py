@@ -9,7 +9,14 @@ from __future__ import annotations
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from openalgo_bridge.store import schema_calendar, schema_charts, schema_guards, schema_orders, schema_paper
+from openalgo_bridge.store import (
+    schema_calendar,
+    schema_charts,
+    schema_guards,
+    schema_indicators,
+    schema_orders,
+    schema_paper,
+)
 from openalgo_bridge.store.side_schemas import instruments, traffic
 
 __all__ = ["bridge", "instruments", "traffic"]
@@ -353,3 +360,4 @@ bridge()(schema_orders.m023_arrivals_read_later)
 bridge()(schema_paper.m024_paper_exchange)
 bridge()(schema_paper.m025_paper_indexes)
 bridge()(schema_paper.m026_multiplier_of_trades)
+bridge()(schema_indicators.m027_indicators)

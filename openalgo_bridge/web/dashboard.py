@@ -12,11 +12,14 @@ from flask.typing import ResponseReturnValue
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import BrokerError
 from openalgo_bridge.model.books import OrderStatus
+from openalgo_bridge.model.indicators import IndicatorState
 from openalgo_bridge.trading.books import connected
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web import snippets
 from openalgo_bridge.web.current import current_desk
+from openalgo_bridge.web.indicator_words import told
 from openalgo_bridge.web.optional import if_readable
+from openalgo_bridge.web.traffic import is_masked
 
 blueprint = Blueprint("dashboard", __name__)
 
@@ -45,6 +48,9 @@ def dashboard() -> ResponseReturnValue:
         break_count=desk.store.breaks.open_count(),
         disputed=sorted({each.symbol for each in desk.store.breaks.open()}),
         key=key,
+        to_look_at=if_readable(lambda: told(desk.store.indicators.of(IndicatorState.OPEN))),
+        to_look_at_count=if_readable(lambda: desk.store.indicators.count(IndicatorState.OPEN)),
+        is_masked=is_masked(),
         uses=if_readable(lambda: desk.store.key_uses.of(key.key.fingerprint) if key else []),
         is_new=not desk.store.journal.mark().ticket_id,
         statuses=list(OrderStatus),
