@@ -49,7 +49,7 @@ _REFUSALS = {
     400: "This is not a valid HTTP request.",
     413: "The request is larger than 256 KiB.",
     431: "The headers of the request are larger than 16 KiB.",
-    500: "Something unexpected happened inside the bridge. It is in the log of the console.",
+    500: "Something unexpected happened inside the bridge. What it was stands on the page /traffic/errors.",
     501: "Of the transfer encodings only chunked is understood.",
 }
 

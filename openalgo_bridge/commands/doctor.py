@@ -18,6 +18,7 @@ import click
 from openalgo_bridge import folder, lock
 from openalgo_bridge.account import authenticator
 from openalgo_bridge.clock import Clock, day_in_india
+from openalgo_bridge.commands import diagnostics
 from openalgo_bridge.errors import Conflict, StorageError
 from openalgo_bridge.model.holidays import SHIPPED
 from openalgo_bridge.ports import listen
@@ -55,12 +56,16 @@ class Finding:
 
 
 @click.command()
+@click.option("--report", type=click.Path(path_type=Path), help="Write all of it to a new file, without secrets.")
 @click.pass_obj
-def doctor(settings: Settings) -> None:
+def doctor(settings: Settings, report: Path | None) -> None:
     """Check Python, the data folder, the port, the machine's key, the databases, audit list, calendar and disk."""
     findings = list(examine(settings))
     for finding in findings:
         print(finding)
+    if report is not None:
+        diagnostics.write(report, settings, map(str, findings))
+        print(f"The report is in {report}. Look it through before you give it to anybody.")
     if not all(finding.ok for finding in findings):
         sys.exit(1)
 

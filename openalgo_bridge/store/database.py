@@ -50,6 +50,11 @@ class Database:
         with _Lent(self) as connection:
             return not migrations.pending(_tables(connection))
 
+    def applied(self, migrations: sqlite_utils.Migrations) -> list[str]:
+        """The names of the migrations that the file has, the newest last. Changes nothing. Raises StorageError."""
+        with _Lent(self) as connection:
+            return [each.name for each in migrations.applied(_tables(connection))]
+
     @property
     def tables(self) -> sqlite_utils.Database:
         """The connection used last with sqlite-utils around it, for set-up: nothing else may use the file then."""

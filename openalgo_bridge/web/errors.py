@@ -31,12 +31,12 @@ _TITLES = {
     429: "Too many tries",
     503: "Not now",
 }
-_WITH_FORMS = {"login", "setup", "apikey", "action-center", "security", "guards", "kill-switch"}
+_WITH_FORMS = {"login", "setup", "apikey", "action-center", "security", "guards", "kill-switch", "traffic"}
 _SENTENCES = {
     404: "There is nothing at this address. The menu has every page of the bridge.",
     405: "This address is the target of a form. Open the page that has the form instead.",
     429: "Too many pages were asked for at once. Wait a second, then load the page again.",
-    500: "Something unexpected happened inside the bridge. It is in the log of the console.",
+    500: "Something unexpected happened inside the bridge. What it was stands on the page /traffic/errors.",
 }
 
 
