@@ -21,6 +21,7 @@ from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from openalgo_bridge.account.indicators import CallWatch
 from openalgo_bridge.account.password import Argon2Cost
 from openalgo_bridge.account.setup import SetupCode, create_account
 from openalgo_bridge.app import create_app, open_desk
@@ -31,6 +32,7 @@ from openalgo_bridge.model.audit import Actor
 from openalgo_bridge.server import Server
 from openalgo_bridge.settings import Settings
 from openalgo_bridge.store.sessions import NewSession
+from openalgo_bridge.traffic_upkeep import TrafficUpkeep
 
 PASSWORD = "correct horse battery"
 TRADER = Actor(name="trader", address="127.0.0.1", program="test")
@@ -239,6 +241,9 @@ def live(settings: Settings, new_files: Path) -> Iterator[Live]:
     opened.doors.open()
     server = Server(app_of(opened), port=port, refused=partial(record_refusal, opened))
     server.start()
+    upkeep = TrafficUpkeep(opened.store, opened.clock, [CallWatch(opened.store)])
+    upkeep.start()
     yield Live(f"http://127.0.0.1:{port}", port, opened)
     server.close()
+    upkeep.stop()
     opened.close()

@@ -36,10 +36,11 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "desk": (
         {"account", "brokers.base", "clock", "errors", "model", "settings", "store"}
         # What a whole desk shares; these know no desk.
-        | {"trading.budget", "trading.doors", "trading.drilled", "trading.lately", "trading.readings"}
-        | {"trading.throttle", "trading.turns", "trading.unwritten"},
+        | {"trading.broker_time", "trading.budget", "trading.doors", "trading.drilled", "trading.lately"}
+        | {"trading.readings", "trading.throttle", "trading.turns", "trading.unwritten"},
         STANDARD_ONLY,
     ),
+    "trading.broker_time": ({"brokers.base", "model", "trading.budget"}, STANDARD_ONLY),
     "trading.budget": ({"brokers.base", "errors", "model"}, STANDARD_ONLY),
     "trading.doors": ({"errors", "model"}, STANDARD_ONLY),
     "trading.drilled": ({"brokers.base", "clock", "errors", "model", "trading.budget"}, STANDARD_ONLY),
@@ -54,6 +55,8 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     ),
     "trading": ({"trading", "model", "store", "brokers.base", "errors", "clock", "desk", "market"}, STANDARD_ONLY),
     "traffic": ({"settings", "store", "errors", "model", "clock"}, STANDARD_ONLY),
+    "fault_log": ({"clock", "errors", "store", "traffic"}, STANDARD_ONLY),
+    "traffic_upkeep": ({"store", "errors", "clock"}, STANDARD_ONLY),
     "moving_window": (set(), {"limits"}),
     "guard": ({"settings", "store", "errors", "model", "traffic"}, STANDARD_ONLY),
     # pydantic reads no TypedDict but that of typing_extensions before Python 3.12.

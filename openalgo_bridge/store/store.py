@@ -18,8 +18,10 @@ from openalgo_bridge.store.calendar import TradingCalendar
 from openalgo_bridge.store.chart_preferences import ChartPreferences
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.failed_logins import FailedLogins
+from openalgo_bridge.store.faults import Faults
 from openalgo_bridge.store.guards import Guards
 from openalgo_bridge.store.idempotency import Idempotency
+from openalgo_bridge.store.indicators import Indicators
 from openalgo_bridge.store.instrument_lists import InstrumentLists
 from openalgo_bridge.store.instruments import Instruments
 from openalgo_bridge.store.instruments_in_use import InstrumentsInUse
@@ -27,6 +29,7 @@ from openalgo_bridge.store.integrations import Integrations
 from openalgo_bridge.store.journal import Journal
 from openalgo_bridge.store.key_uses import KeyUses
 from openalgo_bridge.store.kill_switch import KillSwitch
+from openalgo_bridge.store.known_secrets import KnownSecrets
 from openalgo_bridge.store.machine_key import MachineKey
 from openalgo_bridge.store.outcomes import Outcomes
 from openalgo_bridge.store.paper_capital import PaperCapital
@@ -40,6 +43,12 @@ from openalgo_bridge.store.standing import StandingReads
 from openalgo_bridge.store.strategy_fills import StrategyFills
 from openalgo_bridge.store.ticket_lists import TicketLists
 from openalgo_bridge.store.traffic import TrafficLog
+from openalgo_bridge.store.traffic_digest import Digest
+from openalgo_bridge.store.traffic_export import TrafficExport
+from openalgo_bridge.store.traffic_index import CallIndex
+from openalgo_bridge.store.traffic_retention import TrafficRetention
+from openalgo_bridge.store.traffic_search import TrafficSearch
+from openalgo_bridge.store.traffic_summary import TrafficSummary
 from openalgo_bridge.store.two_factor import TwoFactors
 from openalgo_bridge.store.users import Users
 from openalgo_bridge.store.vault import Vault
@@ -89,6 +98,14 @@ class Store:
     paper_settings: SavedPaperSettings
     strategy_fills: StrategyFills
     traffic: TrafficLog
+    traffic_digest: Digest
+    traffic_index: CallIndex
+    traffic_search: TrafficSearch
+    traffic_summary: TrafficSummary
+    traffic_retention: TrafficRetention
+    traffic_export: TrafficExport
+    faults: Faults
+    indicators: Indicators
     instruments: Instruments
     instrument_lists: InstrumentLists
     files: tuple[Database, ...]
@@ -158,7 +175,15 @@ class Store:
             paper_ledger=PaperLedger(account),
             paper_settings=SavedPaperSettings(account, clock),
             strategy_fills=StrategyFills(account),
-            traffic=TrafficLog(traffic),
+            traffic=TrafficLog(traffic, KnownSecrets(account, machine_key)),
+            traffic_digest=Digest(traffic),
+            traffic_index=CallIndex(traffic),
+            traffic_search=TrafficSearch(traffic),
+            traffic_summary=TrafficSummary(traffic),
+            traffic_retention=TrafficRetention(traffic, clock),
+            traffic_export=TrafficExport(traffic, TrafficSearch(traffic)),
+            indicators=Indicators(account, clock),
+            faults=Faults(traffic, clock, KnownSecrets(account, machine_key)),
             instruments=instruments,
             instrument_lists=InstrumentLists(
                 listed,

@@ -25,6 +25,7 @@ from openalgo_bridge.web import (
     audit,
     browsers,
     calendar,
+    call_words,
     closing,
     current,
     dashboard,
@@ -60,6 +61,12 @@ from openalgo_bridge.web import (
     ticket,
     trades,
     traffic,
+    traffic_call,
+    traffic_errors,
+    traffic_export,
+    traffic_sections,
+    traffic_summary,
+    traffic_watch,
     two_factor,
     words,
 )
@@ -144,6 +151,11 @@ PAGES: tuple[tuple[Blueprint, MenuEntry | None], ...] = (
     (going_live.blueprint, None),
     (leaving_live.blueprint, None),
     (traffic.blueprint, MenuEntry(endpoint="traffic.traffic", label="Traffic", shown_from=Window.TABLET)),
+    (traffic_call.blueprint, None),
+    (traffic_summary.blueprint, None),
+    (traffic_watch.blueprint, None),
+    (traffic_errors.blueprint, None),
+    (traffic_export.blueprint, None),
     (apikey.blueprint, MenuEntry(endpoint="apikey.apikey", label="API key")),
     (docs.blueprint, MenuEntry(endpoint="docs.docs", label="API docs")),
     (security.blueprint, MenuEntry(endpoint="security.security", label="Security")),
@@ -169,10 +181,12 @@ def register(app: Flask, desk: Desk, setup_code: SetupCode) -> None:
     app.register_error_handler(HTTPException, errors.http_error)
     app.url_defaults(_with_version)
     app.jinja_env.filters.update(formats.FILTERS | words.FILTERS | browsers.FILTERS | grants.FILTERS | remedies.FILTERS)
+    app.jinja_env.filters.update(call_words.FILTERS)
     app.jinja_env.globals.update(
         frame=_frame,
         menu=[entry for _, entry in PAGES if entry is not None],
         environment_lines=snippets.ENVIRONMENT,
+        traffic_sections=traffic_sections.SECTIONS,
     )
     for blueprint, _ in PAGES:
         app.register_blueprint(blueprint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from flask import Flask, current_app, request
@@ -23,11 +24,14 @@ class _Bridge:
     desk: Desk
     setup_code: SetupCode
     sent_forms: SentForms
+    started_at: datetime
 
 
 def attach(app: Flask, desk: Desk, setup_code: SetupCode) -> None:
     """Give the pages of ``app`` their desk."""
-    app.extensions[_NAME] = _Bridge(desk=desk, setup_code=setup_code, sent_forms=SentForms())
+    app.extensions[_NAME] = _Bridge(
+        desk=desk, setup_code=setup_code, sent_forms=SentForms(), started_at=desk.clock.now()
+    )
 
 
 def current_desk() -> Desk:
@@ -43,6 +47,11 @@ def current_setup_code() -> SetupCode:
 def current_sent_forms() -> SentForms:
     """The forms with many decisions that were sent to the app that serves this request."""
     return _bridge().sent_forms
+
+
+def started_at() -> datetime:
+    """When the app that serves this request was made, which is when the bridge was started."""
+    return _bridge().started_at
 
 
 def api_paths() -> list[str]:

@@ -12,15 +12,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
-from openalgo_bridge.clock import IST
 from openalgo_bridge.model.equity import EquitySample
 from openalgo_bridge.model.paper import UNITS_PER_RUPEE, to_rupees
+from openalgo_bridge.web.axis import round_step, whole_times
 from openalgo_bridge.web.formats import rupees
 
 # Of the plot: in pixels, and in the units of its path, which are stretched to the width that there is.
 _HEIGHT = 200
 _WIDTH = 1000
-_LINES = 4
 _TIMES = 5
 _SMALLEST_STEP = UNITS_PER_RUPEE // 100
 _SHORTEST = timedelta(hours=1)
@@ -103,7 +102,7 @@ class _Plot:
         lowest, highest = min(lowest, 0), max(highest, 0)
         if lowest == highest:
             lowest, highest = -UNITS_PER_RUPEE, UNITS_PER_RUPEE
-        step = _round_step(highest - lowest)
+        step = round_step(highest - lowest, smallest=_SMALLEST_STEP)
         return cls(
             bottom=lowest // step * step,
             top=-(-highest // step) * step,
@@ -127,29 +126,9 @@ class _Plot:
     def time_marks(self) -> Iterator[TimeMark]:
         span = self.ends - self.begins
         step = next((step for step in _TIME_STEPS if span / step <= _TIMES), _TIME_STEPS[-1])
-        for moment in _whole_times(self.begins, self.ends, step):
+        for moment in whole_times(self.begins, self.ends, step):
             part = self.part(moment)
             yield TimeMark(x=_percent(part), label=f"{moment:%H:%M}", anchor=_anchor(part))
-
-
-def _round_step(span: int) -> int:
-    """The smallest of 1, 2, 5, 10, 20 ... paise that divides ``span`` into few lines."""
-    step = _SMALLEST_STEP
-    while True:
-        for times in (1, 2, 5):
-            if span <= step * times * _LINES:
-                return step * times
-        step *= 10
-
-
-def _whole_times(begins: datetime, ends: datetime, step: timedelta) -> Iterator[datetime]:
-    """The multiples of ``step`` in IST from ``begins`` to ``ends``."""
-    local = begins.astimezone(IST)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    moment = midnight - (midnight - local) // step * step
-    while moment <= ends:
-        yield moment
-        moment += step
 
 
 def _strokes(plot: _Plot, samples: Sequence[EquitySample]) -> Iterator[str]:

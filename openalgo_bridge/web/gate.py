@@ -40,8 +40,15 @@ _AFTER_SIGN_IN = {
     "kept.kept",
 }
 _HOME = "dashboard.dashboard"
-# The pages of one ticket lead to the list that it stands in.
-_LISTED_IN = {"ticket": "action_center", "parked": "action_center"}
+# The pages of one ticket, and of one call, lead to the list that it stands in.
+_LISTED_IN = {
+    "ticket": "action_center",
+    "parked": "action_center",
+    "traffic_call": "traffic",
+    "traffic_errors": "traffic",
+    "traffic_summary": "traffic",
+    "traffic_watch": "traffic",
+}
 
 
 class SignedIn(UserMixin):  # type: ignore[misc, unused-ignore]

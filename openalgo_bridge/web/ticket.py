@@ -35,6 +35,7 @@ from openalgo_bridge.web.order_lines import lines_now
 from openalgo_bridge.web.paging import row_id
 from openalgo_bridge.web.story import story_of
 from openalgo_bridge.web.ticket_forms import FoundForm, ModifyForm, modify_form
+from openalgo_bridge.web.traffic_call import calls_of
 from openalgo_bridge.web.waiting import rows_of
 from openalgo_bridge.web.words import outcome_tone, sentence
 
@@ -146,6 +147,7 @@ def page(
         money=None if order is None else _money(desk, found, order),
         preview=_preview(desk, found) if is_open else None,
         story=story_of(desk, found),
+        calls=calls_of(desk, found),
         form=form or (None if order is None else modify_form(found, order)),
         not_found=not_found or {},
         now=desk.clock.now(),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openalgo_bridge.model.apikey import LENGTH, is_well_formed, new_key
-from openalgo_bridge.model.redaction import redact, scrub
+from openalgo_bridge.model.redaction import TOKEN, has_token, redact, scrub
 from tests.model.test_apikey import ANY_TEXT, BASE62, KEYS
 
 
@@ -80,3 +80,13 @@ def test_a_made_up_window_over_a_real_key_does_not_save_half_of_it() -> None:
     assert is_well_formed(decoy + real[:6])
     assert is_well_formed(real)
     assert scrub(decoy + real) == "[key]"
+
+
+@given(st.text("abZ09_- é.\ud800", max_size=80))
+def test_the_fast_look_for_a_token_finds_what_the_search_finds(text: str) -> None:
+    assert has_token(text) == (TOKEN.search(text) is not None)
+
+
+@given(ANY_TEXT, st.text(BASE62, min_size=32, max_size=80), ANY_TEXT)
+def test_whatever_is_redacted_is_in_a_token(before: str, run: str, after: str) -> None:
+    assert has_token(before + run + after)

@@ -28,6 +28,11 @@ _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
 # Forms of which nothing is kept: there is nothing in them but secrets, or one click does it again.
 NOT_KEPT = {
+    # One click on the page that the sign-in leads to.
+    "traffic.mask",
+    # What was seen is shown beside its button, and may be more by then.
+    "traffic_watch.this_was_me",
+    "traffic_watch.put_past",
     # They name what a page counted and summed: after a sign-in that must be counted anew.
     "action_center.bulk.approve_all",
     "action_center.bulk.reject_all",
