@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
+from openalgo_bridge.brokers.base import Broker
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.order import TradingMode
 
 
-def change(desk: Desk, save: Callable[[datetime], object]) -> Sequence[str]:
+def change(desk: Desk, save: Callable[[datetime], object], tell: Callable[[str], object]) -> None:
     """Do what is due by what counts until now, let ``save`` write what counts from then on, and begin to go by that.
 
-    ``save`` is told up to when everything is done, and leaves that behind in the commit of the change. Returns what the
-    trader should know of what was done. Raises StorageError.
+    ``save`` is told up to when everything is done, and leaves that behind in the commit of the change. ``tell`` is
+    given what the trader should know of what was done, before ``save`` can fail. Raises StorageError.
     """
     paper, now = desk.brokers[TradingMode.ANALYZE], desk.clock.now()
-    news = paper.tend() if _can_be_read(desk) else ()
+    if _can_be_read(desk):
+        _tend(paper, tell)
     save(now)
-    return [*news, *paper.tend()]
+    _tend(paper, tell)
+
+
+def _tend(paper: Broker, tell: Callable[[str], object]) -> None:
+    for sentence in paper.tend():
+        tell(sentence)
 
 
 def _can_be_read(desk: Desk) -> bool:

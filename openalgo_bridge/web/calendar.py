@@ -138,8 +138,7 @@ def complete() -> ResponseReturnValue:
 
 def _change(change: Callable[[TradingCalendar, datetime], object]) -> None:
     desk = current_desk()
-    for sentence in paper_terms.change(desk, lambda since: change(desk.store.calendar, since)):
-        flash(sentence, "warning")
+    paper_terms.change(desk, lambda since: change(desk.store.calendar, since), lambda told: flash(told, "warning"))
 
 
 def _page(form: SpecialDayForm, year: int, status: int = 200) -> tuple[str, int]:

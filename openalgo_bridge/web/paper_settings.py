@@ -97,8 +97,9 @@ def save() -> ResponseReturnValue:
         return _page(form, is_readable=True, status=refusal.status)
     desk = current_desk()
     saved = desk.store.paper_settings
-    for sentence in paper_terms.change(desk, lambda since: saved.save(wanted, by=actor(), since=since)):
-        flash(sentence, "warning")
+    paper_terms.change(
+        desk, lambda since: saved.save(wanted, by=actor(), since=since), lambda told: flash(told, "warning")
+    )
     flash("Saved. It counts from the next order on.", "success")
     return redirect(url_for("paper_settings.settings", _anchor="content"))
 

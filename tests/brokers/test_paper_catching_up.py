@@ -19,7 +19,7 @@ from openalgo_bridge.errors import Rejected
 from openalgo_bridge.market.simulated import SimulatedMarket
 from openalgo_bridge.model.books import BrokerOrder, OrderStatus
 from openalgo_bridge.model.holidays import SHIPPED
-from openalgo_bridge.model.instrument import Kind
+from openalgo_bridge.model.instrument import Instrument, Kind
 from openalgo_bridge.model.order import Action, Exchange, PriceType, Product
 from openalgo_bridge.model.paper import LedgerKind
 from openalgo_bridge.model.paper_settings import PaperSettings, SquareOffGroup
@@ -313,18 +313,43 @@ def test_what_rests_in_a_contract_ends_as_it_expires_and_not_as_its_exchange_clo
     assert floor.exchange.funds().used == 0
 
 
-def test_what_waits_to_close_a_contract_after_its_expiry_ends_with_its_exchange(floor: Floor) -> None:
-    """It may be closed at once, but no price of after the settlement is what an order waits for."""
+EXIT = replace(FUTURE, action=Action.SELL, price_type=PriceType.LIMIT, price=Decimal(1010))
+
+
+@pytest.mark.parametrize("sent", [at(EXPIRY, 15, 29), at(EXPIRY, 15, 32)], ids=["before it expires", "after"])
+@pytest.mark.parametrize("seen", [at(EXPIRY, 15, 35), at(EXPIRY, 15, 41)], ids=["seen", "unseen"])
+def test_what_closes_a_contract_waits_until_its_exchange_closes(floor: Floor, sent: datetime, seen: datetime) -> None:
+    moved(floor, at(EXPIRY, 10), "1000")
+    floor.send(FUTURE)
+    floor.clock.moment = sent
+    resting = floor.send(EXIT)
+    moved(floor, at(EXPIRY, 15, 35), "1020")
+    moved(floor, seen, "1000" if seen > floor.clock.moment else "1020")
+    floor.exchange.tend()
+    assert floor.order(resting).status is OrderStatus.COMPLETE
+    assert floor.exchange.trade_book()[0].traded_at == at(EXPIRY, 15, 35)
+
+
+def test_what_closes_a_contract_and_is_not_reached_ends_with_its_exchange(floor: Floor) -> None:
     moved(floor, at(EXPIRY, 10), "1000")
     floor.send(FUTURE)
     floor.clock.moment = at(EXPIRY, 15, 31)
-    resting = floor.send(
-        replace(FUTURE, action=Action.SELL, price_type=PriceType.LIMIT, price=Decimal(1010), quantity=65)
-    )
-    moved(floor, at(EXPIRY, 15, 35), "1020")
-    assert floor.order(resting).status is OrderStatus.OPEN
-    floor.clock.moment = at(EXPIRY, 15, 40)
+    resting = floor.send(EXIT)
+    moved(floor, at(EXPIRY, 15, 40), "1020")
     assert floor.order(resting).status is OrderStatus.CANCELLED
+    assert floor.exchange.funds().used == 0
+
+
+def test_of_two_orders_that_close_one_expired_contract_the_second_opens_none(floor: Floor) -> None:
+    moved(floor, at(EXPIRY, 10), "1000")
+    floor.send(FUTURE)
+    floor.clock.moment = at(EXPIRY, 15, 31)
+    first, second = floor.send(EXIT), floor.send(EXIT)
+    moved(floor, at(EXPIRY, 15, 35), "1020")
+    assert [floor.order(each).status for each in (first, second)] == [OrderStatus.COMPLETE, OrderStatus.CANCELLED]
+    reason = "Cancelled when its contract expired: only what closes a position waits longer."
+    assert floor.order(second).rejection_reason == reason
+    assert [each.quantity for each in floor.exchange.positions()] == [0]
     assert floor.exchange.funds().used == 0
 
 
@@ -350,6 +375,26 @@ def test_a_position_without_a_price_waits_alone_and_is_told_once(floor: Floor, t
     floor.clock.moment = at(EXPIRY + timedelta(days=1), 4)
     assert list(floor.exchange.tend()) == []
     assert floor.exchange.funds().used == 0
+
+
+def test_an_intraday_position_without_a_price_is_told_as_its_session_ends_and_as_its_day_does(floor: Floor) -> None:
+    floor.buy()
+    floor.exchange.tend()
+    find = floor.instruments.find
+
+    def without_a_price(exchange: Exchange, symbol: str) -> Instrument | None:
+        found = find(exchange, symbol)
+        return None if found is None else replace(found, reference_price=Decimal(0))
+
+    floor.instruments.find = without_a_price  # type: ignore[method-assign]
+    told = []
+    for moment in (at(FRIDAY, 15, 11), at(FRIDAY, 16), at(SATURDAY, 3) - timedelta(seconds=1), at(SATURDAY, 4)):
+        floor.clock.moment = moment
+        told.append(list(floor.exchange.tend()))
+    sentence = "SBIN on NSE could not be closed: it has no price. It stays open."
+    assert told == [[sentence], [], [sentence], []]
+    floor.clock.moment = at(EXPIRY, 10)
+    assert list(floor.exchange.tend()) == [sentence], "of many days once"
 
 
 # -- delivery --------------------------------------------------------------------------------------------
@@ -429,6 +474,25 @@ def test_a_clock_that_goes_back_undoes_nothing_and_does_nothing_twice(floor: Flo
     assert floor.position().quantity == 10
     floor.clock.moment = at(FRIDAY + timedelta(days=1), 4)
     assert [each.filled_quantity for each in of_the_exchange(floor)] == [10, 10]
+
+
+@pytest.mark.parametrize("ahead", [at(FRIDAY, 15, 45), at(FRIDAY + timedelta(days=365), 10)])
+def test_a_clock_that_ran_ahead_once_takes_no_event_from_the_day(floor: Floor, ahead: datetime) -> None:
+    floor.buy(1, Product.CNC)
+    floor.clock.moment = ahead
+    floor.exchange.tend()
+    floor.clock.moment = at(FRIDAY, 10, 15)
+    (told,) = floor.exchange.tend()
+    assert told.startswith("The clock of this PC went back from ")
+    assert told.endswith(" to 20 Nov 2026 10:15 IST. Paper trading goes by the new time from now on.")
+    floor.buy(10)
+    resting = floor.buy(5, Product.CNC, limit="900.00")
+    floor.clock.moment = at(FRIDAY, 15, 12)
+    assert floor.position().quantity == 0
+    assert of_the_exchange(floor)[0].placed_at == at(FRIDAY, 15, 10)
+    floor.clock.moment = at(FRIDAY, 15, 31)
+    assert floor.order(resting).status is OrderStatus.CANCELLED
+    assert list(floor.exchange.tend()) == []
 
 
 def test_books_that_nobody_ever_used_stay_untouched(floor: Floor) -> None:

@@ -134,3 +134,16 @@ def test_an_order_that_is_overtaken_is_written_once(floor: Floor) -> None:
     meanwhile(floor, the_timer_comes_at(floor, at(FRIDAY, 15, 10, 1)))
     floor.buy(10)
     assert [row["quantity"] for row in floor.db.read("SELECT quantity FROM paper_order WHERE cause = ''")] == [1, 10]
+
+
+def test_a_change_of_another_order_overtakes_nobody(floor: Floor) -> None:
+    resting, came = floor.buy(1, limit="900.00"), at(FRIDAY, 9, 30)
+
+    def another_changes_his() -> None:
+        floor.clock.move(seconds=0.3)
+        floor.modify(resting, order(Action.BUY, 2, limit="901.00"))
+
+    meanwhile(floor, another_changes_his)
+    bought = floor.buy(10)
+    assert floor.order(bought).placed_at == came
+    assert floor.order(resting).request.quantity == 2

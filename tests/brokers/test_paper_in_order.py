@@ -5,21 +5,26 @@ It is Friday, 09:30; SBIN and everything else stand at 1000.00 until a test move
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from openalgo_bridge.errors import Rejected, StorageError
-from openalgo_bridge.model.books import OrderStatus
+from openalgo_bridge.model.books import Extremes, OrderStatus
 from openalgo_bridge.model.gtt import GttState
+from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import GttLeg, PriceType, Product
 from openalgo_bridge.model.paper_settings import PaperSettings
 from openalgo_bridge.store.paper_settings import SavedPaperSettings
+from openalgo_bridge.store.paperbook import OpenPaperBook
 from tests.brokers.desk import Floor
+from tests.brokers.standing import StandingMarket
 from tests.brokers.test_paper_gtts import BUY, SELL, STOP, TARGET, cancel, kept, modify, place
 from tests.brokers.week_off import FRIDAY, at, floor_on_friday
 
@@ -169,6 +174,24 @@ def test_an_order_that_fills_in_thousands_of_parts_leaves_the_others_their_turn(
     floor.buy(20_000)
     resting = floor.buy(10, Product.CNC, limit="990.00")
     the_market_goes(floor, (at(FRIDAY, 14), 985), (at(FRIDAY, 14, 10), 1002), until=at(FRIDAY, 15))
+    floor.exchange.tend()
+    assert floor.order(resting).status is OrderStatus.COMPLETE
+
+
+def test_of_very_much_a_look_does_a_share_and_skips_nothing(floor: Floor) -> None:
+    floor.settings = PaperSettings(protects_market_orders=True)
+    floor.market.shown = ((Decimal("0.05"), 1),)
+    floor.buy(600)
+    resting = floor.buy(10, Product.CNC, limit="990.00")
+    the_market_goes(floor, (at(FRIDAY, 9, 38), 985), until=at(FRIDAY, 9, 45))
+    floor.exchange.order_book()
+    assert 1 < floor.rows("paper_trade") < 400, "the rest is for the next ones"
+    assert floor.book.resting()[-1].filled_quantity == 0, "the price of now comes after those of before"
+    floor.exchange.tend()
+    assert [moment for side, quantity, moment in traded(floor) if quantity == 10] == [at(FRIDAY, 9, 38)]
+    assert [moment for side, quantity, moment in traded(floor) if quantity == 1] == [
+        at(FRIDAY, 9, 30) + timedelta(seconds=second) for second in range(600)
+    ]
     assert floor.order(resting).status is OrderStatus.COMPLETE
 
 
@@ -192,3 +215,61 @@ def test_a_cancel_is_done_though_what_the_exchange_goes_by_cannot_be_read(floor:
     floor.cancel(resting)
     cancel(floor, waits)
     assert (floor.book.resting(), floor.book.gtts.active()) == ([], [])
+
+
+def test_a_cancel_is_done_while_another_thread_catches_up(floor: Floor) -> None:
+    resting, waits = floor.buy(10, Product.CNC, limit="950.00"), place(floor, BUY)
+    the_market_goes(floor, until=ELEVEN)
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def extremes(instrument: Instrument, since: datetime, until: datetime) -> Extremes:
+        has_begun.set()
+        may_end.wait()
+        return StandingMarket.extremes(floor.market, instrument, since, until)
+
+    floor.market.extremes = extremes  # type: ignore[method-assign]
+    timer = threading.Thread(target=floor.exchange.tend)
+    timer.start()
+    has_begun.wait()
+    try:
+        floor.cancel(resting)
+        cancel(floor, waits)
+        assert (floor.book.resting(), floor.book.gtts.active()) == ([], [])
+    finally:
+        may_end.set()
+        timer.join()
+
+
+# -- what another thread or a fault comes between -------------------------------------------------------------
+
+
+def test_a_gtt_whose_firing_could_not_be_written_fires_at_the_next_look(floor: Floor) -> None:
+    number = place(floor, replace(BUY, legs=leg(950, 960)))
+    the_market_goes(floor, (at(FRIDAY, 10, 5), 949), (at(FRIDAY, 10, 5, 1), 1000), until=at(FRIDAY, 10, 5, 2))
+    floor.db.write("CREATE TEMP TRIGGER full BEFORE INSERT ON paper_order BEGIN SELECT RAISE(FAIL, 'disk full'); END")
+    with pytest.raises(StorageError):
+        floor.exchange.tend()
+    floor.db.write("DROP TRIGGER full")
+    the_market_goes(floor, until=at(FRIDAY, 10, 6))
+    floor.exchange.tend()
+    assert kept(floor, number).state is GttState.TRIGGERED
+    assert traded(floor) == [("BUY", 10, at(FRIDAY, 10, 5))]
+
+
+def test_a_change_of_a_gtt_counts_from_when_it_came_though_a_page_looks_before_it_is_written(floor: Floor) -> None:
+    number = place(floor, replace(BUY, legs=leg(900, 910)))
+    the_market_goes(floor, (at(FRIDAY, 10, 0, 12), 949), (at(FRIDAY, 10, 0, 13), 1000), until=at(FRIDAY, 10, 0, 10))
+    floor.exchange.tend()
+    transaction = floor.book.transaction
+
+    def after_a_page_of_another_thread() -> AbstractContextManager[OpenPaperBook]:
+        floor.book.transaction = transaction  # type: ignore[method-assign]
+        floor.clock.moment = at(FRIDAY, 10, 0, 14)
+        floor.exchange.gtt_book()
+        return transaction()
+
+    floor.book.transaction = after_a_page_of_another_thread  # type: ignore[assignment, method-assign]
+    modify(floor, number, replace(BUY, legs=leg(950, 960)))
+    the_market_goes(floor, until=at(FRIDAY, 10, 5))
+    floor.exchange.tend()
+    assert traded(floor) == [("BUY", 10, at(FRIDAY, 10, 0, 12))]

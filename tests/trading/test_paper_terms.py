@@ -6,7 +6,7 @@ It is Monday, 23 November 2026, and SBIN stands at 1000.00 until a test moves it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.books import OrderStatus
 from openalgo_bridge.model.calendar import SpecialDay
 from openalgo_bridge.model.gtt import GttState
+from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import Exchange, Product, TradingMode
 from openalgo_bridge.model.paper_settings import PaperHours, PaperSettings, SquareOffGroup
 from openalgo_bridge.model.trading_hours import Hours
@@ -51,6 +52,7 @@ class Bridge:
 
     desk: Desk
     floor: Floor
+    told: list[str] = field(default_factory=list)
 
     def comes_to(self, moment: datetime, last: int | None = None) -> None:
         """The timer, too."""
@@ -61,11 +63,11 @@ class Bridge:
 
     def change_settings(self, wanted: PaperSettings) -> None:
         saved = self.desk.store.paper_settings
-        paper_terms.change(self.desk, lambda since: saved.save(wanted, by=TRADER, since=since))
+        paper_terms.change(self.desk, lambda since: saved.save(wanted, by=TRADER, since=since), self.told.append)
 
     def change_calendar(self, special: SpecialDay) -> None:
         calendar = self.desk.store.calendar
-        paper_terms.change(self.desk, lambda since: calendar.put([special], by=TRADER, since=since))
+        paper_terms.change(self.desk, lambda since: calendar.put([special], by=TRADER, since=since), self.told.append)
 
     def start_anew(self) -> None:
         self.floor.start_anew(self.desk.store.paper_settings.load, self.desk.store.calendar.load)
@@ -188,3 +190,36 @@ def test_a_position_is_no_business_of_what_falls_due_later_and_was_before_it(bri
     bridge.comes_to(at(14, 20), 900)
     assert bridge.floor.position().quantity == 101
     assert bridge.floor.exchange.funds().realised == 0
+
+
+def test_a_gtt_is_not_fired_by_new_settings_for_the_time_in_which_none_could_be_read(bridge: Bridge) -> None:
+    bridge.change_settings(PaperSettings(hours=PaperHours.EXCHANGE))
+    number = place(bridge.floor, replace(BUY, legs=(replace(STOP, trigger_price=Decimal(950)),)))
+    bridge.comes_to(at(21))
+    bridge.floor.db.write("UPDATE paper_setting SET value = 'sometimes' WHERE name = 'hours'")
+    for moment, last in ((at(21, 30), 940), (at(21, 40), 1000)):
+        bridge.floor.clock.moment = moment
+        bridge.floor.market.last = Decimal(last)
+    bridge.floor.clock.moment = at(22)
+    bridge.change_settings(PaperSettings())
+    bridge.comes_to(at(22, 1))
+    assert kept(bridge.floor, number).state is GttState.ACTIVE
+
+
+def test_what_the_trader_should_know_is_told_though_the_change_cannot_be_saved(bridge: Bridge) -> None:
+    bridge.floor.buy(1)
+    bridge.floor.exchange.tend()
+    find = bridge.floor.instruments.find
+
+    def without_a_price(exchange: Exchange, symbol: str) -> Instrument | None:
+        found = find(exchange, symbol)
+        return None if found is None else replace(found, reference_price=Decimal(0))
+
+    bridge.floor.instruments.find = without_a_price  # type: ignore[method-assign]
+    bridge.floor.clock.moment = at(15, 11)
+    bridge.floor.db.write(
+        "CREATE TEMP TRIGGER full BEFORE INSERT ON paper_setting BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+    )
+    with pytest.raises(StorageError):
+        bridge.change_settings(AT_TWO)
+    assert bridge.told == ["SBIN on NSE could not be closed: it has no price. It stays open."]

@@ -38,6 +38,11 @@ class Concerned:
     def __bool__(self) -> bool:
         return bool(self.orders or self.positions)
 
+    def only(self, positions: Set[PositionKey]) -> Concerned:
+        """The same, and of positions these."""
+        kept = [each for each in self.positions if (each.exchange, each.symbol, each.product) in positions]
+        return replace(self, positions=tuple(kept))
+
     def without(self, positions: Set[PositionKey]) -> Concerned:
         """The same but for these."""
         kept = [each for each in self.positions if (each.exchange, each.symbol, each.product) not in positions]
@@ -48,11 +53,21 @@ def concerned(event: Event, orders: Iterable[PaperOrder], positions: Iterable[Pa
     """Which of these working orders and positions ``event`` is about. What came after it is not its business."""
     of_order, of_position = _RULES[event.kind]
     earlier = (each for each in orders if each.placed_at < event.at and each.request.exchange in event.exchanges)
-    open_ = (each for each in positions if each.quantity and each.exchange in event.exchanges)
+    open_ = [each for each in positions if each.quantity and each.exchange in event.exchanges]
+    ended = [each for each in earlier if of_order(each.request, event.at)]
+    if event.kind is EventKind.EXPIRY:
+        ended = [each for each in ended if not _may_still_close(each, open_, event.at)]
     return Concerned(
-        orders=tuple(each for each in earlier if of_order(each.request, event.at)),
+        orders=tuple(ended),
         positions=tuple(each for each in open_ if of_position(each, event.at)),
     )
+
+
+def _may_still_close(order: PaperOrder, positions: Iterable[PaperPosition], at: datetime) -> bool:
+    """Exits of a contract that has expired are taken, and wait, until its exchange closes."""
+    named = (order.request.exchange, order.request.symbol, order.request.product)
+    held = sum(each.quantity for each in positions if (each.exchange, each.symbol, each.product) == named)
+    return matching.only_closes(order, held) and not _is_over(order.request, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

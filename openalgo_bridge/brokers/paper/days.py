@@ -54,6 +54,11 @@ class Event:
     kind: EventKind
     exchanges: tuple[Exchange, ...]
 
+    @property
+    def is_for_the_last_second(self) -> bool:
+        """Whether it closes what was traded in the last second of the day of the books, and nothing else."""
+        return self.kind is EventKind.SQUARE_OFF and self.at == day_begin(trading_day(self.at))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:

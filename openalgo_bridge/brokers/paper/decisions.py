@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Final
 
 from openalgo_bridge.brokers.paper import delivery, matching, offers, rules
 from openalgo_bridge.brokers.paper.book import OpenBook
@@ -17,6 +18,8 @@ from openalgo_bridge.model.instrument import Instrument
 from openalgo_bridge.model.order import OrderRequest, Ref
 from openalgo_bridge.model.paper import PaperHolding, PaperMoney, PaperOrder, PaperPosition, PaperStanding, to_rupees
 from openalgo_bridge.model.trading_hours import trading_day
+
+EXPIRED: Final = "Cancelled when its contract expired: only what closes a position waits longer."
 
 _PAISA = Decimal("0.01")
 
@@ -120,6 +123,8 @@ def match(book: OpenBook, order: PaperOrder, moment: MarketMoment) -> Decision |
         return None
     standing = book.standing(order.request)
     position = opened_anew(standing.position, order.request, moment.instrument, moment.now)
+    if moment.instrument.has_expired(moment.now) and not matching.only_closes(order, position.quantity):
+        return Decision(order=ready.cancelled(EXPIRED))
     decision = _carried(book, ready, fills, position, standing.money, moment)
     return Decision(order=ready.cancelled(decision.refusal)) if decision.refusal else decision
 

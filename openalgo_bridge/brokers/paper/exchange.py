@@ -56,6 +56,7 @@ _CAPABILITIES = Capabilities(
     keeps_gtt_orders=True,
 )
 _A_DAY = timedelta(days=1)
+_PATIENCE_OF_A_CANCEL_S = 1.0
 
 
 class PaperExchange(KeepsGtts):
@@ -92,9 +93,11 @@ class PaperExchange(KeepsGtts):
             book=book,
             market=market,
             instruments=instruments,
+            clock=clock,
             schedule=self._schedule,
             moment_of=self._moment,
-            settle=self._resting.settle,
+            # A power cut may undo what prices of the past did: they do it again.
+            settle=partial(self._resting.settle, is_synced=False),
             gtts=self._gtts,
             hours=price_hours,
         )
@@ -133,7 +136,7 @@ class PaperExchange(KeepsGtts):
         # The journal, in the same file, writes down next how this ended, and waits for the disk once for both. After a
         # power cut in between neither knows of a fill: the order is looked up by its tag, and found absent.
         with self._book.transaction(is_synced=False) as book:
-            met = standing(book, order, now, known)
+            met = standing(book, order, now, known, self._is_eventful)
             decision = decisions.enter(book, met, order, instrument, moment, now)
             number = book.add(decision.order)
             if number is None:
@@ -163,7 +166,7 @@ class PaperExchange(KeepsGtts):
             refusal = decisions.why_not_changed(order, wanted)
             if refusal:
                 raise Rejected(refusal)
-            met = standing(book, order, now, known)
+            met = standing(book, order, now, known, self._is_eventful)
             decision = decisions.enter(book, met, decisions.changed(order, wanted), instrument, moment, now)
             if decision.refusal:
                 raise Rejected(decision.refusal)
@@ -173,8 +176,7 @@ class PaperExchange(KeepsGtts):
 
     def cancel(self, permit: SendPermit[CancelRequest]) -> None:
         """Withdraw a working order; what it blocked is free again. Raises NotFound and Rejected."""
-        with suppress(StorageError):  # a cancel is never refused because something else cannot be read
-            self._days.before_a_look(self._clock.now())
+        self._match_before_a_cancel(self._clock.now())
         with self._book.transaction() as book:
             order = _named(book, permit.request.broker_order_id)
             if not execution.amend(book, order, Decision(order=order.cancelled()), self._clock.now()):
@@ -287,12 +289,19 @@ class PaperExchange(KeepsGtts):
     # -- matching ------------------------------------------------------------------------------------
 
     def _match_all(self, now: datetime) -> None:
-        self._days.before_a_look(now)
-        self._resting.match_all(now)
+        if self._days.before_a_look(now):
+            self._resting.match_all(now)
 
     def _match_in(self, instrument: Instrument, now: datetime) -> None:
-        self._days.before_a_look(now)
-        self._resting.match_in(instrument, now)
+        if self._days.before_a_look(now):
+            self._resting.match_in(instrument, now)
+
+    def _match_before_a_change(self, now: datetime) -> None:
+        self._days.catch_up(now)
+
+    def _match_before_a_cancel(self, now: datetime) -> None:
+        with suppress(StorageError):  # a cancel is never refused because something else cannot be read
+            self._days.before_a_look(now, patience_s=_PATIENCE_OF_A_CANCEL_S)
 
     # -- look-ups ------------------------------------------------------------------------------------
 
@@ -358,6 +367,9 @@ class PaperExchange(KeepsGtts):
         """The last price in rupees; the average cost when the instrument is gone from the list."""
         instrument = priced(self._instruments, row.exchange, row.symbol)
         return statements.average_price(row) if instrument is None else self._market.price(instrument, now)
+
+    def _is_eventful(self, since: datetime, until: datetime) -> bool:
+        return any(True for _ in self._schedule().due(since, until))
 
     def _schedule(self) -> Schedule:
         return Schedule(calendar=self._calendar(), square_off=self._settings().square_off_times)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -21,7 +20,7 @@ from openalgo_bridge.brokers.paper.price_hours import PriceHours
 from openalgo_bridge.brokers.paper.reached import SECOND, first_second
 from openalgo_bridge.brokers.paper.resting import MomentOf
 from openalgo_bridge.clock import Clock
-from openalgo_bridge.errors import NotFound, Rejected, StorageError
+from openalgo_bridge.errors import NotFound, Rejected
 from openalgo_bridge.model import figures
 from openalgo_bridge.model import gtt as gtts
 from openalgo_bridge.model.books import Extremes
@@ -79,7 +78,8 @@ class GttDesk:
         self._clock = clock
         self._moment_of = moment_of
         self._hours = hours
-        self._seen_until: dict[int, datetime] = {}
+        # Of each as it stands: with new terms it is another, for which nothing was seen yet.
+        self._seen_until: dict[PaperGtt, datetime] = {}
         self._looked_at: datetime | None = None
 
     # -- what is asked for -----------------------------------------------------------------------------
@@ -160,9 +160,8 @@ class GttDesk:
         second, active = until.replace(microsecond=0), self._book.gtts.active()
         seen = self._seen_until
         if len(seen) > len(active):
-            self._seen_until = {each.number: seen[each.number] for each in active if each.number in seen}
-        is_seen = all(each.number in self._seen_until for each in active)
-        since = None if is_seen else self._book.done_until()
+            self._seen_until = {each: seen[each] for each in active if each in seen}
+        since = self._book.done_until() if active else None
         touches = [touch for each in active if (touch := self._touch(each, since, second)) is not None]
         if not touches:
             self._looked_at = second
@@ -173,15 +172,18 @@ class GttDesk:
         StorageError.
         """
         at, gtt, over = touch
-        self._seen_until[gtt.number] = at.replace(microsecond=0) + SECOND
         instrument = self._instruments.find(gtt.request.exchange, gtt.request.symbol)
+        fired = None
         if over or instrument is None:
             self._end(gtt.number, at, over)
-            return None
-        return self._fire(gtt, instrument, at)
+        else:
+            fired = self._fire(gtt, instrument, at)
+        # Last of all: what could not be written is due again at the next look.
+        self._seen_until[gtt] = at.replace(microsecond=0) + SECOND
+        return fired
 
     def _touch(self, gtt: PaperGtt, since: datetime | None, until: datetime) -> GttTouch | None:
-        """``since``: up to when the books were done with prices; who was not looked at before begins there."""
+        """``since``: up to when the books are done with prices, by what counted then."""
         instrument = self._instruments.find(gtt.request.exchange, gtt.request.symbol)
         over_at, why = _end_of(gtt, instrument)
         begin = self._begin(gtt, since, until)
@@ -190,7 +192,7 @@ class GttDesk:
             return GttTouch(at, gtt, over="")
         if until >= over_at:
             return GttTouch(over_at, gtt, over=why)
-        self._seen_until[gtt.number] = until + SECOND
+        self._seen_until[gtt] = until + SECOND
         return None
 
     def _begin(self, gtt: PaperGtt, since: datetime | None, until: datetime) -> datetime:
@@ -200,10 +202,12 @@ class GttDesk:
         because a look that had to wait is late, and what came meanwhile is none of its business.
         """
         begin = gtt.changed_at.replace(microsecond=0) + SECOND
-        seen = self._seen_until.get(gtt.number, since)
+        now, seen = self._clock.now(), self._seen_until.get(gtt)
+        if since is not None and (seen is None or since <= now):
+            begin = max(begin, since)
         if seen is not None:
             begin = max(begin, seen)
-        return until if self._clock.now() + SECOND < begin else begin
+        return until if now + SECOND < begin else begin
 
     def _first_reached(
         self, gtt: PaperGtt, instrument: Instrument | None, begin: datetime, until: datetime
@@ -294,7 +298,15 @@ class KeepsGtts(ABC):
 
     @abstractmethod
     def _match_all(self, now: datetime) -> None:
-        """Do what the market has reached, of orders too."""
+        """Do what the market has reached, of orders too; where that is much, a part of it."""
+
+    @abstractmethod
+    def _match_before_a_change(self, now: datetime) -> None:
+        """All of it: new terms are no judge of the prices of before."""
+
+    @abstractmethod
+    def _match_before_a_cancel(self, now: datetime) -> None:
+        """As much as can be done without keeping a cancel waiting, and nothing where something cannot be read."""
 
     def check_gtt(self, gtt: GttRequest) -> None:
         """What is refused whatever the account holds. Raises Rejected."""
@@ -306,13 +318,12 @@ class KeepsGtts(ABC):
 
     def modify_gtt(self, permit: SendPermit[ModifyGttRequest]) -> None:
         """Change one that waits. Raises NotFound, and Rejected, which leaves it as it was."""
-        self._match_all(self._clock.now())
+        self._match_before_a_change(self._clock.now())
         self._gtts.modify(permit)
 
     def cancel_gtt(self, permit: SendPermit[CancelGttRequest]) -> None:
         """Withdraw one that waits; what it blocked is free again. Raises NotFound."""
-        with suppress(StorageError):  # a cancel is never refused because something else cannot be read
-            self._match_all(self._clock.now())
+        self._match_before_a_cancel(self._clock.now())
         self._gtts.cancel(permit)
 
     def gtt(self, trigger_id: BrokerOrderId) -> BrokerGtt | None:

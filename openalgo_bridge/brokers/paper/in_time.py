@@ -38,9 +38,18 @@ def in_time(clock: Clock, act: Callable[[datetime, datetime | None], _T]) -> _T:
             known = passed.done_until
 
 
-def standing(book: OpenBook, order: PaperOrder, now: datetime, known: datetime | None) -> PaperStanding:
-    """What an order meets that is decided as of ``now``. Raises Overtaken."""
+def standing(
+    book: OpenBook,
+    order: PaperOrder,
+    now: datetime,
+    known: datetime | None,
+    is_eventful: Callable[[datetime, datetime], bool],
+) -> PaperStanding:
+    """What an order meets that is decided as of ``now``. ``is_eventful`` tells whether time does anything after one
+    moment until another: a change of another order moves on the watermark, too, and overtakes nobody. Raises Overtaken.
+    """
     found = book.standing(order.request)
-    if found.done_until is not None and now < found.done_until != known:
-        raise Overtaken(found.done_until)
+    done_until = found.done_until
+    if done_until is not None and now < done_until != known and is_eventful(now, done_until):
+        raise Overtaken(done_until)
     return found

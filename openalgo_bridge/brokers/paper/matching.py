@@ -15,7 +15,7 @@ from openalgo_bridge.brokers.paper.fills import Fill
 from openalgo_bridge.model.books import Quote
 from openalgo_bridge.model.instrument import Kind
 from openalgo_bridge.model.order import Action, OrderRequest, Product
-from openalgo_bridge.model.paper import PaperPosition, to_units
+from openalgo_bridge.model.paper import PaperOrder, PaperPosition, to_units
 from openalgo_bridge.model.symbol import parse
 
 # Of the value of an order for shares, one part in this many is blocked (behaviour 2.3).
@@ -79,6 +79,11 @@ def _part(value: int, of: int) -> int:
 def reducing_quantity(position: PaperPosition, action: Action, quantity: int) -> int:
     """How much of ``quantity`` only closes what is open."""
     return min(quantity, max(0, -action.sign * position.quantity))
+
+
+def only_closes(order: PaperOrder, held: int) -> bool:
+    """Whether all that is to fill of an order makes a position smaller, of which ``held`` units are open, signed."""
+    return order.remaining <= max(0, -order.request.action.sign * held)
 
 
 def resting_margin(position: PaperPosition, request: OrderRequest, rest: Fill, ahead: int) -> int:

@@ -44,9 +44,18 @@ class RestingOrders:
         """With the market of one instrument."""
         self._match(self._due(instrument.exchange, instrument.symbol, now), now)
 
-    def settle(self, number: int, decide: Callable[[OpenBook, PaperOrder], Decision | None], now: datetime) -> None:
-        """Decide inside the transaction: meanwhile another thread may have filled, changed or cancelled it."""
-        with self._book.transaction() as book:
+    def settle(
+        self,
+        number: int,
+        decide: Callable[[OpenBook, PaperOrder], Decision | None],
+        now: datetime,
+        *,
+        is_synced: bool = True,
+    ) -> None:
+        """Decide inside the transaction: meanwhile another thread may have filled, changed or cancelled it.
+        ``is_synced`` as of the book.
+        """
+        with self._book.transaction(is_synced=is_synced) as book:
             order = book.order(number)
             if order is None or not order.status.is_working:
                 return
@@ -56,7 +65,7 @@ class RestingOrders:
 
     def _due(self, exchange: Exchange, symbol: str, now: datetime) -> Sequence[PaperOrder]:
         instrument = self._instruments.find(exchange, symbol)
-        if instrument is None or instrument.has_expired(now):
+        if instrument is None or (instrument.last_close is not None and now >= instrument.last_close):
             return []
         moment = self._moment_of(instrument, now, None)
         reached = [] if moment is None else self._book.reached(symbol, exchange, _range(moment.quote))
