@@ -43,6 +43,7 @@ _LOOP_S = 1.0
 _DRAIN_S = 8.0
 _REQUEST_DEADLINE_S = 10.0
 _FIRST_REQUEST_S = 10.0
+_STALL_S = 120.0
 _FIRST_LINE = re.compile(rb"([A-Z]{1,20}) ([^ ?#]+)")
 # In words of ours, because waitress repeats parts of the request.
 _REFUSALS = {
@@ -76,8 +77,8 @@ class Server:
     any free one; :attr:`port` tells which. ``sockets`` are those of :func:`ports.listen`, for who must have the port
     before there is an app. ``refused`` learns, in a request's thread, of what never reaches the app; it must not
     raise. A connection's first request must begin within ``first_request_s``, and every request must arrive
-    within ``request_deadline_s``; when the server stops, running requests get ``drain_s``. Raises Conflict, in
-    words, when the port cannot be had.
+    within ``request_deadline_s``; who reads nothing of an answer for ``stall_s`` is cut off. When the server stops,
+    running requests get ``drain_s``. Raises Conflict, in words, when the port cannot be had.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Server:
         refused: Callable[[Refusal], None] = _tell_nobody,
         request_deadline_s: float = _REQUEST_DEADLINE_S,
         first_request_s: float = _FIRST_REQUEST_S,
+        stall_s: float = _STALL_S,
         drain_s: float = _DRAIN_S,
     ) -> None:
         listening = sockets or listen(port)
@@ -100,6 +102,7 @@ class Server:
             door.refused = refused
             door.request_deadline_s = request_deadline_s
             door.first_request_s = first_request_s
+            door.stall_s = stall_s
         self._wake = trigger(self._map)
         self._drain_s = drain_s
         self._stopping = threading.Event()
@@ -217,12 +220,17 @@ class _ErrorTask(ErrorTask):
 
 
 class _Channel(HTTPChannel):
-    """Ends a connection that asks nothing, or whose request takes too long, whatever trickles in (security M5)."""
+    """Ends a connection that asks nothing, whose request takes too long, whatever trickles in (security M5), or that
+    takes nothing of its answer.
+    """
 
     parser_class = _Parser
     error_task_class = _ErrorTask
     began: float | None = None
     has_asked = False
+    stalled: float | None = None
+    went_on = 0.0
+    is_cut_off = False
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.opened = time.monotonic()
@@ -245,8 +253,24 @@ class _Channel(HTTPChannel):
         # The loop asks at least once a second.
         if self._is_overdue():
             self.will_close = True
-        readable: bool = super().readable()
+        if self._has_stalled():
+            # Not will_close: that waits until the peer takes more.
+            self.handle_close()
+            self.is_cut_off = True
+        readable: bool = not self.is_cut_off and super().readable()
         return readable
+
+    def writable(self) -> bool:
+        # Its thread may ask for the end of what is over: select() fails for all where one socket is closed.
+        return bool(not self.is_cut_off and super().writable())
+
+    def _has_stalled(self) -> bool:
+        """A thread, and the one place of an export, would wait for such a reader for as long as he likes."""
+        if not self.total_outbufs_len:
+            self.stalled = None
+        elif self.stalled is None or self.last_activity != self.went_on:
+            self.stalled, self.went_on = time.monotonic(), self.last_activity
+        return self.stalled is not None and time.monotonic() - self.stalled > self.server.stall_s
 
     def _is_overdue(self) -> bool:
         now = time.monotonic()
@@ -261,6 +285,7 @@ class _Door(TcpWSGIServer):
     channel_class = _Channel
     request_deadline_s = _REQUEST_DEADLINE_S
     first_request_s = _FIRST_REQUEST_S
+    stall_s = _STALL_S
     refused: Callable[[Refusal], None] = staticmethod(_tell_nobody)
 
     def handle_accept(self) -> None:

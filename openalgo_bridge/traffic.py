@@ -6,6 +6,7 @@ learns so from the :class:`Note` and refuses whatever changes state (design 2).
 
 from __future__ import annotations
 
+import codecs
 import logging
 import re
 import secrets
@@ -20,7 +21,7 @@ from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.calls import CallKind, CallOutcome, Listener, kind_of
 from openalgo_bridge.model.order import TradingMode
-from openalgo_bridge.store.traffic import BODY_KEPT, Arrival, Bodies, Ending, TrafficLog
+from openalgo_bridge.store.traffic import BODY_KEPT, Arrival, Bodies, Ending, Sent, TrafficLog
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -30,7 +31,8 @@ NOTE = "openalgo_bridge.note"
 
 # What is taken out makes a text shorter, and then more of it is kept.
 _READ = BODY_KEPT + 512
-_UNFINISHED_WORD = re.compile(rb"[\w%+/=.~-]+\Z")
+_UNFINISHED_WORD = re.compile(r"[\w%+/=.~\0\N{REPLACEMENT CHARACTER}-]+\Z", re.ASCII)
+_HEAD = 64
 _READ_ONCE = "(not kept: it could be read only once)"
 
 # Not set back: what goes wrong while an answer is sent belongs to its request, and the next one sets its own.
@@ -119,7 +121,7 @@ class TrafficRecorder:
             # waitress sends the headers with the first chunk, so the row is closed before the answer leaves.
             answer = self._app(environ, start)
             if said is not None:
-                answer = said.listened(answer, self._length_of(call_id, note))
+                answer = said.listened(answer, self._sent_by(call_id, began, note))
             is_answered = True
             return answer
         finally:
@@ -150,7 +152,7 @@ class TrafficRecorder:
         is_stray = kind is CallKind.PAGE and note.outcome is CallOutcome.REFUSED
         return Ending(
             status=status,
-            duration_us=round((self._clock.monotonic() - began) * 1_000_000),
+            duration_us=self._us_since(began),
             broker_us=self._broker_time.spent_us or None,
             key_fingerprint=note.key_fingerprint,
             source=note.source,
@@ -177,15 +179,24 @@ class TrafficRecorder:
         finally:
             self._log.count(has_row=is_closed)
 
-    def _length_of(self, call_id: int | None, note: Note) -> Callable[[int], None]:
-        def keep(length: int) -> None:
+    def _sent_by(self, call_id: int | None, began: float, note: Note) -> Callable[[_Sending], None]:
+        def keep(sending: _Sending) -> None:
+            sent = Sent(
+                answer_bytes=sending.sent,
+                duration_us=self._us_since(began),
+                broke_off=None if sending.is_whole else f"The answer broke off after {sending.sent:,} bytes.",
+                outcome=CallOutcome.FAILED if sending.has_failed else None,
+            )
             try:
                 if call_id is not None:
-                    self._log.note_length(call_id, length)
+                    self._log.note_sent(call_id, sent)
             except StorageError:
-                _log.exception("the length of the answer to call %s could not be recorded", note.request_id)
+                _log.exception("how the answer to call %s was sent could not be recorded", note.request_id)
 
         return keep
+
+    def _us_since(self, began: float) -> int:
+        return round((self._clock.monotonic() - began) * 1_000_000)
 
 
 class _Said:
@@ -202,14 +213,14 @@ class _Said:
         self._is_whole = any(name.lower() == "content-length" for name, _ in headers)
         return self._start_response(line, headers, exc_info)
 
-    def listened(self, answer: Iterable[bytes], keep_length: Callable[[int], None]) -> Iterable[bytes]:
+    def listened(self, answer: Iterable[bytes], keep: Callable[[_Sending], None]) -> Iterable[bytes]:
         """The same answer. What is made while it is sent is not held back: its first part is all that is listened to,
-        and ``keep_length`` hears at the end how much there was."""
+        and ``keep`` hears at the end what became of it."""
         if self._is_whole:
             chunks = _taken(answer)
             self._keep(b"".join(chunks))
             return chunks
-        sending = _Sending(answer, keep_length)
+        sending = _Sending(answer, keep)
         self._keep(sending.first)
         return sending
 
@@ -231,29 +242,39 @@ class _Said:
 class _Sending:
     """An answer that is made while it is sent. Its first part is made at once."""
 
-    def __init__(self, answer: Iterable[bytes], keep_length: Callable[[int], None]) -> None:
+    def __init__(self, answer: Iterable[bytes], keep: Callable[[_Sending], None]) -> None:
         self._answer = answer
-        self._keep_length = keep_length
+        self._keep = keep
+        self.is_whole = self.has_failed = False
         with ExitStack() as undoing:
             undoing.callback(_close, answer)
             self._rest = iter(answer)
             self.first = next(filter(None, self._rest), b"")
             undoing.pop_all()
-        self._sent = len(self.first)
+        self.sent = len(self.first)
 
     def __iter__(self) -> Iterator[bytes]:
         yield self.first
-        for part in self._rest:
-            self._sent += len(part)
+        while (part := self._made()) is not None:
+            self.sent += len(part)
             yield part
+        self.is_whole = True
 
     def close(self) -> None:
         """Called by the server, also when the program went away in the middle."""
         try:
             _close(self._answer)
         finally:
-            if self._sent > len(self.first):
-                self._keep_length(self._sent)
+            if self.sent > len(self.first) or not self.is_whole:
+                self._keep(self)
+
+    def _made(self) -> bytes | None:
+        """The next part, or None at the end."""
+        self.has_failed = True
+        part = next(self._rest, None)
+        # Not where something was raised. A program that goes away does so between two parts.
+        self.has_failed = False
+        return part
 
 
 def _taken(answer: Iterable[bytes]) -> list[bytes]:
@@ -286,9 +307,18 @@ def _asked(environ: WSGIEnvironment) -> tuple[bytes, int]:
 
 def _beginning(body: bytes, size: int) -> str:
     """What there is of a body, as text. A word that is cut may be a secret of which nobody can tell any more."""
-    if size > len(body) >= _READ:
-        body = _UNFINISHED_WORD.sub(b"", body)
-    return body.decode("utf-8", "replace")
+    text = body.decode(_encoding_of(body), "replace")
+    return _UNFINISHED_WORD.sub("", text) if size > len(body) >= _READ else text
+
+
+def _encoding_of(body: bytes) -> str:
+    """UTF-8, or what VBA and PowerShell make of a text: UTF-16, where every other byte of plain letters is a NUL."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    for low, high, encoding in ((0, 1, "utf-16-le"), (1, 0, "utf-16-be")):
+        if 0 not in body[low:_HEAD:2] and 2 * body[high:_HEAD:2].count(0) > len(body[high:_HEAD:2]):
+            return encoding
+    return "utf-8"
 
 
 def _as_utf8(text: str) -> str:

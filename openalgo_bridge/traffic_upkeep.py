@@ -58,7 +58,7 @@ class TrafficUpkeep:
     def round(self) -> bool:
         """What is due now; True where there is more. A fault is logged, and it is tried again next time."""
         has_more = False
-        for part in (self._write_errors, self._take, self._index, self._prune):
+        for part in (self._write_errors, self._close_late, self._take, self._index, self._prune):
             has_more |= self._attempt(part)
         return has_more
 
@@ -66,6 +66,8 @@ class TrafficUpkeep:
         while not self._stopping.is_set():
             has_more = self.round()
             self._stopping.wait(_PAUSE_S if has_more else INTERVAL_S)
+        # At the next start nobody would know any more how these calls ended.
+        self._attempt(self._close_late)
 
     def _attempt(self, part: Callable[[], bool]) -> bool:
         try:
@@ -76,6 +78,10 @@ class TrafficUpkeep:
 
     def _write_errors(self) -> bool:
         self._store.faults.write_down()
+        return False
+
+    def _close_late(self) -> bool:
+        self._store.traffic.close_late()
         return False
 
     def _take(self) -> bool:

@@ -17,13 +17,6 @@ const older = document.querySelector("[data-older]");
 let isPaused = false;
 let fresh = null;
 
-// The last row from which on nothing can change any more: what runs is asked for again until it has ended.
-function settled() {
-  const running = [...rows.querySelectorAll("[data-running]")].map((row) => Number(row.dataset.row) - 1);
-  const newest = Number(rows.firstElementChild?.dataset.row ?? 0);
-  return Math.max(0, Math.min(newest, ...running));
-}
-
 function shown(row) {
   return rows.querySelector(`[data-row="${row.dataset.row}"]`);
 }
@@ -42,6 +35,8 @@ function take() {
   for (const call of calls.reverse()) {
     put(document.adoptNode(call));
   }
+  // Only now: what was loaded and not taken is asked for again.
+  rows.dataset.reached = fresh.dataset.reached;
   fresh = null;
   shorten(hasGap);
   list.hidden = rows.childElementCount === 0;
@@ -51,12 +46,20 @@ function take() {
 function put(call) {
   const former = shown(call);
   if (!former) {
-    rows.prepend(call);
+    insert(call);
     return;
   }
   const focused = [...former.querySelectorAll("a")].indexOf(document.activeElement);
   former.replaceWith(call);
   call.querySelectorAll("a")[focused]?.focus();
+}
+
+// In its place: a call may end long after younger ones. Below the last row it stands on the older pages.
+function insert(call) {
+  const below = [...rows.children].find((row) => Number(row.dataset.row) < Number(call.dataset.row));
+  if (below || older.hidden || rows.childElementCount === 0) {
+    rows.insertBefore(call, below ?? null);
+  }
 }
 
 // What falls off at the end is on the older pages, which then begin earlier.
@@ -88,7 +91,7 @@ function settle() {
 
 async function keepFresh() {
   if (!document.hidden) {
-    const page = await load(tail.dataset.tail + settled());
+    const page = await load(tail.dataset.tail + rows.dataset.reached);
     fresh = page?.querySelector("[data-rows]") ?? null;
     tail.querySelector("[data-old]").hidden = Boolean(fresh);
     const complete = page?.querySelector("[data-complete]");

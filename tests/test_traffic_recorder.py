@@ -36,7 +36,8 @@ class Recorded:
         self.log = TrafficLog(traffic)
         self.time = BrokerTime()
         self._traffic = traffic
-        self._app = TrafficRecorder(app, self.log, FixedClock(), self.time, **options)
+        self.clock = FixedClock()
+        self._app = TrafficRecorder(app, self.log, self.clock, self.time, **options)
 
     def ask(self, path: str = "/api/v1/x", body: bytes = b"", **environ: Any) -> bytes:
         answer = self.begin(path, body, **environ)
@@ -176,6 +177,35 @@ def test_a_program_that_goes_away_leaves_what_it_was_sent(traffic: Database) -> 
     assert (parts.made, parts.is_closed) == (2, True)
     assert recorded.said is not None
     assert recorded.said.answer_bytes == 8
+    assert (recorded.row.outcome, recorded.row.message) == ("ok", "The answer broke off after 8 bytes.")
+
+
+def test_an_answer_that_takes_long_to_make_lasts_until_its_end(traffic: Database) -> None:
+    parts = Parts([b"one ", b"two"], before=lambda: recorded.clock.move(seconds=1.5))
+    recorded = Recorded(streamed(parts), traffic)
+    recorded.ask()
+    assert recorded.row.duration_ms is not None
+    assert recorded.row.duration_ms >= 1500
+    assert (recorded.row.status, recorded.row.outcome, recorded.row.message) == (200, "ok", None)
+
+
+def test_an_answer_that_fails_in_the_middle_is_no_success(traffic: Database) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("a bug")
+
+    parts = Parts([b"one ", b"two"], before=fail)
+    recorded = Recorded(streamed(parts), traffic)
+    with pytest.raises(ZeroDivisionError):
+        recorded.ask()
+    assert parts.is_closed
+    assert (recorded.row.status, recorded.row.outcome) == (200, "failed")
+    assert recorded.row.message == "The answer broke off after 4 bytes."
+
+
+def test_an_answer_of_one_part_that_was_sent_whole_is_told_once(traffic: Database) -> None:
+    recorded = Recorded(streamed(Parts([b"one"])), traffic)
+    recorded.ask()
+    assert (recorded.row.outcome, recorded.row.message) == ("ok", None)
 
 
 def test_what_is_raised_before_the_first_part_is_a_500_and_closes_the_answer(traffic: Database) -> None:

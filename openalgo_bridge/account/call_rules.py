@@ -31,6 +31,7 @@ from openalgo_bridge.store.traffic import Call
 
 _MISDIRECTED = 421
 _PLACING = frozenset(operation.value for operation in Operation if operation.places)
+_ORDERING = frozenset(operation.value for operation in Operation)
 _HOOK_ENDPOINTS = frozenset({"/api/v1/placeorder", "/api/v1/placesmartorder"})
 
 # Each has an indicator of its own, or is the answer to a program that is merely fast.
@@ -106,10 +107,13 @@ class CallRules:
         program = caller_program(call.program)
         address = caller_address(call)
         if not THIS_PC.allows(address) and not listed.allows(address):
-            yield _sighting(call, IndicatorKind.UNKNOWN_ADDRESS, address or "no address")
+            # Who said yes to a sheet that reads prices from there said nothing about orders, or another program.
+            what = f"{program} {'sends orders' if _is_ordering(call) else 'reads'}"
+            yield _sighting(call, IndicatorKind.UNKNOWN_ADDRESS, address or "no address", what)
         hour = call.at.astimezone(IST).hour
         if not history.is_usual(hour):
-            yield _sighting(call, IndicatorKind.UNUSUAL_HOURS, program, f"{hour:02d}")
+            where = "this PC" if THIS_PC.allows(address) else address or "no address"
+            yield _sighting(call, IndicatorKind.UNUSUAL_HOURS, program, f"{hour:02d}:00 from {where}")
         yield from self._loop_of(call, program)
 
     def volume(self, call: Call) -> Lately:
@@ -135,7 +139,7 @@ class CallRules:
             yield _sighting(call, IndicatorKind.ERROR_RATE, program, lately=errors)
 
     def _loop_of(self, call: Call, program: str) -> Iterator[Sighting]:
-        name = call.endpoint.rstrip("/").rpartition("/")[2]
+        name = _endpoint_name(call)
         is_placing = call.kind is CallKind.HOOK or name in _PLACING
         if not is_placing or call.outcome in _NO_LOOP:
             return
@@ -155,6 +159,14 @@ def _came_past_a_hook(call: Call) -> bool:
     if call.listener is Listener.MAIN:
         return call.status == _MISDIRECTED and call.outcome == CallOutcome.REFUSED
     return call.kind is not CallKind.HOOK and call.endpoint not in _HOOK_ENDPOINTS
+
+
+def _is_ordering(call: Call) -> bool:
+    return call.kind is CallKind.HOOK or _endpoint_name(call) in _ORDERING
+
+
+def _endpoint_name(call: Call) -> str:
+    return call.endpoint.rstrip("/").rpartition("/")[2]
 
 
 def _sighting(

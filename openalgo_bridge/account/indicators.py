@@ -84,7 +84,7 @@ class CallWatch:
         is_much = self._history.is_much(caller_program(call.program), lately.count)
         if is_much:
             yield volume_sighting(call, lately)
-        if self._history.is_usual(call.at.astimezone(IST).hour):
+        if self._history.is_learnt(call.at.astimezone(IST).hour):
             # What is out of the ordinary must not become a habit by itself: it is known once the trader says so.
             self._learn(call, None if is_much else lately.count)
 

@@ -215,7 +215,7 @@ class Indicator:
     @property
     def shown(self) -> str:
         """What a person who looks at a page decides on, for :func:`level_shown`. More calls alone do not change it."""
-        return f"{self.evidence.level}-{_digest(self.evidence.details)}"
+        return f"{self.evidence.level}-{_digest(self.evidence)}"
 
     def covers(self, sighted: Sighted) -> bool:
         """Whether this known one makes those calls no news."""
@@ -233,7 +233,7 @@ def quiet_up_to(level: int) -> int:
 def level_shown(indicator: Indicator, shown: str) -> int | None:
     """The level on the page that the person decided on; None where it has become something else since, or more."""
     level, _, digest = shown.partition("-")
-    if not level.isdecimal() or len(level) > 18 or digest != _digest(indicator.evidence.details):
+    if not level.isdecimal() or len(level) > 18 or digest != _digest(indicator.evidence):
         return None
     return int(level) if indicator.evidence.level <= quiet_up_to(int(level)) else None
 
@@ -276,6 +276,11 @@ class History:
         """Whether there were calls at this hour or beside it; also where there is too little to compare with."""
         return self.days < HOURS_DAYS or any((hour + step) % 24 in self.hours for step in (-1, 0, 1))
 
+    def is_learnt(self, hour: int) -> bool:
+        """Whether calls at this hour go on to make it usual. One beside the usual ones does not become one of them:
+        else whoever comes an hour earlier each day is at the night within a week, and nobody was told."""
+        return self.days < HOURS_DAYS or hour in self.hours
+
     def is_much(self, program: str, calls: int) -> bool:
         """Whether so many calls within :data:`VOLUME_WINDOW` are far more than ever."""
         own = next((each for each in self.programs if each.program == program), None)
@@ -294,5 +299,7 @@ def _named(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))[:_MOST_NAMED]
 
 
-def _digest(details: tuple[str, ...]) -> str:
-    return hashlib.sha256(json.dumps(sorted(details)).encode()).hexdigest()[:16]
+def _digest(evidence: Evidence) -> str:
+    """Of all that the page names."""
+    named = (evidence.details, evidence.programs, evidence.addresses, evidence.endpoints)
+    return hashlib.sha256(json.dumps([sorted(each) for each in named]).encode()).hexdigest()[:16]

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -25,14 +26,32 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 Row = sqlite3.Row
 
 _BUSY_TIMEOUT_MS = 5000
+_LEFT_ALONE_S = 1.0
+_PRIMARY_CODE = 0xFF
 
 
 class Database:
-    """``synchronous`` FULL survives a power cut (security M11); NORMAL only a crash of the process."""
+    """``synchronous`` FULL survives a power cut (security M11); NORMAL only a crash of the process.
 
-    def __init__(self, path: Path, *, synchronous: Literal["FULL", "NORMAL"]) -> None:
+    ``patience_ms`` is for a file that nobody should wait for: how long a write waits for another program that holds
+    the file. After that, writes are refused at once for a second: whoever waits holds the write lock meanwhile, and
+    the waits of all that come would add up.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: Literal["FULL", "NORMAL"],
+        patience_ms: int | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path = path
         self._synchronous = synchronous
+        self._is_impatient = patience_ms is not None
+        self._busy_timeout_ms = _BUSY_TIMEOUT_MS if patience_ms is None else patience_ms
+        self._monotonic = monotonic
+        self._left_alone_until = 0.0
         self._write_lock = threading.Lock()
         self._lock = threading.Lock()
         # Under _lock: all connections there are, and those that nobody uses, the one used last at the end.
@@ -41,8 +60,8 @@ class Database:
         self._kept = threading.local()
 
     def migrate(self, migrations: sqlite_utils.Migrations) -> None:
-        """Apply the pending migrations. Raises StorageError."""
-        with self._write_lock, _Lent(self) as connection:
+        """Apply the pending migrations, with patience. Raises StorageError."""
+        with self._write_lock, _Lent(self) as connection, self._waiting(connection, _BUSY_TIMEOUT_MS):
             migrations.apply(_tables(connection))
 
     def is_current(self, migrations: sqlite_utils.Migrations) -> bool:
@@ -97,7 +116,7 @@ class Database:
         self._refuse_nested()
         with (
             self._alone(wait_ms),
-            _Lent(self) as connection,
+            _Lent(self, writes=True) as connection,
             self._waiting(connection, wait_ms),
             self._syncing(connection, is_synced=is_synced),
             self._keeping(connection),
@@ -108,12 +127,12 @@ class Database:
 
     def write(self, sql: str, parameters: Parameters = ()) -> int:
         """One statement in its own transaction; returns the number of rows changed. Raises StorageError."""
-        with self._write_lock, _Lent(self) as connection:
+        with self._write_lock, _Lent(self, writes=True) as connection:
             return connection.execute(sql, parameters).rowcount
 
     def insert(self, sql: str, parameters: Parameters = ()) -> int:
         """One INSERT in its own transaction; returns the new row's id. Raises StorageError."""
-        with self._write_lock, _Lent(self) as connection:
+        with self._write_lock, _Lent(self, writes=True) as connection:
             return int(connection.execute(sql, parameters).lastrowid or 0)
 
     def close(self) -> None:
@@ -143,6 +162,18 @@ class Database:
         with self._lock:
             if connection in self._opened:
                 self._idle.append(connection)
+
+    def refuse_while_left_alone(self) -> None:
+        """Called under the write lock. Raises StorageError while another program has tried our patience."""
+        if self._left_alone_until and self._monotonic() < self._left_alone_until:
+            raise StorageError(f"The database {self.path.name} is being written by another program.")
+
+    def note_error(self, error: sqlite3.Error) -> None:
+        """Leave the file alone for a while where somebody else holds it."""
+        # Errors that are not SQLite's own have no code.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY_CODE
+        if self._is_impatient and code == sqlite3.SQLITE_BUSY:
+            self._left_alone_until = self._monotonic() + _LEFT_ALONE_S
 
     def _refuse_nested(self) -> None:
         if getattr(self._kept, "connection", None) is not None:
@@ -177,7 +208,7 @@ class Database:
         if wait_ms is None:
             yield
             return
-        with _pragma(connection, f"busy_timeout={wait_ms:d}", after=f"busy_timeout={_BUSY_TIMEOUT_MS:d}"):
+        with _pragma(connection, f"busy_timeout={wait_ms:d}", after=f"busy_timeout={self._busy_timeout_ms:d}"):
             yield
 
     @contextmanager
@@ -204,7 +235,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         # check_same_thread is off because a connection goes from thread to thread: one at a time.
         connection = sqlite3.connect(
-            self.path, timeout=_BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
+            self.path, timeout=self._busy_timeout_ms / 1000, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
         for pragma in (
@@ -244,12 +275,15 @@ class _Lent:
     Not a generator: that costs three times as much on every read.
     """
 
-    __slots__ = ("_connection", "_database", "_is_loan")
+    __slots__ = ("_connection", "_database", "_is_loan", "_writes")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, writes: bool = False) -> None:
         self._database = database
+        self._writes = writes
 
     def __enter__(self) -> sqlite3.Connection:
+        if self._writes:
+            self._database.refuse_while_left_alone()
         try:
             self._connection, self._is_loan = self._database.lend()
         except sqlite3.Error as error:
@@ -263,4 +297,5 @@ class _Lent:
             raise self._translated(error) from error
 
     def _translated(self, error: sqlite3.Error) -> StorageError:
+        self._database.note_error(error)
         return StorageError(f"The database {self._database.path.name} cannot be used: {error}")

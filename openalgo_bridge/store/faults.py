@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 
 from openalgo_bridge.clock import Clock, from_ms, to_ms
@@ -26,6 +27,9 @@ LONGEST_MESSAGE = 1000
 LONGEST_TRACEBACK = 8000
 """In characters. What is longer loses its middle: the end of a traceback says what it was, its beginning whence."""
 
+_KEPT_WHATEVER_THE_SIZE = 100
+_PER_MEGABYTE = 10
+_MOST_ID = 1 << 62
 _MINUTE_S = 60.0
 _MOST_WAITING = 4 * PER_MINUTE
 _LONGEST_NOTE = 4 * LONGEST_TRACEBACK
@@ -90,7 +94,7 @@ class Faults:
         notes = self._taken()
         if not notes:
             return 0
-        rows = [self._row(note) for note in notes]
+        rows = [astuple(self._clean(note)) for note in notes]
         try:
             with self._db.transaction() as db:
                 db.executemany(
@@ -104,12 +108,17 @@ class Faults:
         return len(rows)
 
     def page(self, *, before: int | None = None, limit: int = 50) -> list[Fault]:
-        """Newest first, paged by key, what waits included. Raises StorageError."""
-        self.write_down()
-        rows = self._db.read(
-            "SELECT * FROM fault WHERE id < ? ORDER BY id DESC LIMIT ?", (1 << 62 if before is None else before, limit)
-        )
-        return [_fault(row) for row in rows]
+        """Newest first, paged by key, what waits included: also while the disk is full. Raises StorageError."""
+        waiting: Sequence[Note] = ()
+        try:
+            self.write_down()
+        except StorageError:
+            # It is looked at when something is wrong, and that may be the very thing.
+            waiting = self._still_waiting()
+        upto = _MOST_ID if before is None else before
+        rows = self._db.read("SELECT * FROM fault WHERE id < ? ORDER BY id DESC LIMIT ?", (upto, limit))
+        unwritten = [fault for fault in self._unwritten(waiting) if fault.id < upto]
+        return [*unwritten, *(_fault(row) for row in rows)][:limit]
 
     def prune(self, older_than: datetime) -> int:
         """Take away a few of the lines from before a moment; returns how many. Raises StorageError."""
@@ -117,6 +126,18 @@ class Faults:
             "DELETE FROM fault WHERE id IN (SELECT id FROM fault WHERE at < ? ORDER BY id LIMIT ?)",
             (to_ms(older_than), _PRUNED_AT_ONCE),
         )
+
+    def _still_waiting(self) -> Sequence[Note]:
+        with self._lock:
+            return tuple(self._waiting)
+
+    def _unwritten(self, notes: Sequence[Note]) -> list[Fault]:
+        """As they will be written, the newest first, under the numbers that they will then have."""
+        if not notes:
+            return []
+        newest = self._db.read_one("SELECT ifnull(max(id), 0) AS id FROM fault")
+        first = 1 if newest is None else newest["id"] + 1
+        return [_as_written(self._clean(note), first + place) for place, note in enumerate(notes)][::-1]
 
     def _taken(self) -> list[Note]:
         now = self._clock.monotonic()
@@ -132,17 +153,30 @@ class Faults:
         message = f"{count:,} more errors came since then and are not kept: more than {PER_MINUTE} a minute are not."
         return Note(at=self._clock.now_ms(), level="ERROR", logger=__name__, message=message)
 
-    def _row(self, note: Note) -> tuple[object, ...]:
-        message = self._clean(note.message, LONGEST_MESSAGE)
-        traceback = self._clean(note.traceback, LONGEST_TRACEBACK)
-        return note.at, note.level, note.logger, message, traceback, note.request_id
+    def _clean(self, note: Note) -> Note:
+        message = self._without_secrets(note.message, LONGEST_MESSAGE)
+        return replace(note, message=message, traceback=self._without_secrets(note.traceback, LONGEST_TRACEBACK))
 
-    def _clean(self, text: str, most: int) -> str:
+    def _without_secrets(self, text: str, most: int) -> str:
         """Secrets out, by shape, value and name, then what cannot be seen, then what is too much."""
         text = _shortened(text, _LONGEST_NOTE)
         plain = spelled_out(text)
         clean = without_named_secrets(self._known.without(redact(plain)))
         return _shortened(_legible(text if clean == plain else clean), most)
+
+
+def drop_oldest_faults(db: Database, megabytes: int) -> int:
+    """Take away a few of the oldest where the error log has more than a tenth of so many megabytes; returns how many.
+
+    A loop of errors would otherwise fill the file, and the calls would go for it. A line has at most some 10 kB.
+    Raises StorageError.
+    """
+    kept = max(_KEPT_WHATEVER_THE_SIZE, _PER_MEGABYTE * megabytes)
+    return db.write(
+        "DELETE FROM fault WHERE id IN"
+        " (SELECT id FROM fault WHERE id <= (SELECT max(id) FROM fault) - ? ORDER BY id LIMIT ?)",
+        (kept, _PRUNED_AT_ONCE),
+    )
 
 
 def _legible(text: str) -> str:
@@ -155,6 +189,18 @@ def _shortened(text: str, most: int) -> str:
         return text
     head, tail = _UNFINISHED.sub("", text[: most // 3]), _BROKEN_OFF.sub("", text[-(most - most // 3) :])
     return f"{head}[{len(text) - len(head) - len(tail):,} characters left out]{tail}"
+
+
+def _as_written(note: Note, fault_id: int) -> Fault:
+    return Fault(
+        id=fault_id,
+        at=from_ms(note.at),
+        level=note.level,
+        logger=note.logger,
+        message=note.message,
+        traceback=note.traceback,
+        request_id=note.request_id,
+    )
 
 
 def _fault(row: Row) -> Fault:

@@ -63,6 +63,8 @@ _CODES_UNREADABLE = (
     "run.py reset-password --remove-two-factor"
 )
 _START = Actor(name="start of the bridge")
+# A cancel goes without its row rather than wait for a program that has traffic.db open.
+_TRAFFIC_PATIENCE_MS = 250
 _log = logging.getLogger(__name__)
 
 
@@ -143,7 +145,7 @@ class Store:
         """
         machine_key = _machine_key(folder, bridge)
         account = Database(folder / bridge, synchronous="FULL")
-        traffic = Database(folder / "traffic.db", synchronous="NORMAL")
+        traffic = Database(folder / "traffic.db", synchronous="NORMAL", patience_ms=_TRAFFIC_PATIENCE_MS)
         listed = Database(folder / "instruments.db", synchronous="NORMAL")
         instruments, calendar = Instruments(listed), TradingCalendar(account, clock)
         paperbook = PaperBook(account)

@@ -6,16 +6,23 @@ its own.
 
 from __future__ import annotations
 
-import re
+import logging
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from openalgo_bridge.clock import from_ms
+from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.calls import CallKind, CallOutcome, Listener
-from openalgo_bridge.model.named_secrets import answer_without_named_secrets, spelled_out, without_named_secrets
+from openalgo_bridge.model.named_secrets import (
+    answer_without_named_secrets,
+    path_without_token,
+    spelled_out,
+    without_named_secrets,
+)
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.model.redaction import has_token, redact
 from openalgo_bridge.store.database import Database, Row
@@ -27,10 +34,12 @@ CUT_OFF = 0
 BODY_KEPT = 4096
 """How much of a body is kept, in bytes before it is written and in characters of what is written."""
 
+_log = logging.getLogger(__name__)
 _LONGEST = 300
 _NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
-_TOKEN_IN_PATH = re.compile(r"^(/+(?:hook|(?:strategy|chartink)/+webhook)/+).+", re.IGNORECASE | re.DOTALL)
 _NEWEST = 100_000
+_MOST_LATE = 500
+_PATIENCE_AT_START_MS = 5000
 _CLOSE = (
     "UPDATE call SET status = ?, duration_us = ?, broker_us = ?, key_fingerprint = ?, source = ?, strategy = ?,"
     " symbol = ?, ticket_id = ?, order_ref = ?, trading_mode = ?, outcome = ?, message = ?, kind = coalesce(?, kind)"
@@ -93,6 +102,19 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """How an answer was sent that was made meanwhile. ``duration_us`` is of the whole call, in microseconds.
+
+    ``broke_off`` is the sentence of one that did not come to its end, and ``outcome`` the word for it, if there is one.
+    """
+
+    answer_bytes: int
+    duration_us: int
+    broke_off: str | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One row. ``status`` None: still running; 0: cut off. ``duration_ms`` and ``broker_ms`` are milliseconds."""
 
@@ -133,6 +155,14 @@ class Completeness:
         return self.answers - self.rows
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Closing:
+    """How a row is closed: what its columns become, and what was said, both without secrets."""
+
+    values: tuple[object, ...]
+    said: tuple[object, ...] | None
+
+
 class TrafficLog:
     """The one writer of the calls and their bodies. Every method may raise StorageError, if it says nothing else.
 
@@ -146,6 +176,8 @@ class TrafficLog:
         self._counting = threading.Lock()
         self._answers = 0
         self._rows = 0
+        # Under _counting: answers left, and their rows could not be closed.
+        self._late: deque[_Closing] = deque(maxlen=_MOST_LATE)
 
     def open(self, arrival: Arrival) -> int:
         """Write the call before anything else happens; returns the row's id, which also orders the calls."""
@@ -158,7 +190,7 @@ class TrafficLog:
                 arrival.listener,
                 arrival.kind,
                 self._line(arrival.method),
-                self._line(_without_token(arrival.endpoint), without_named_secrets),
+                self._line(path_without_token(arrival.endpoint), without_named_secrets),
                 self._line(arrival.address),
                 self._line_or_none(arrival.forwarded_for),
                 self._line(arrival.program, without_named_secrets),
@@ -166,19 +198,46 @@ class TrafficLog:
         )
 
     def close(self, call_id: int, ending: Ending) -> None:
-        """Write how the call ended, and what was said in it, in one commit."""
-        values = self._ended(call_id, ending)
-        if ending.body is None:
-            self._db.write(_CLOSE, values)
-            return
-        said = self._said(call_id, ending.body)
-        with self._db.transaction() as db:
-            db.execute(_CLOSE, values)
-            db.execute("INSERT INTO call_body VALUES (?, ?, ?, ?, ?)", said)
+        """Write how the call ended, and what was said in it, in one commit.
 
-    def note_length(self, call_id: int, answer_bytes: int) -> None:
-        """How long an answer became that was still being made when its row was closed."""
-        self._db.write("UPDATE call_body SET answer_bytes = ? WHERE call_id = ?", (answer_bytes, call_id))
+        Without what was said, where it is that which cannot be written. Where nothing can, the ending is remembered for
+        :meth:`close_late`, and it is a StorageError.
+        """
+        said = None if ending.body is None else self._said(call_id, ending.body)
+        closing = _Closing(values=self._ended(call_id, ending), said=said)
+        try:
+            self._close(closing)
+        except StorageError:
+            with self._counting:
+                self._late.append(closing)
+            raise
+
+    def close_late(self) -> int:
+        """Close the rows that could not be closed when their answers left, the first one first. Returns how many."""
+        closed = 0
+        while (closing := self._next_late()) is not None:
+            try:
+                self._close(closing)
+            except StorageError:
+                with self._counting:
+                    self._late.appendleft(closing)
+                raise
+            with self._counting:
+                self._rows += 1
+            closed += 1
+        return closed
+
+    def note_sent(self, call_id: int, sent: Sent) -> None:
+        """What became of an answer that was still being made when its row was closed."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE call SET duration_us = ? WHERE id = ?", (sent.duration_us, call_id))
+            db.execute("UPDATE call_body SET answer_bytes = ? WHERE call_id = ?", (sent.answer_bytes, call_id))
+            if sent.broke_off is not None:
+                db.execute(
+                    "UPDATE call SET outcome = coalesce(?, outcome), message = coalesce(message || ' ', '') || ?"
+                    " WHERE id = ?",
+                    (sent.outcome, sent.broke_off, call_id),
+                )
 
     def count(self, *, has_row: bool) -> None:
         """One more answer that leaves, and whether its row is closed. Never raises."""
@@ -196,10 +255,11 @@ class TrafficLog:
 
         It can only be among the newest calls: each of a dozen threads has at most one open.
         """
-        return self._db.write(
-            "UPDATE call SET status = ?, outcome = ? WHERE status IS NULL AND id > (SELECT max(id) FROM call) - ?",
-            (CUT_OFF, CallOutcome.CUT_OFF, _NEWEST),
-        )
+        with self._db.transaction(wait_ms=_PATIENCE_AT_START_MS) as db:
+            return db.execute(
+                "UPDATE call SET status = ?, outcome = ? WHERE status IS NULL AND id > (SELECT max(id) FROM call) - ?",
+                (CUT_OFF, CallOutcome.CUT_OFF, _NEWEST),
+            ).rowcount
 
     def call(self, call_id: int) -> Call | None:
         """One call, or None where it was never there or is kept no more."""
@@ -219,14 +279,27 @@ class TrafficLog:
             call_of(row) for row in self._db.read("SELECT * FROM call WHERE ticket_id = ? ORDER BY id", (ticket_id,))
         ]
 
-    def newest(self, limit: int = 50) -> list[Call]:
-        """The last calls, the newest first: no pages."""
-        return self.page(limit=limit)
-
     def page(self, *, before: int | None = None, limit: int = 50) -> list[Call]:
-        """Calls newest first, no pages, from the one before ``before`` on."""
+        """The last calls, newest first, no pages, from the one before ``before`` on."""
         sql = "SELECT * FROM call WHERE kind <> 'page' AND id < ? ORDER BY id DESC LIMIT ?"
         return [call_of(row) for row in self._db.read(sql, (before if before is not None else 1 << 62, limit))]
+
+    def _next_late(self) -> _Closing | None:
+        with self._counting:
+            return self._late.popleft() if self._late else None
+
+    def _close(self, closing: _Closing) -> None:
+        if closing.said is None:
+            self._db.write(_CLOSE, closing.values)
+            return
+        try:
+            with self._db.transaction() as db:
+                db.execute(_CLOSE, closing.values)
+                db.execute("INSERT INTO call_body VALUES (?, ?, ?, ?, ?)", closing.said)
+        except StorageError:
+            # The row tells which order the call became; a full disk may have room for that alone.
+            self._db.write(_CLOSE, closing.values)
+            _log.exception("what was said in a call could not be recorded")
 
     def _ended(self, call_id: int, ending: Ending) -> tuple[object, ...]:
         return (
@@ -301,11 +374,6 @@ def call_of(row: Row) -> Call:
         outcome=row["outcome"],
         message=row["message"],
     )
-
-
-def _without_token(path: str) -> str:
-    """Who knows such an address may send what is sent there."""
-    return _TOKEN_IN_PATH.sub(r"\1[token]", path)
 
 
 def _legible(text: str) -> str:

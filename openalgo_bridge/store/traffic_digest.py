@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from openalgo_bridge.clock import to_ms
-from openalgo_bridge.model.calls import CallKind, StatusClass
+from openalgo_bridge.model.calls import CallKind, CallOutcome, StatusClass
 from openalgo_bridge.model.latency import bucket_of
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.traffic import Call, call_of
@@ -28,6 +28,9 @@ SPANS_MS = (5 * MINUTE_MS, HOUR_MS, DAY_MS)
 
 MOST_VALUES = 50
 """Of endpoints, programs or addresses in a slot. A program with a new name for each call must not fill the disk."""
+
+MOST_WITH_KEY = 2 * MOST_VALUES
+"""As far as they had the right key: strangers, who come first or under many names, must not take their room."""
 
 THE_REST = ""
 """The value that stands for all others of its slot."""
@@ -93,9 +96,12 @@ class _SlotSums:
     calls: Counter[_Value] = field(default_factory=Counter)
     errors: Counter[_Value] = field(default_factory=Counter)
     durations: Counter[tuple[str, int]] = field(default_factory=Counter)
+    with_key: set[_Value] = field(default_factory=set)
 
     def add(self, call: Call) -> None:
         is_error = StatusClass.of(call.status) is not StatusClass.ANSWERED
+        if call.key_fingerprint is not None and call.outcome != CallOutcome.WRONG_KEY:
+            self.with_key.update(_values_of(call))
         for value in _values_of(call):
             self.calls[value] += 1
             self.errors[value] += is_error
@@ -106,6 +112,7 @@ class _SlotSums:
         self.calls.update(part.calls)
         self.errors.update(part.errors)
         self.durations.update(part.durations)
+        self.with_key |= part.with_key
 
 
 class Digest:
@@ -227,12 +234,16 @@ def _add_slot(db: sqlite3.Connection, slot: _Slot, sums: _SlotSums) -> None:
 
 
 def _named(db: sqlite3.Connection, slot: _Slot, sums: _SlotSums) -> set[_Value]:
-    """The values that this slot tells of by their names: the first ones that came, and of those the busiest."""
+    """The values that this slot tells of by their names: the first ones that came, and of those the busiest.
+
+    What came with the key has room of its own.
+    """
     rows = db.execute("SELECT kind, value FROM call_share WHERE span = ? AND slot = ?", slot).fetchall()
     named = {(ShareKind(row["kind"]), row["value"]) for row in rows}
-    room = {kind: MOST_VALUES - sum(each is kind for each, value in named if value) for kind in ShareKind}
+    count = Counter(kind for kind, value in named if value)
     for value, _ in sums.calls.most_common():
-        if value not in named and room[value[0]] > 0:
+        most = MOST_WITH_KEY if value in sums.with_key else MOST_VALUES
+        if value not in named and count[value[0]] < most:
             named.add(value)
-            room[value[0]] -= 1
+            count[value[0]] += 1
     return named

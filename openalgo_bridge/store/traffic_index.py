@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from openalgo_bridge.store.database import Database
 from openalgo_bridge.store.traffic import call_of
-from openalgo_bridge.store.traffic_words import BLOCK, LONGEST_WORD, SHORTEST_BEGINNING, tags_of, words_of
+from openalgo_bridge.store.traffic_words import BLOCK, SHORTEST_BEGINNING, tags_of, words_of
 
 _GRACE = 512
 """A block waits for so many later calls, so that hardly one of its own is still open."""
@@ -109,7 +109,8 @@ class CallIndex:
         )
         for call in map(call_of, rows):
             place = call.id % BLOCK
-            for word in {word[:LONGEST_WORD] for word in words_of(call)}.union(tags_of(call)):
+            # Whole, however long: were they cut, whoever looks for one would look at all calls with its beginning.
+            for word in words_of(call).union(tags_of(call)):
                 found[word].append(place)
 
     def _beginning(self, block: int, beginning: str) -> int:
@@ -126,8 +127,8 @@ class CallIndex:
 
 def _sought(tags: Sequence[str], words: Sequence[str]) -> tuple[list[str], list[str]]:
     """What must stand in a block as it is, and what must begin a word in it."""
-    exact = [word[:LONGEST_WORD] for word in words if not SHORTEST_BEGINNING <= len(word) < LONGEST_WORD]
-    beginnings = [word for word in words if SHORTEST_BEGINNING <= len(word) < LONGEST_WORD]
+    exact = [word for word in words if len(word) < SHORTEST_BEGINNING]
+    beginnings = [word for word in words if len(word) >= SHORTEST_BEGINNING]
     return [*exact, *tags], beginnings
 
 

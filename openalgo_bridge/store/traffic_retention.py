@@ -1,8 +1,9 @@
 """Takes old calls out of the traffic log, a few at a time: by their age, and where the file has become too big.
 
 The oldest go first, and a call is as old as its place among the others says: one with a time that is still to come, or
-that has passed although younger ones were recorded before it, was recorded while the clock was wrong. The newest call
-always stays, because a number must not be given twice.
+that has passed although younger ones were recorded before it, was recorded while the clock was wrong. A clock that has
+just leapt ahead makes nothing old until it has kept that time for an hour. The newest call always stays, because a
+number must not be given twice.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import timedelta
 
 from openalgo_bridge.clock import Clock, to_ms
 from openalgo_bridge.store.database import Database
+from openalgo_bridge.store.faults import drop_oldest_faults
 from openalgo_bridge.store.traffic import drop_bodies_through, drop_calls_through
 from openalgo_bridge.store.traffic_digest import Digest, drop_late_through
 from openalgo_bridge.store.traffic_index import CallIndex
@@ -20,6 +22,11 @@ _CALLS_AT_ONCE = 200
 _BODIES_AT_ONCE = 200
 _KEPT_WHATEVER_THE_SIZE = 1000
 """The newest calls, with their bodies: a limit that is too small must not make the log blind."""
+
+_LEAP_S = 86_400.0
+"""Further ahead than this from one round to the next, the clock may be wrong: a year's calls would go in a minute."""
+
+_BELIEVED_AFTER_S = 3600.0
 
 _MB = 1_000_000
 _FIRST_CALLS = "SELECT id, at FROM call WHERE id <= ? ORDER BY id LIMIT ?"
@@ -41,14 +48,19 @@ class TrafficRetention:
         self._clock = clock
         self._digest = Digest(db)
         self._index = CallIndex(db)
+        # By how much the wall clock was ahead of the one that nobody sets, and since when.
+        self._lead_s: float | None = None
+        self._leapt_at = float("-inf")
 
     def step(self, keep: Keep) -> bool:
         """One short transaction of what is due; False where nothing is."""
+        is_believed = self._is_clock_believed()
         return (
-            self._drop_old_calls(keep.days)
+            (is_believed and self._drop_old_calls(keep.days))
             or self._drop_what_finds_nothing()
+            or drop_oldest_faults(self._db, keep.megabytes) > 0
             or (self.megabytes() > keep.megabytes and (self._drop_bodies() or self._drop_oldest_calls()))
-            or self._digest.drop_older(self._clock.now_ms())
+            or (is_believed and self._digest.drop_older(self._clock.now_ms()))
         )
 
     def megabytes(self) -> float:
@@ -59,16 +71,44 @@ class TrafficRetention:
         )
         return 0.0 if row is None else row["bytes"] / _MB
 
+    def _is_clock_believed(self) -> bool:
+        """Not for an hour after a leap ahead, or after a start more than a day behind the newest call.
+
+        A clock that was set back makes nothing old, so it needs no belief.
+        """
+        monotonic = self._clock.monotonic()
+        lead = self._clock.now_ms() / 1000 - monotonic
+        known = self._lead_of_newest(monotonic) if self._lead_s is None else self._lead_s
+        if lead - known > _LEAP_S:
+            self._leapt_at = monotonic
+        self._lead_s = lead
+        return monotonic - self._leapt_at >= _BELIEVED_AFTER_S
+
+    def _lead_of_newest(self, monotonic: float) -> float:
+        """As if the newest call were of this moment; without a call there is nothing to lose."""
+        row = self._db.read_one("SELECT at FROM call ORDER BY id DESC LIMIT 1")
+        at = self._clock.now_ms() if row is None else row["at"]
+        return float(at) / 1000 - monotonic
+
     def _drop_old_calls(self, days: int) -> bool:
         now = self._clock.now()
-        oldest = to_ms(now - timedelta(days=days))
-        last = None
+        newest, oldest = to_ms(now), to_ms(now - timedelta(days=days))
+        last, passed = None, 0
         for row in self._db.read(_FIRST_CALLS, (self._last_to_go(1), _CALLS_AT_ONCE)):
+            passed = row["id"]
             if row["at"] < oldest:
-                last = row["id"]
-            elif row["at"] <= to_ms(now):
-                break
-        return self._drop_calls_through(last)
+                last = passed
+            elif row["at"] <= newest:
+                return self._drop_calls_through(last)
+        return self._drop_calls_through(passed if self._is_old_behind(passed, oldest, newest) else last)
+
+    def _is_old_behind(self, passed: int, oldest: int, newest: int) -> bool:
+        """Whether the next call that has no time to come is an old one, and all before it with it."""
+        row = self._db.read_one(
+            "SELECT at FROM call WHERE id > ? AND id <= ? AND at <= ? ORDER BY id LIMIT 1",
+            (passed, self._last_to_go(1), newest),
+        )
+        return row is not None and row["at"] < oldest
 
     def _drop_oldest_calls(self) -> bool:
         rows = self._db.read(_FIRST_CALLS, (self._last_to_go(_KEPT_WHATEVER_THE_SIZE), _CALLS_AT_ONCE))

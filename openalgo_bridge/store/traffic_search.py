@@ -8,6 +8,7 @@ their block are few. Whatever the index says, the row decides.
 from __future__ import annotations
 
 import heapq
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -22,10 +23,31 @@ from openalgo_bridge.store.traffic_digest import MINUTE_MS
 from openalgo_bridge.store.traffic_index import CallIndex
 from openalgo_bridge.store.traffic_words import has_words, tags_for
 
+MOST_RUNNING = 64
+"""More calls than there are threads to answer them."""
+
+# More wait to be summed up only where the upkeep stood still for long, and none of those still runs.
+_NOT_SUMMED_UP = 100_000
 _MOST_ID = 1 << 62
 _FETCHED_AT_ONCE = 64
 _ALL = "call"
 _LATE = "call_late CROSS JOIN call ON call.id = call_late.call_id"
+# One statement, so that both are of one moment. What runs is either younger than what was summed up, or late for it.
+_REACHED = f"""SELECT (SELECT coalesce(max(id), 0) FROM call) AS newest, (SELECT json_group_array(id) FROM (
+    SELECT id FROM call
+    WHERE status IS NULL AND id > max((SELECT max(id) FROM call) - {_NOT_SUMMED_UP},
+        coalesce((SELECT last_call_id FROM call_digest), 0))
+    UNION ALL SELECT call.id FROM {_LATE} WHERE call.status IS NULL AND call_late.is_summed = 0
+    ORDER BY id DESC LIMIT {MOST_RUNNING}
+)) AS running"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How far the log had come at one moment: its newest call, and those up to it that had not ended."""
+
+    newest: int
+    running: tuple[int, ...]
 
 
 class TrafficSearch:
@@ -37,11 +59,27 @@ class TrafficSearch:
     def page(self, wanted: CallFilter, *, before: int | None, limit: int) -> list[Call]:
         """The newest calls below the id ``before`` that pass the filter, the newest first."""
         high = _MOST_ID if before is None else before
-        return list(islice(self.each(wanted, high=high), limit))
+        with self._db.snapshot():
+            return list(islice(self.each(wanted, high=high), limit))
 
     def newer(self, wanted: CallFilter, *, after: int, limit: int) -> list[Call]:
         """The oldest calls above the id ``after`` that pass the filter, the oldest first."""
-        return list(islice(self.each(wanted, low=after + 1, newest_first=False), limit))
+        with self._db.snapshot():
+            return list(islice(self.each(wanted, low=after + 1, newest_first=False), limit))
+
+    def reached(self) -> Reached:
+        """How far the log has come. Whoever reads calls after this, and then what came :meth:`since`, misses none."""
+        row = self._db.read_one(_REACHED)
+        return Reached(newest=row["newest"], running=tuple(json.loads(row["running"]))) if row else _NOTHING
+
+    def since(self, wanted: CallFilter, reached: Reached, *, limit: int) -> list[Call]:
+        """What came after that moment, and of what ran then all that passes the filter by now; the oldest first.
+
+        A filter may ask for what only the end of a call tells, and a younger call may have ended first.
+        """
+        with self._db.snapshot():
+            ran = [list(self.each(wanted, low=each, high=each + 1)) for each in sorted(reached.running)]
+        return [*chain.from_iterable(ran), *self.newer(wanted, after=reached.newest, limit=limit)]
 
     def each(
         self, wanted: CallFilter, *, low: int = 0, high: int = _MOST_ID, newest_first: bool = True
@@ -140,6 +178,9 @@ class _Question:
     @property
     def _order(self) -> str:
         return "DESC" if self.newest_first else "ASC"
+
+
+_NOTHING = Reached(newest=0, running=())
 
 
 def _tags_to_look_up(wanted: CallFilter) -> list[str]:

@@ -6,8 +6,8 @@ is typed is ever taken for one.
 
 from __future__ import annotations
 
+import hashlib
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -16,9 +16,6 @@ from openalgo_bridge.store.traffic import Call
 
 BLOCK = 4096
 """Calls in a block of the index, by their ids."""
-
-LONGEST_WORD = 12
-"""The index has the first characters of a word; the row decides about the others."""
 
 SHORTEST_BEGINNING = 3
 """A word of fewer characters must be the whole word: nearly every row has one that begins so."""
@@ -127,5 +124,5 @@ def _words_of_many(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _tag(name: str, value: str) -> str:
-    # Values that share a checksum share a tag; the row tells them apart.
-    return f"_{name}{zlib.crc32(value.encode('utf-8', 'replace')):08x}"
+    # Of a checksum anybody can make a second value, and have a million calls looked at for the one that is asked for.
+    return f"_{name}{hashlib.blake2b(value.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"

@@ -15,14 +15,42 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
 
 from openalgo_bridge.account import devices
+from openalgo_bridge.errors import StorageError
+from openalgo_bridge.model.order import OrderMode
 from openalgo_bridge.moving_window import STORAGE_URI
 from openalgo_bridge.store.users import User
+from openalgo_bridge.traffic import NOTE, Note
 from openalgo_bridge.web import errors, sessions
 from openalgo_bridge.web.current import current_desk
 
 _OPEN = {"static", "bootstrap.static", "health.health", "login.login", "login.totp", "setup.setup"}
 _PAGES_LIMIT = "50 per second"
 _POLLED = {"action_center.pending"}
+
+# What goes on while the traffic log cannot be written (design 2): it keeps orders from a broker, takes them back,
+# closes positions, leaves real money, ends a key, or lets the trader in to do so. Anything else needs its row first.
+_UNRECORDED = {
+    "ticket.reject",
+    "action_center.bulk.reject_all",
+    "orders.cancel",
+    "orders.cancel_all",
+    "gtt.withdraw",
+    "positions.close",
+    "kill_switch.engage",
+    "leaving_live.leave_live",
+    "apikey.revoke",
+    "login.login",
+    "login.totp",
+    "login.logout",
+    "security.end_session",
+    "security.end_other_sessions",
+}
+_READING = {"GET", "HEAD", "OPTIONS"}
+_NOT_RECORDED = (
+    "The traffic log cannot be written, so nothing was done. You can still reject, cancel and close, switch to"
+    " Semi-Auto, leave live trading, revoke the key, and stop all orders with the kill switch. Ask run.py doctor what"
+    " is wrong."
+)
 
 # Where a sign-in may lead: a fixed list, never a URL from the request (security T30).
 _AFTER_SIGN_IN = {
@@ -71,6 +99,8 @@ def close(app: Flask) -> None:
     # The token lives as long as its session: a page left open over lunch must still work.
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     CSRFProtect(app)
+    # After both: what a stranger sends, or what came too late, is answered as ever.
+    app.before_request(_refuse_unrecorded)
     _slow_down_floods(app)
 
 
@@ -155,6 +185,16 @@ def _closed_to_strangers(manager: LoginManager) -> Callable[[], ResponseReturnVa
         return answer
 
     return admit
+
+
+def _refuse_unrecorded() -> None:
+    """Nothing is sent or changed from a page that does not stand in the traffic log. Raises StorageError."""
+    note: Note = request.environ[NOTE]
+    if note.recorded or request.method in _READING or request.endpoint in _UNRECORDED:
+        return
+    if request.endpoint == "apikey.save_mode" and request.form.get("mode") == OrderMode.SEMI_AUTO:
+        return
+    raise StorageError(_NOT_RECORDED)
 
 
 def _load_user(username: str) -> SignedIn | None:

@@ -41,9 +41,10 @@ WORDS = {
         why="Whoever calls from there has the key. It may be your own server, or an alert service that you set up.",
         steps=(
             "Look at the calls: did you want what they ask for?",
-            "Yours? Say so, and this address is known. Better still, list the addresses that may use the key.",
+            "Yours? Say so, and that much is known. Better still, list the addresses that may use the key.",
             _NEW_KEY,
         ),
+        details="What it does",
     ),
     IndicatorKind.RETIRED_KEY: Words(
         watched="a key that you ended",
@@ -102,6 +103,7 @@ WORDS = {
         why="The calls had the right key. It may be a job that you set up, or a PC that was left on; it may be "
         "somebody who waits until you sleep.",
         steps=("Look at the calls: did you want what they ask for?", _NEW_KEY),
+        details="Hour and address",
     ),
     IndicatorKind.SCRIPT_LOOP: Words(
         watched="the same order twenty times within a minute",
@@ -203,7 +205,7 @@ def _subject(indicator: Indicator) -> str:
 
 def _hours(details: tuple[str, ...]) -> str:
     """``01:00 to 04:00 and 22:00 to 23:00``, where the details are hours in India."""
-    hours = {int(each) for each in details if each.isdecimal()}
+    hours = {int(each[:2]) for each in details if each[:2].isdecimal()}
     begins, ends = (
         sorted(hours - {hour + 1 for hour in hours}),
         sorted(hour + 1 for hour in hours if hour + 1 not in hours),

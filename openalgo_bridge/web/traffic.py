@@ -14,11 +14,11 @@ from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.calls import CallOutcome
 from openalgo_bridge.store.traffic import Call
-from openalgo_bridge.store.traffic_search import TrafficSearch
+from openalgo_bridge.store.traffic_search import MOST_RUNNING, Reached, TrafficSearch
 from openalgo_bridge.web import sessions
 from openalgo_bridge.web.current import api_paths, current_desk, started_at
 from openalgo_bridge.web.optional import if_readable
-from openalgo_bridge.web.paging import PAGE_SIZE, row_id_in_url
+from openalgo_bridge.web.paging import PAGE_SIZE
 from openalgo_bridge.web.traffic_filter import KINDS, SLOW, STATUSES, Asked, asked_in_url
 from openalgo_bridge.web.traffic_sections import EXPORTS
 
@@ -30,6 +30,7 @@ MOST_NEW = 100
 
 _MASK = "mask_addresses"  # where the session keeps it
 _ELSEWHERE = "This page of the list belongs to another filter, or to none. Here are the newest calls."
+_REACHED = re.compile(rf"[0-9]{{1,18}}(?:\.[0-9]{{1,18}}){{0,{MOST_RUNNING}}}")
 _PLACE = re.compile(r"(?P<mark>(?:[0-9a-f]{8}-)?)(?P<id>[0-9]{1,18})")
 
 
@@ -57,10 +58,13 @@ def traffic() -> ResponseReturnValue:
     desk, asked = current_desk(), asked_in_url()
     _note_opened(desk)
     place = _place_in_url(asked)
+    # Before the calls are read: what ends meanwhile is asked for once more, and not missed.
+    reached = desk.store.traffic_search.reached()
     return render_template(
         "traffic.html",
         asked=asked,
         listed=_listed(desk.store.traffic_search, asked, place),
+        reached=_told(reached),
         notes=[*asked.notes, *[_ELSEWHERE] * place.is_lost],
         is_masked=is_masked(),
         complete=desk.store.traffic.completeness(),
@@ -78,20 +82,22 @@ def traffic() -> ResponseReturnValue:
 
 @blueprint.get("/traffic/newer")
 def newer() -> ResponseReturnValue:
-    """What came after a row, for the page that keeps itself up to date: the newest page where that is too much.
+    """What came or ended since, for the page that keeps itself up to date: the newest page where that is too much.
 
-    Not a sign of a person at the keyboard.
+    ``row`` is how far the page has come, in the words of the page before. Not a sign of a person at the keyboard.
     """
     sessions.mark_background()
     desk, asked = current_desk(), asked_in_url()
-    search, after = desk.store.traffic_search, row_id_in_url("row") or 0
-    calls: Sequence[Call] = search.newer(asked.wanted, after=after, limit=MOST_NEW + 1)
+    search = desk.store.traffic_search
+    reached = search.reached()
+    calls: Sequence[Call] = search.since(asked.wanted, _reached_in_url(), limit=MOST_NEW + 1)
     has_gap = len(calls) > MOST_NEW
     calls = search.page(asked.wanted, before=None, limit=PAGE_SIZE) if has_gap else calls[::-1]
     return render_template(
         "_traffic_newer.html",
         asked=asked,
         calls=calls,
+        reached=_told(reached),
         has_gap=has_gap,
         is_masked=is_masked(),
         complete=desk.store.traffic.completeness(),
@@ -110,6 +116,17 @@ def mask() -> ResponseReturnValue:
 def is_masked() -> bool:
     """Whether the pages of the traffic log hide the end of public addresses."""
     return bool(session.get(_MASK))
+
+
+def _told(reached: Reached) -> str:
+    return ".".join(map(str, (reached.newest, *reached.running)))
+
+
+def _reached_in_url() -> Reached:
+    """From the beginning on, where the address tells nothing that we told."""
+    text = request.args.get("row", "")
+    newest, *running = map(int, text.split(".")) if _REACHED.fullmatch(text) else (0,)
+    return Reached(newest=newest, running=tuple(each for each in running if each <= newest))
 
 
 def _place_in_url(asked: Asked) -> Place:

@@ -112,6 +112,47 @@ def test_programs_on_this_pc_are_at_a_known_address(traffic: Traffic, address: s
     assert traffic.open() == []
 
 
+def test_an_address_is_known_for_what_was_shown_and_for_nothing_else(traffic: Traffic) -> None:
+    traffic.come(address=PUBLIC)
+    traffic.this_was_me(IndicatorKind.UNKNOWN_ADDRESS)
+    traffic.come(50, address=PUBLIC, endpoint="/api/v1/funds")
+    assert traffic.open() == []
+    traffic.come(address=PUBLIC, **ORDER)
+    assert traffic.one(IndicatorKind.UNKNOWN_ADDRESS).evidence.details == ("Python sends orders",)
+    traffic.this_was_me(IndicatorKind.UNKNOWN_ADDRESS)
+    traffic.come(address=PUBLIC, program=CURL)
+    assert traffic.one(IndicatorKind.UNKNOWN_ADDRESS).evidence.details == ("curl reads",)
+    traffic.this_was_me(IndicatorKind.UNKNOWN_ADDRESS)
+    traffic.come(2, address=PUBLIC, **ORDER)
+    traffic.come(address=PUBLIC, program=CURL)
+    assert traffic.open() == []
+
+
+def test_a_cancel_and_a_webhook_from_a_known_reader_are_orders(traffic: Traffic) -> None:
+    traffic.come(address=PUBLIC)
+    traffic.this_was_me(IndicatorKind.UNKNOWN_ADDRESS)
+    traffic.come(address=PUBLIC, endpoint="/api/v1/cancelallorder/")
+    traffic.come(forwarded_for=PUBLIC, kind=CallKind.HOOK, endpoint="/webhook/mine", listener=Listener.HOOKS)
+    assert traffic.one(IndicatorKind.UNKNOWN_ADDRESS).evidence.details == ("Python sends orders",)
+    assert traffic.one(IndicatorKind.UNKNOWN_ADDRESS).evidence.calls == 2
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"endpoint": "/api/v1/orderbook"}, {"program": CURL}, {"forwarded_for": "103.25.7.10"}],
+    ids=["endpoint", "program", "address"],
+)
+def test_what_a_page_did_not_name_was_not_answered_for(traffic: Traffic, more: dict[str, str]) -> None:
+    """Kinds that tell nothing apart within their subject, so that only what the page names can change."""
+    away = {"status": 421, "outcome": CallOutcome.REFUSED, "fingerprint": None}
+    traffic.come(**away)
+    shown = traffic.one(IndicatorKind.TUNNEL)
+    traffic.come(**away | more)
+    with pytest.raises(Conflict, match="since this page was shown"):
+        indicators.acknowledge(traffic.desk, shown.id, shown.shown, by=TRADER)
+    assert traffic.this_was_me(IndicatorKind.TUNNEL).state is IndicatorState.KNOWN
+
+
 def test_an_address_that_the_trader_listed_for_his_key_is_known(traffic: Traffic) -> None:
     rules = traffic.desk.store.api_keys.active()
     assert rules is not None
@@ -265,7 +306,7 @@ def test_a_call_at_three_in_the_night_is_unusual_for_who_trades_by_day(traffic: 
     traffic.clock.move(hours=16, minutes=45)
     traffic.come(program=CURL)
     found = traffic.one(IndicatorKind.UNUSUAL_HOURS)
-    assert (found.subject, found.evidence.details) == ("curl", ("03",))
+    assert (found.subject, found.evidence.details) == ("curl", ("03:00 from this PC",))
 
 
 def test_an_hour_earlier_than_ever_is_no_alarm(traffic: Traffic) -> None:
@@ -295,7 +336,35 @@ def test_an_hour_becomes_usual_by_the_traders_word_and_not_by_itself(traffic: Tr
     assert traffic.open() == []
     traffic.clock.move(hours=2)
     traffic.come()
-    assert traffic.one(IndicatorKind.UNUSUAL_HOURS).evidence.details == ("04",)
+    assert traffic.one(IndicatorKind.UNUSUAL_HOURS).evidence.details == ("04:00 from this PC",)
+
+
+def test_an_hour_is_known_for_the_address_it_was_shown_with(traffic: Traffic) -> None:
+    traffic.weeks()
+    traffic.clock.move(hours=16)
+    traffic.come()
+    traffic.this_was_me(IndicatorKind.UNUSUAL_HOURS)
+    traffic.come(5)
+    assert traffic.open() == []
+    traffic.come(address=PUBLIC)
+    assert traffic.one(IndicatorKind.UNUSUAL_HOURS).evidence.details == (f"02:00 from {PUBLIC}",)
+
+
+def test_an_hour_earlier_each_day_does_not_reach_the_night_unseen(traffic: Traffic) -> None:
+    traffic.weeks()
+    traffic.clock.move(hours=23)
+    traffic.come(program=CURL)
+    assert traffic.open() == []
+    traffic.clock.move(hours=23)
+    traffic.come(program=CURL)
+    assert traffic.one(IndicatorKind.UNUSUAL_HOURS).evidence.details == ("08:00 from this PC",)
+
+
+def test_the_first_days_are_learnt_whatever_the_hour(traffic: Traffic) -> None:
+    traffic.weeks(days=5, hours=(3,))
+    traffic.clock.move(hours=16, minutes=45)
+    traffic.come()
+    assert traffic.open() == []
 
 
 def test_calls_that_were_refused_make_no_hour_usual(traffic: Traffic) -> None:

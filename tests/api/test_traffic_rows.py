@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import pytest
@@ -14,6 +16,7 @@ from openalgo_bridge.api.endpoints import ENDPOINTS
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.calls import CallKind, CallOutcome, Listener
 from openalgo_bridge.model.order import OrderMode, TradingMode
+from openalgo_bridge.traffic_upkeep import TrafficUpkeep
 from tests.api.conftest import ORDER, Post, address_of, rest, send
 from tests.api.test_permissions import OTHERS, permit
 from tests.conftest import TRADER, Account, app_of, client_of
@@ -250,10 +253,43 @@ def test_where_a_row_cannot_be_written_it_is_counted_as_missing(post: Post, desk
     assert (count.answers, count.rows, count.missing) == (3, 1, 2)
 
 
-def test_a_body_that_cannot_be_written_leaves_the_row_open_and_is_counted(post: Post, desk: Desk) -> None:
+def test_where_a_body_cannot_be_written_the_row_is_closed_without_it(post: Post, desk: Desk) -> None:
     desk.store.files[1].write(
         "CREATE TRIGGER full BEFORE INSERT ON call_body BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
     )
     assert post("ping")[0] == 200
-    assert last_row(desk).status is None
-    assert desk.store.traffic.completeness().missing == 1
+    assert last_row(desk).status == 200
+    assert desk.store.traffic.bodies(last_row(desk).id) is None
+    assert desk.store.traffic.completeness().missing == 0
+
+
+def test_an_order_that_was_answered_while_its_row_could_not_be_closed_is_linked_to_it_later(
+    post: Post, desk: Desk
+) -> None:
+    desk.store.files[1].write(
+        "CREATE TRIGGER full BEFORE UPDATE ON call BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    )
+    _, placed = post("placeorder", **ORDER)
+    assert (last_row(desk).status, desk.store.traffic.completeness().missing) == (None, 1)
+    desk.store.files[1].write("DROP TRIGGER full")
+    TrafficUpkeep(desk.store, desk.clock).round()
+    (ticket,) = desk.store.journal.tickets()
+    assert desk.store.traffic.of_ticket(ticket.id) == [last_row(desk)]
+    assert (last_row(desk).outcome, last_row(desk).order_ref) == ("sent", placed["orderid"])
+    assert desk.store.traffic.completeness().missing == 0
+
+
+def test_while_another_program_holds_the_traffic_log_a_cancel_is_done_and_an_order_refused(
+    post: Post, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    order = rest(post)
+    with closing(sqlite3.connect(desk.store.files[1].path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert post("placeorder", **ORDER)[0] == 503
+        assert post("cancelorder", orderid=order)[0] == 200
+    assert desk.store.traffic.completeness().missing == 2
+    # The cancel did not wait once more for what the order had waited for in vain.
+    (first, *others) = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert "locked" in first
+    assert others
+    assert all("by another program" in told for told in others)

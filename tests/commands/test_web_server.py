@@ -270,6 +270,27 @@ def test_a_request_that_trickles_in_is_cut_off(echo: Echo) -> None:
     assert echo.calls == []
 
 
+def test_who_reads_nothing_of_an_answer_keeps_no_thread() -> None:
+    ended = threading.Event()
+
+    def endless(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/csv")])
+        try:
+            while True:
+                yield b"x" * 65536
+        finally:
+            ended.set()
+
+    impatient = Server(endless, port=0, stall_s=0.0)
+    impatient.start()
+    try:
+        with connect(impatient.port) as stalled:
+            stalled.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert ended.wait(30)
+    finally:
+        impatient.close()
+
+
 def test_a_request_that_took_its_time_does_not_cost_the_connection(serving: Server) -> None:
     with socket.create_connection(("127.0.0.1", serving.port), timeout=30) as connection:
         connection.sendall(b"POST /none HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")

@@ -115,12 +115,47 @@ def test_what_has_another_name_stays(spelled: Callable[[str, str], str], name: s
         ('{"apikey":""}', '{"apikey":""}'),
         ('{"apikey":"[key]"}', '{"apikey":"[key]"}'),
         ("apikey=[key]&symbol=SBIN", "apikey=[key]&symbol=SBIN"),
+        ('{"Password ": "hunter2", "symbol": "SBIN"}', '{"Password ": "[redacted]", "symbol": "SBIN"}'),
+        ("<password>hunter2</password><b>2</b>", "<password>[redacted]</password><b>2</b>"),
+        ('<x:ApiKey type="s">hunter2 &lt;', '<x:ApiKey type="s">[redacted]'),
+        ("<pin><![CDATA[hunter2 <b> ]]></pin><b>2</b>", "<pin>[redacted]</pin><b>2</b>"),
+        ("<apikey>[key]</apikey>", "<apikey>[key]</apikey>"),
+        ("<spin>hunter2</spin><pin/>", "<spin>hunter2</spin><pin/>"),
+        (
+            '--b\r\nContent-Disposition: form-data; name="password"\r\n\r\nhunter2\r\nit is\r\n--b\r\nmore',
+            '--b\r\nContent-Disposition: form-data; name="password"\r\n\r\n[redacted]\r\n--b\r\nmore',
+        ),
+        (
+            "Content-Disposition: form-data; name=otp; x=y\nContent-Type: text/plain\n\nhunter2",
+            "Content-Disposition: form-data; name=otp; x=y\nContent-Type: text/plain\n\n[redacted]",
+        ),
+        ('name="symbol"\r\n\r\nSBIN\r\n--b\r\npin', 'name="symbol"\r\n\r\nSBIN\r\n--b\r\npin'),
         ("the code 7B2K-9QXM-4TZR of the console", "the code [redacted] of the console"),
         ("ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567", "[redacted]"),
     ],
 )
 def test_in_other_spellings_too(text: str, left: str) -> None:
     assert without_named_secrets(text) == left
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["%{:02x}", "%25{:02X}", "%u{:04x}", "\\u{:04x}", "\\\\u{:04X}", "\\x{:02x}", "\\u{{{:x}}}", "&#{:d};", "&#{:05d};",
+     "&#x{:X};"],
+)  # fmt: skip
+@pytest.mark.parametrize("text", ["Aa0Zz9_-mM5", "apikey"])
+def test_letters_that_are_written_as_something_else_are_these_letters(spelling: str, text: str) -> None:
+    assert spelled_out(f"x {''.join(spelling.format(ord(letter)) for letter in text)} y") == f"x {text} y"
+
+
+@pytest.mark.parametrize("text", ["&#8211;", "&#650;", "&#x4100;", "100%", "%zz", "\\xyz", "\\user", "&#;"])
+def test_what_is_no_letter_stays_as_it_is_written(text: str) -> None:
+    assert spelled_out(text) == text
+
+
+@pytest.mark.parametrize("unseen", ["\0", "\0\0\0", "\u200b", "\ufeff", "\xad"], ids=ascii)
+def test_what_is_unseen_between_letters_is_left_out(unseen: str) -> None:
+    assert spelled_out(unseen.join("apikey")) == "apikey"
 
 
 def test_an_answer_may_speak_of_a_key_and_tell_instruments_tokens() -> None:

@@ -182,10 +182,58 @@ def test_a_secret_that_is_cut_off_with_its_body_is_nowhere(client: FlaskClient, 
     assert len(rows(desk)) == 110
 
 
+UTF_16 = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"]
+
+
+@pytest.mark.parametrize("encoding", UTF_16)
+def test_a_key_is_nowhere_whatever_its_body_is_encoded_in(
+    client: FlaskClient, desk: Desk, account: Account, encoding: str
+) -> None:
+    for before in ("", "é₹ " * 40, "x" * 100 + "\n"):
+        client.post("/api/v1/placeorder", data=f'{before}{{"apikey":"{account.key}","pin":"Hunter2"}}'.encode(encoding))
+    kept = "".join(everything_kept(desk)).replace("\N{REPLACEMENT CHARACTER}", "")
+    assert account.key not in kept
+    assert "Hunter2" not in kept
+    assert "[key]" in kept
+
+
+@pytest.mark.parametrize("encoding", UTF_16[:3])
+def test_a_key_that_is_cut_off_with_its_body_is_nowhere_in_any_encoding(
+    client: FlaskClient, desk: Desk, account: Account, encoding: str
+) -> None:
+    for length in range(2250, 2310, 3):
+        body = ("[" + f'"{account.key}",' * 40 + " " * (length - 1401) + account.key + "x" * 20).encode(encoding)
+        client.post("/api/v1/nosuch", data=body)
+    part = account.key[:8]
+    kept = [text.replace("\N{REPLACEMENT CHARACTER}", "") for text in everything_kept(desk)]
+    assert [text for text in kept if part in text] == []
+    assert len(rows(desk)) == 20
+
+
+def test_a_body_in_utf_16_is_kept_as_the_text_that_it_is(client: FlaskClient, desk: Desk) -> None:
+    client.post("/api/v1/nosuch", data='{"symbol":"SBIN"}'.encode("utf-16-le"))
+    said = desk.store.traffic.bodies(last_row(desk).id)
+    assert said is not None
+    assert (said.request, said.request_bytes) == ('{"symbol":"SBIN"}', 34)
+
+
 @pytest.mark.parametrize(
-    "path", ["/hook/abc123", "/HOOK/abc123/x", "/hook//abc123", "/strategy/webhook/abc123", "/chartink/webhook/abc123"]
-)
+    "path",
+    [
+        "/hook/abc123", "/HOOK/abc123/x", "/hook//abc123", "/strategy/webhook/abc123", "/chartink/webhook/abc123",
+        "/hook%2Fabc123", "/hook%252Fabc123", "/./hook/abc123", "/hook;/abc123", "/hook./abc123", "/hook\\abc123",
+        "/x/hook/abc123", "/%2568ook/abc123", "/strategy/./webhook/abc123",
+    ],
+)  # fmt: skip
 def test_an_address_that_is_a_secret_is_not_kept(client: FlaskClient, desk: Desk, path: str) -> None:
     client.post(path).close()
-    assert last_row(desk).endpoint.endswith("/[token]")
+    assert last_row(desk).endpoint.endswith("[token]")
     assert "abc123" not in str(last_row(desk))
+
+
+@pytest.mark.parametrize(
+    "path", ["/webhook/tradingview", "/webhooks", "/strategy/webhooks", "/static/hook.css", "/hook"]
+)
+def test_an_address_that_only_resembles_one_is_kept(client: FlaskClient, desk: Desk, path: str) -> None:
+    client.post(path).close()
+    assert last_row(desk).endpoint == path

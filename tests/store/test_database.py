@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Barrier
@@ -125,6 +125,84 @@ def test_what_is_closed_opens_again_also_where_a_transaction_was_running(db: Dat
     with db.transaction() as open_:
         open_.execute("INSERT INTO line VALUES ('next')")
     assert lines(db) == ["next"]
+
+
+class Timer:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@contextmanager
+def held_by_another_program(db: Database) -> Iterator[None]:
+    with closing(sqlite3.connect(db.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@pytest.fixture
+def timer() -> Timer:
+    return Timer()
+
+
+@pytest.fixture
+def impatient(tmp_path: Path, timer: Timer) -> Iterator[Database]:
+    db = Database(tmp_path / "side.db", synchronous="NORMAL", patience_ms=20, monotonic=timer)
+    db.write("CREATE TABLE line (text TEXT NOT NULL)")
+    yield db
+    db.close()
+
+
+def write(db: Database) -> None:
+    db.write("INSERT INTO line VALUES ('x')")
+
+
+def insert(db: Database) -> None:
+    db.insert("INSERT INTO line VALUES ('x')")
+
+
+def transact(db: Database) -> None:
+    with db.transaction() as open_:
+        open_.execute("INSERT INTO line VALUES ('x')")
+
+
+@pytest.mark.parametrize("act", [write, insert, transact], ids=lambda act: act.__name__)
+def test_who_was_kept_waiting_by_another_program_leaves_the_file_alone_for_a_second(
+    impatient: Database, timer: Timer, act: Callable[[Database], None]
+) -> None:
+    with held_by_another_program(impatient), pytest.raises(StorageError, match="locked"):
+        act(impatient)
+    timer.now += 0.9
+    # The file is free by now: it is not even tried.
+    for refused in (write, insert, transact):
+        with pytest.raises(StorageError, match="by another program"):
+            refused(impatient)
+    assert lines(impatient) == []
+    timer.now += 0.2
+    act(impatient)
+    assert lines(impatient) == ["x"]
+
+
+def test_only_a_file_that_is_held_is_left_alone(impatient: Database) -> None:
+    with pytest.raises(StorageError, match="NOT NULL"):
+        impatient.write("INSERT INTO line VALUES (NULL)")
+    write(impatient)
+    assert lines(impatient) == ["x"]
+
+
+def test_a_file_that_must_be_written_is_tried_again_at_once(db: Database) -> None:
+    with (
+        held_by_another_program(db),
+        pytest.raises(StorageError, match="locked"),
+        db.transaction(wait_ms=0),
+    ):
+        pass
+    write(db)
+    assert lines(db) == ["x"]
 
 
 def in_another_thread(act: Callable[[], Any]) -> Any:

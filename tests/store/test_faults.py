@@ -18,11 +18,14 @@ from tests.conftest import Account, FixedClock
 
 @pytest.fixture
 def log(desk: Desk) -> Iterator[logging.Logger]:
-    """A logger of a program whose errors go into the error log of ``desk``."""
-    handler, logger = FaultLog(desk.store.faults, desk.clock), logging.getLogger("of.a.module")
+    """A logger of a program whose errors go into the error log of ``desk``, and nowhere else.
+
+    Else pytest would keep them for its report, and a lone surrogate ends the worker that sends one.
+    """
+    handler = FaultLog(desk.store.faults, desk.clock)
+    logger = logging.Manager(logging.RootLogger(logging.DEBUG)).getLogger("of.a.module")
     logger.addHandler(handler)
     yield logger
-    logger.removeHandler(handler)
     handler.close()
 
 

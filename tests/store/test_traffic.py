@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from openalgo_bridge.model.calls import CallKind, Listener
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
-from openalgo_bridge.store.traffic import BODY_KEPT, Arrival, Bodies, Call, Ending, TrafficLog
+from openalgo_bridge.store.traffic import BODY_KEPT, Arrival, Bodies, Call, Ending, Sent, TrafficLog
 
 AT = 1_795_000_000_123
 ARRIVAL = Arrival(
@@ -96,14 +96,57 @@ def test_a_call_that_runs_has_no_end_yet(log: TrafficLog) -> None:
     assert log.call(call.id + 1) is None
 
 
-def test_a_row_is_closed_with_its_bodies_or_not_at_all(log: TrafficLog, db: Database) -> None:
-    number = log.open(ARRIVAL)
-    db.write("CREATE TRIGGER full BEFORE INSERT ON call_body BEGIN SELECT RAISE(ABORT, 'disk full'); END")
-    with pytest.raises(StorageError):
-        log.close(number, ENDING)
+def ended(log: TrafficLog, number: int) -> tuple[int | None, int | None, Bodies | None]:
+    """The status of a call, the ticket it made, and what was said in it."""
     call = log.call(number)
     assert call is not None
-    assert call.status is None
+    return call.status, call.ticket_id, log.bodies(number)
+
+
+def refuse(db: Database, statement: str, table: str) -> None:
+    db.write(f"CREATE TRIGGER full BEFORE {statement} ON {table} BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+
+
+def test_a_row_is_closed_also_where_there_is_no_room_for_its_bodies(log: TrafficLog, db: Database) -> None:
+    number = log.open(ARRIVAL)
+    refuse(db, "INSERT", "call_body")
+    log.close(number, ENDING)
+    assert ended(log, number) == (200, 7, None)
+
+
+def test_a_row_that_could_not_be_closed_is_closed_later(log: TrafficLog, db: Database) -> None:
+    numbers = [log.open(ARRIVAL) for _ in range(3)]
+    refuse(db, "UPDATE", "call")
+    for number in numbers:
+        with pytest.raises(StorageError):
+            log.close(number, ENDING)
+        log.count(has_row=False)
+    with pytest.raises(StorageError):
+        log.close_late()
+    assert ended(log, numbers[0]) == (None, None, None)
+    assert log.completeness().missing == 3
+    db.write("DROP TRIGGER full")
+    assert (log.close_late(), log.close_late()) == (3, 0)
+    assert [ended(log, number) for number in numbers] == [(200, 7, BODY)] * 3
+    assert log.completeness().missing == 0
+
+
+def test_of_endings_that_cannot_be_written_the_newest_are_remembered(log: TrafficLog, db: Database) -> None:
+    numbers = [log.open(ARRIVAL) for _ in range(600)]
+    refuse(db, "UPDATE", "call")
+    for number in numbers:
+        with pytest.raises(StorageError):
+            log.close(number, ENDING)
+    db.write("DROP TRIGGER full")
+    assert log.close_late() == 500
+    assert ended(log, numbers[99])[0] is None
+    assert ended(log, numbers[100])[0] == 200
+
+
+def test_an_address_that_names_its_host_too_keeps_no_token(log: TrafficLog) -> None:
+    call = log.call(log.open(replace(ARRIVAL, endpoint="http://127.0.0.1:5001/hook/abc123")))
+    assert call is not None
+    assert call.endpoint == "http://127.0.0.1:5001/hook/[token]"
 
 
 def test_a_kind_that_turned_out_to_be_another_is_told(log: TrafficLog) -> None:
@@ -166,13 +209,27 @@ def test_of_a_body_no_more_is_kept_than_may_be(log: TrafficLog) -> None:
     assert said.request_bytes == 30_000
 
 
-def test_the_length_of_an_answer_may_be_told_later(log: TrafficLog) -> None:
+def test_how_an_answer_was_sent_may_be_told_later(log: TrafficLog) -> None:
     number = log.open(ARRIVAL)
     log.close(number, ENDING)
-    log.note_length(number, 5_000_000)
-    said = log.bodies(number)
+    log.note_sent(number, Sent(answer_bytes=5_000_000, duration_us=900_000))
+    call, said = log.call(number), log.bodies(number)
     assert said is not None
-    assert said.answer_bytes == 5_000_000
+    assert call is not None
+    assert (said.answer_bytes, call.duration_ms) == (5_000_000, 900)
+    assert (call.outcome, call.message) == ("sent", "A sentence.")
+
+
+@pytest.mark.parametrize(("message", "told"), [("A sentence.", "A sentence. It broke."), (None, "It broke.")])
+def test_an_answer_that_broke_off_says_so_beside_what_was_said_before(
+    log: TrafficLog, message: str | None, told: str
+) -> None:
+    number = log.open(ARRIVAL)
+    log.close(number, replace(ENDING, message=message))
+    log.note_sent(number, Sent(answer_bytes=7, duration_us=1, broke_off="It broke.", outcome="failed"))
+    call = log.call(number)
+    assert call is not None
+    assert (call.outcome, call.message) == ("failed", told)
 
 
 def test_answers_and_rows_are_counted(log: TrafficLog) -> None:

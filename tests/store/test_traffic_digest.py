@@ -15,7 +15,16 @@ from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.calls import CallKind, StatusClass
 from openalgo_bridge.model.latency import bucket_of
 from openalgo_bridge.store.traffic import Call
-from openalgo_bridge.store.traffic_digest import DAY_MS, HOUR_MS, MINUTE_MS, MOST_VALUES, SPANS_MS, THE_REST, Digest
+from openalgo_bridge.store.traffic_digest import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    MOST_VALUES,
+    MOST_WITH_KEY,
+    SPANS_MS,
+    THE_REST,
+    Digest,
+)
 from tests.store.traffic_calls import BLOCK_IS_WRITTEN_AT, Recorded
 
 
@@ -173,6 +182,38 @@ def test_a_program_that_changes_its_name_with_every_call_fills_no_disk(recorded:
     counted = recorded.db.read_one("SELECT sum(calls) AS calls FROM call_latency WHERE span = ?", (DAY_MS,))
     assert counted is not None
     assert counted["calls"] == 203
+
+
+def test_strangers_who_came_first_leave_room_for_who_has_the_key(recorded: Recorded) -> None:
+    for number in range(60):
+        recorded.close(recorded.open(f"/junk/{number}", program=f"scanner {number}"), status=404)
+    digest = Digest(recorded.db)
+    digest.take(500)
+    for endpoint in ("/api/v1/placeorder", "/api/v1/quotes"):
+        recorded.close(recorded.open(endpoint, program="excel"), key_fingerprint="5f0c")
+    digest.take(500)
+    for value, calls in (("/api/v1/placeorder", 1), ("/api/v1/quotes", 1), ("excel", 2)):
+        for span in SPANS_MS:
+            rows = recorded.db.read("SELECT calls FROM call_share WHERE value = ? AND span = ?", (value, span))
+            assert [row["calls"] for row in rows] == [calls]
+
+
+def test_a_retired_key_takes_no_room_and_the_right_one_has_an_end_of_it(recorded: Recorded) -> None:
+    for number in range(MOST_WITH_KEY + 30):
+        recorded.close(recorded.open(program=f"retired {number}"), key_fingerprint="5f0c", outcome="wrong key")
+    digest = Digest(recorded.db)
+    digest.take(500)
+    assert len(_named_programs(recorded)) == MOST_VALUES
+    for number in range(MOST_WITH_KEY + 30):
+        recorded.close(recorded.open(program=f"script {number}"), key_fingerprint="5f0c")
+    while digest.take(50):
+        pass
+    assert len(_named_programs(recorded)) == MOST_WITH_KEY
+
+
+def _named_programs(recorded: Recorded) -> set[str]:
+    rows = recorded.db.read("SELECT value FROM call_share WHERE kind = 'program' AND span = ?", (DAY_MS,))
+    return {row["value"] for row in rows} - {THE_REST}
 
 
 def test_old_sums_go_the_fine_ones_first(recorded: Recorded) -> None:

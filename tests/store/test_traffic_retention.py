@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from openalgo_bridge.clock import to_ms
 from openalgo_bridge.model.calls import CallFilter
 from openalgo_bridge.store.traffic import Bodies
 from openalgo_bridge.store.traffic_retention import Keep, TrafficRetention
@@ -28,9 +29,9 @@ def recorded(tmp_path: Path) -> Iterator[Recorded]:
     made.db.close()
 
 
-def prune(recorded: Recorded, keep: Keep) -> int:
+def prune(recorded: Recorded, keep: Keep, retention: TrafficRetention | None = None) -> int:
     """To the end; how many steps it took."""
-    retention, steps = TrafficRetention(recorded.db, recorded.clock), 0
+    retention, steps = retention or TrafficRetention(recorded.db, recorded.clock), 0
     while retention.step(keep):
         steps += 1
     return steps
@@ -60,10 +61,13 @@ def test_what_was_not_counted_yet_stays(recorded: Recorded) -> None:
 
 
 def test_the_newest_call_stays_so_that_no_number_is_given_twice(recorded: Recorded) -> None:
+    retention = TrafficRetention(recorded.db, recorded.clock)
+    assert not retention.step(PLENTY)
     for _ in range(3):
-        old_call(recorded, 40)
+        recorded.call()
     recorded.work_up()
-    prune(recorded, PLENTY)
+    recorded.clock.move(days=40)
+    prune(recorded, PLENTY, retention)
     assert ids(recorded) == [3]
     assert recorded.call() == 4
 
@@ -91,6 +95,103 @@ def test_a_call_that_a_clock_ahead_has_dated_holds_no_older_ones_back(recorded: 
     recorded.work_up()
     prune(recorded, PLENTY)
     assert ids(recorded) == [4]
+
+
+def test_a_long_time_of_a_clock_ahead_holds_no_older_ones_back_either(recorded: Recorded) -> None:
+    for _ in range(450):
+        old_call(recorded, -400)
+    for days in (40, 39, 1):
+        old_call(recorded, days)
+    recorded.work_up()
+    prune(recorded, PLENTY)
+    assert ids(recorded) == [453]
+
+
+def test_calls_of_a_clock_ahead_stay_before_those_that_are_kept(recorded: Recorded) -> None:
+    for _ in range(450):
+        old_call(recorded, -400)
+    for days in (1, 40, 0):
+        old_call(recorded, days)
+    recorded.work_up()
+    prune(recorded, PLENTY)
+    assert len(ids(recorded)) == 453
+
+
+def test_a_clock_that_leaps_ahead_takes_nothing_until_it_has_kept_that_time_for_an_hour(recorded: Recorded) -> None:
+    for _ in range(5):
+        recorded.call()
+    recorded.work_up()
+    sums = len(ids(recorded, "call_share", "slot"))
+    retention = TrafficRetention(recorded.db, recorded.clock)
+    assert prune(recorded, PLENTY, retention) == 0
+    recorded.clock.moment += timedelta(days=400)
+    recorded.call()  # programs go on calling meanwhile
+    recorded.work_up()
+    recorded.clock.move(minutes=59)
+    assert prune(recorded, PLENTY, retention) == 0
+    assert ids(recorded) == list(range(1, 7))
+    assert len(ids(recorded, "call_share", "slot")) > sums
+    recorded.clock.move(minutes=60)
+    prune(recorded, PLENTY, retention)
+    assert ids(recorded) == [6]
+
+
+def test_a_start_long_after_the_newest_call_takes_nothing_for_an_hour(recorded: Recorded) -> None:
+    for _ in range(5):
+        recorded.call()
+    recorded.work_up()
+    recorded.clock.move(days=400)
+    retention = TrafficRetention(recorded.db, recorded.clock)
+    assert prune(recorded, PLENTY, retention) == 0
+    recorded.clock.move(hours=1)
+    prune(recorded, PLENTY, retention)
+    assert ids(recorded) == [5]
+
+
+def test_a_clock_that_leapt_and_was_set_right_within_the_hour_took_nothing(recorded: Recorded) -> None:
+    for _ in range(5):
+        recorded.call()
+    recorded.work_up()
+    retention = TrafficRetention(recorded.db, recorded.clock)
+    for leap in (timedelta(), timedelta(days=400), -timedelta(days=400)):
+        recorded.clock.moment += leap
+        recorded.clock.move(minutes=40)
+        prune(recorded, PLENTY, retention)
+    recorded.clock.move(hours=2)
+    assert prune(recorded, PLENTY, retention) == 0
+    assert ids(recorded) == [1, 2, 3, 4, 5]
+
+
+def fail(recorded: Recorded, times: int) -> None:
+    row = (to_ms(recorded.clock.now()), "ERROR", "of.a.module", "m" * 1000, "t" * 8000, "")
+    with recorded.db.transaction() as db:
+        db.executemany(
+            "INSERT INTO fault (at, level, logger, message, traceback, request_id) VALUES (?, ?, ?, ?, ?, ?)",
+            [row] * times,
+        )
+
+
+def test_a_loop_of_errors_goes_before_any_call_and_what_was_said_in_it(recorded: Recorded) -> None:
+    for _ in range(1300):
+        recorded.call(body=SAID)
+    recorded.work_up()
+    full = TrafficRetention(recorded.db, recorded.clock).megabytes()
+    fail(recorded, 3000)
+    keep = Keep(days=30, megabytes=round(full) + 3)
+    prune(recorded, keep)
+    assert ids(recorded) == ids(recorded, "call_body", "call_id") == list(range(1, 1301))
+    newest = ids(recorded, "fault")
+    assert newest == list(range(3001 - len(newest), 3001))
+    assert len(newest) == 10 * keep.megabytes
+    assert TrafficRetention(recorded.db, recorded.clock).megabytes() <= keep.megabytes
+
+
+def test_the_newest_errors_stay_whatever_the_limit(recorded: Recorded) -> None:
+    recorded.call()
+    recorded.work_up()
+    fail(recorded, 700)
+    prune(recorded, TINY)
+    assert ids(recorded, "fault") == list(range(601, 701))
 
 
 def test_a_full_log_loses_what_was_said_before_it_loses_calls(recorded: Recorded) -> None:
@@ -138,7 +239,7 @@ def test_words_go_with_the_last_call_of_their_block(recorded: Recorded) -> None:
 
 def test_pruning_takes_a_few_calls_at_a_time(recorded: Recorded) -> None:
     recorded.fill(2001)
-    recorded.db.write("UPDATE call SET at = at - 3000000000")
+    recorded.db.write("UPDATE call SET at = at - 3000000000 WHERE id < 2001")
     recorded.work_up()
     retention, sizes = TrafficRetention(recorded.db, recorded.clock), [2001]
     while retention.step(PLENTY) and len(ids(recorded)) < sizes[-1]:

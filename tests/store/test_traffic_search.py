@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from openalgo_bridge.clock import to_ms
 from openalgo_bridge.model.calls import SLOW_MS, CallFilter, CallKind, StatusClass
-from openalgo_bridge.store.database import Row
+from openalgo_bridge.store.database import Database, Parameters, Row
+from openalgo_bridge.store.traffic_index import CallIndex
 from openalgo_bridge.store.traffic_search import TrafficSearch
+from openalgo_bridge.store.traffic_words import BLOCK
 from tests.store.traffic_calls import BLOCK_IS_WRITTEN_AT, Recorded
 
 ENDPOINTS = ("/api/v1/placeorder", "/api/v1/quotes", "/api/v1/orderbook", "/traffic")
@@ -266,6 +268,85 @@ def test_whatever_is_typed_is_words_and_nothing_else(many: Recorded) -> None:
     for text in hostile_strings():
         found = search.page(CallFilter(words=text[:100]), before=None, limit=20)
         assert [call.id for call in found] == plainly(many, CallFilter(words=text[:100]))[:20], repr(text)
+
+
+def test_a_word_that_goes_on_otherwise_has_no_call_looked_at(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    recorded.fill(BLOCK_IS_WRITTEN_AT)
+    recorded.db.write("UPDATE call SET endpoint = '/api/v1/placesmartorder', program = ?", ("y" * 150,))
+    recorded.work_up()
+    index = CallIndex(recorded.db)
+    for typed, looked_at in (
+        ("placesmartorders", 0),
+        ("placesmartorder", BLOCK - 1),
+        ("placesmarto", BLOCK - 1),
+        ("y" * 149 + "z", 0),
+        ("y" * 149, BLOCK - 1),
+    ):
+        assert len(list(index.having([], [typed], low=0, high=BLOCK, newest_first=True))) == looked_at
+    recorded.db.close()
+
+
+class Interrupted(Database):
+    """A file in which somebody else writes once, just before a read whose SQL has ``before`` in it."""
+
+    before = ""
+
+    def __init__(self, path: Path, write: Callable[[], object]) -> None:
+        super().__init__(path, synchronous="NORMAL")
+        self._write_once: Callable[[], object] | None = write
+
+    def read_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        self._interrupt(sql)
+        return super().read_one(sql, parameters)
+
+    def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        self._interrupt(sql)
+        yield from super().stream(sql, parameters)
+
+    @property
+    def has_been_interrupted(self) -> bool:
+        return self._write_once is None
+
+    def _interrupt(self, sql: str) -> None:
+        if self._write_once is not None and self.before in sql:
+            write, self._write_once = self._write_once, None
+            write()
+
+
+def test_a_call_that_ends_while_a_page_is_read_stands_on_it_once(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    ids = [recorded.call()]
+    late = recorded.open()
+    ids += [late, *(recorded.call() for _ in range(3))]
+    recorded.work_up()
+    recorded.close(late)
+    db = Interrupted(recorded.folder / "traffic.db", recorded.work_up)
+    db.before = "NOT IN (SELECT call_id FROM call_late)"
+    wanted = CallFilter(since=recorded.clock.now())
+    search = TrafficSearch(db)
+    assert [call.id for call in search.page(wanted, before=None, limit=9)] == ids[::-1]
+    assert db.has_been_interrupted
+    assert [call.id for call in search.newer(wanted, after=0, limit=9)] == ids
+    db.close()
+    recorded.db.close()
+
+
+def test_a_call_that_ends_while_a_page_is_read_is_not_missed(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    recorded.call()
+    late = recorded.open()
+    recorded.close(recorded.open(at=recorded.clock.now() - timedelta(hours=9)))
+    recorded.work_up()
+    recorded.close(late)
+    # Between the minutes of the range, in which it is not yet, and the late ones, to which it does not belong any more.
+    db = Interrupted(recorded.folder / "traffic.db", recorded.work_up)
+    db.before = "FROM call_late CROSS"
+    wanted = CallFilter(since=recorded.clock.now())
+    assert [call.id for call in TrafficSearch(db).page(wanted, before=None, limit=9)] == [late, 1]
+    assert db.has_been_interrupted
+    db.close()
+    recorded.db.close()
 
 
 def test_a_very_long_text_is_read_as_far_as_somebody_could_mean_it(many: Recorded) -> None:

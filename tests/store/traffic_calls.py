@@ -71,6 +71,7 @@ class Recorded:
         outcome: str | None = "ok",
         message: str | None = None,
         order_ref: str | None = None,
+        key_fingerprint: str | None = None,
         body: Bodies | None = None,
     ) -> int:
         """The call is answered; its id."""
@@ -82,6 +83,7 @@ class Recorded:
             outcome=outcome,
             message=message,
             order_ref=order_ref,
+            key_fingerprint=key_fingerprint,
             body=body,
         )
         self.log.close(call_id, ending)

@@ -529,18 +529,28 @@ def damage_traffic(desk: Desk) -> None:
     traffic.path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
 
 
-def test_a_damaged_traffic_log_neither_closes_the_pages_nor_swallows_a_new_key(
-    trader: Person, account: Account, desk: Desk
-) -> None:
+def test_a_damaged_traffic_log_closes_no_page_and_ends_no_key(trader: Person, account: Account, desk: Desk) -> None:
     token = csrf_token(trader.get("/apikey").text)
     damage_traffic(desk)
+    # No row can be written for it, so it is not done: the programs go on with the key that they have.
     answer = trader.post_raw("/apikey/regenerate", csrf_token=token, password=account.password, confirm="yes")
-    assert answer.status_code == 200
-    assert keys.verify(desk, shown_key(answer.text))
+    assert answer.status_code == 503
+    assert keys.verify(desk, account.key)
     for path in ("/", "/apikey"):
         page = trader.get(path)
         assert page.status_code == 200
         assert "cannot be read now" in page.text
+
+
+def test_who_used_the_key_is_lost_and_a_new_key_is_shown(trader: Person, account: Account, desk: Desk) -> None:
+    token = csrf_token(trader.get("/apikey").text)
+    desk.store.files[1].write("DROP TABLE key_use")
+    answer = trader.post_raw("/apikey/regenerate", csrf_token=token, password=account.password, confirm="yes")
+    assert answer.status_code == 200
+    assert keys.verify(desk, shown_key(answer.text))
+    page = trader.get("/apikey")
+    assert page.status_code == 200
+    assert "cannot be read now" in page.text
     assert trader.post("/apikey/stored", page="/apikey", stored="yes").status_code == 302
     assert trader.post("/apikey/integrations", page="/apikey", updated="1").status_code == 302
 

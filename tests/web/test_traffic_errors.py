@@ -89,6 +89,28 @@ def test_hostile_texts_stay_texts(desk: Desk, trader: Person) -> None:
     assert html.escape(HOSTILE[0]) in answer.text
 
 
+def test_while_nothing_can_be_written_it_shows_what_waits_without_secrets(desk: Desk, trader: Person) -> None:
+    note(desk, "the first error.")
+    assert "the first error." in trader.get(PATH).text
+    desk.store.files[1].write(
+        "CREATE TRIGGER no_room BEFORE INSERT ON fault BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    )
+    for number in range(PAGE_SIZE + 5):
+        note(desk, f"error number {number}, password=hunter2hunter2.")
+    first = trader.get(PATH)
+    assert first.status_code == 200
+    assert "hunter2" not in first.text
+    assert first.text.index(f"error number {PAGE_SIZE + 4},") < first.text.index("error number 5,")
+    assert "error number 4," not in first.text
+    older = re.search(r'href="(/traffic/errors\?before=[0-9]+)"', first.text)
+    assert older is not None
+    below = trader.get(older[1]).text
+    assert below.index("error number 4,") < below.index("error number 0,") < below.index("the first error.")
+    desk.store.files[1].write("DROP TRIGGER no_room")
+    # Under the numbers that they were shown with.
+    assert trader.get(older[1]).text.count("error number") == below.count("error number") == 5
+
+
 def test_where_it_cannot_be_read_that_is_said(desk: Desk, trader: Person) -> None:
     desk.store.files[1].write("ALTER TABLE fault RENAME TO elsewhere")
     assert trader.get(PATH).status_code == 503

@@ -10,7 +10,7 @@ import pytest
 
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.model.calls import CallKind, CallOutcome
-from openalgo_bridge.store.traffic import Arrival
+from openalgo_bridge.store.traffic import Arrival, Ending
 from tests.conftest import Account, FixedClock
 from tests.recorded_calls import PUBLIC, digest, record
 from tests.web.conftest import Person
@@ -234,6 +234,47 @@ def test_what_is_newer_comes_by_itself(trader: Person, desk: Desk) -> None:
     assert numbers(trader.get(f"/traffic/newer?row={first}").text) == news
     assert numbers(trader.get(f"/traffic/newer?row={first}&symbol=SBIN").text) == []
     assert numbers(trader.get("/traffic/newer?row=nonsense").text) == [*news, first]
+
+
+def reached(text: str) -> str:
+    """How far a page says that it has come."""
+    found = re.search(r'data-reached="([0-9.]+)"', text)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("is_summed", [False, True])
+@pytest.mark.parametrize("asked", ["slow=yes&", "symbol=SBIN&", "strategy=s&", "status=failed&", "outcome=busy&"])
+def test_a_call_that_ends_after_a_younger_one_is_new_all_the_same(
+    trader: Person, desk: Desk, asked: str, is_summed: bool
+) -> None:
+    """Before it ends it does not pass any of these filters."""
+    arrival = Arrival(request_id="r", at=0, method="POST", endpoint="/api/v1/x", address="127.0.0.1", program="node")
+    ending = {"status": 503, "outcome": CallOutcome.BUSY, "duration_us": 9_000_000, "symbol": "SBIN", "strategy": "s"}
+    slow, never = desk.store.traffic.open(arrival), desk.store.traffic.open(arrival)
+    first = record(desk, **ending)
+    page = trader.get(f"/traffic?{asked}").text
+    assert numbers(page) == [first]
+    younger = record(desk, **ending)
+    if is_summed:
+        digest(desk)
+    page = trader.get(f"/traffic/newer?{asked}row={reached(page)}").text
+    assert numbers(page) == [younger]
+    desk.store.traffic.close(slow, Ending(**ending))
+    if is_summed:
+        digest(desk)
+    page = trader.get(f"/traffic/newer?{asked}row={reached(page)}").text
+    assert numbers(page) == [slow]
+    assert str(never) in reached(page).split(".")[1:]
+    assert numbers(trader.get(f"/traffic/newer?{asked}row={reached(page)}").text) == []
+
+
+@pytest.mark.parametrize("row", ["1.", ".1", "1.2.x", "9" * 19, "0" + ".1" * 65, "5.99999", "-1", "1,2"])
+def test_a_place_that_no_page_told_is_the_beginning_or_finds_nothing_else(trader: Person, desk: Desk, row: str) -> None:
+    first = record(desk)
+    answer = trader.get(f"/traffic/newer?row={row}")
+    assert answer.status_code == 200
+    assert numbers(answer.text) in ([first], [])
 
 
 def test_too_much_that_is_new_is_the_newest_page(trader: Person, desk: Desk) -> None:

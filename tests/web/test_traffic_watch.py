@@ -179,6 +179,28 @@ def test_this_was_me_moves_it_below_and_tells_the_audit_list(trader: Person, des
     assert desk.store.indicators.count(IndicatorState.OPEN) == 0
 
 
+def test_all_that_this_was_me_says_yes_to_is_on_the_page(trader: Person, desk: Desk) -> None:
+    for number in range(9):
+        come(desk, endpoint=f"/api/v1/asked{number}", status=403, outcome=CallOutcome.NOT_ALLOWED)
+        come(desk, program=f"tool{number}", key_fingerprint="0123456789ab", address=PUBLIC)
+    text = html.unescape(trader.get(WATCH).text)
+    for number in range(9):
+        assert f"/api/v1/asked{number}" in text
+        assert f"tool{number} reads" in text
+
+
+def test_an_hour_is_told_with_the_address_that_called(trader: Person, desk: Desk, clock: FixedClock) -> None:
+    for _ in range(6):
+        come(desk, key_fingerprint="0123456789ab")
+        clock.move(days=1)
+    clock.move(hours=16)
+    come(desk, key_fingerprint="0123456789ab")
+    trader.sign_in()
+    text = trader.get(WATCH).text
+    assert "Python called at 02:00 to 03:00, when nothing called in four weeks" in text
+    assert "02:00 from this PC" in text
+
+
 def test_a_second_click_says_the_same_and_changes_nothing(trader: Person, desk: Desk) -> None:
     come(desk, **RETIRED)
     found = the_open_one(desk)
