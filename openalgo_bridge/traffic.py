@@ -21,7 +21,8 @@ from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import StorageError
 from openalgo_bridge.model.calls import CallKind, CallOutcome, Listener, kind_of
 from openalgo_bridge.model.order import TradingMode
-from openalgo_bridge.store.traffic import BODY_KEPT, Arrival, Bodies, Ending, Sent, TrafficLog
+from openalgo_bridge.store.traffic import Arrival, Bodies, Ending, Sent, TrafficLog
+from openalgo_bridge.store.traffic_text import BODY_KEPT
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -12,7 +12,8 @@ import pytest
 from openalgo_bridge.model.calls import CallKind, CallOutcome, Listener
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
-from openalgo_bridge.store.traffic import BODY_KEPT, Bodies, Call, TrafficLog, call_of
+from openalgo_bridge.store.traffic import Bodies, Call, TrafficLog, call_of
+from openalgo_bridge.store.traffic_text import BODY_KEPT
 from openalgo_bridge.trading.broker_time import BrokerTime
 from openalgo_bridge.traffic import NOTE, TrafficRecorder
 from tests.conftest import FixedClock

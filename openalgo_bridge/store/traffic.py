@@ -10,7 +10,7 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,23 +20,17 @@ from openalgo_bridge.model.calls import CallKind, CallOutcome, Listener
 from openalgo_bridge.model.named_secrets import (
     answer_without_named_secrets,
     path_without_token,
-    spelled_out,
     without_named_secrets,
 )
 from openalgo_bridge.model.order import TradingMode
-from openalgo_bridge.model.redaction import has_token, redact
 from openalgo_bridge.store.database import Database, Row
 from openalgo_bridge.store.known_secrets import KnownSecrets
+from openalgo_bridge.store.traffic_text import CallText
 
 CUT_OFF = 0
 """The status of a call whose answer never left, because the bridge stopped in the middle."""
 
-BODY_KEPT = 4096
-"""How much of a body is kept, in bytes before it is written and in characters of what is written."""
-
 _log = logging.getLogger(__name__)
-_LONGEST = 300
-_NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 _NEWEST = 100_000
 _MOST_LATE = 500
 _PATIENCE_AT_START_MS = 5000
@@ -172,7 +166,7 @@ class TrafficLog:
 
     def __init__(self, db: Database, known: KnownSecrets | None = None) -> None:
         self._db = db
-        self._known = known
+        self._text = CallText(known)
         self._counting = threading.Lock()
         self._answers = 0
         self._rows = 0
@@ -189,11 +183,11 @@ class TrafficLog:
                 arrival.at,
                 arrival.listener,
                 arrival.kind,
-                self._line(arrival.method),
-                self._line(path_without_token(arrival.endpoint), without_named_secrets),
-                self._line(arrival.address),
-                self._line_or_none(arrival.forwarded_for),
-                self._line(arrival.program, without_named_secrets),
+                self._text.line(arrival.method),
+                self._text.line(path_without_token(arrival.endpoint), without_named_secrets),
+                self._text.line(arrival.address),
+                self._text.line_or_none(arrival.forwarded_for),
+                self._text.line(arrival.program, without_named_secrets),
             ),
         )
 
@@ -307,44 +301,22 @@ class TrafficLog:
             ending.duration_us,
             ending.broker_us,
             ending.key_fingerprint,
-            self._line_or_none(ending.source),
-            self._line_or_none(ending.strategy),
-            self._line_or_none(ending.symbol),
+            self._text.line_or_none(ending.source),
+            self._text.line_or_none(ending.strategy),
+            self._text.line_or_none(ending.symbol),
             ending.ticket_id,
-            self._line_or_none(ending.order_ref),
+            self._text.line_or_none(ending.order_ref),
             ending.trading_mode,
             ending.outcome,
-            self._line_or_none(ending.message),
+            self._text.line_or_none(ending.message),
             ending.kind,
             call_id,
         )
 
     def _said(self, call_id: int, body: Bodies) -> tuple[object, ...]:
-        request = self._without_secrets(body.request, without_named_secrets)
-        answer = self._without_secrets(body.answer, answer_without_named_secrets)
-        return call_id, _legible(request), body.request_bytes, _legible(answer), body.answer_bytes
-
-    def _line(self, text: str, without_named: Callable[[str], str] = str) -> str:
-        """Secrets out (security T8), control characters out, and no more than fits a screen."""
-        text = self._without_secrets(text, without_named)
-        if not text.isprintable():
-            text = "".join(c if c.isprintable() else _NO_CHARACTER for c in text)
-        return text[:_LONGEST]
-
-    def _line_or_none(self, text: str | None) -> str | None:
-        return None if text is None else self._line(text)
-
-    def _without_secrets(self, text: str, without_named: Callable[[str], str]) -> str:
-        """As it came, where there is none in it: else it is spelled plainly, because a secret may be escaped."""
-        plain = spelled_out(text)
-        clean = without_named(self._without_tokens(plain))
-        return text if clean == plain else clean
-
-    def _without_tokens(self, text: str) -> str:
-        if not has_token(text):
-            return text
-        text = redact(text)
-        return text if self._known is None else self._known.without(text)
+        request = self._text.body(body.request, without_named_secrets)
+        answer = self._text.body(body.answer, answer_without_named_secrets)
+        return call_id, request, body.request_bytes, answer, body.answer_bytes
 
 
 def call_of(row: Row) -> Call:
@@ -374,14 +346,6 @@ def call_of(row: Row) -> Call:
         outcome=row["outcome"],
         message=row["message"],
     )
-
-
-def _legible(text: str) -> str:
-    """No more than is kept of a body, and only characters that can be seen. Lines stay lines."""
-    text = text[:BODY_KEPT]
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\r\n\t" else _NO_CHARACTER for c in text)
 
 
 def _ms(us: int | None) -> float | None:

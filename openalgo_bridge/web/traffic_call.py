@@ -11,7 +11,8 @@ from flask.typing import ResponseReturnValue
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import NotFound, StorageError
 from openalgo_bridge.model.ticket import Ticket
-from openalgo_bridge.store.traffic import BODY_KEPT, Bodies, Call
+from openalgo_bridge.store.traffic import Bodies, Call
+from openalgo_bridge.store.traffic_text import BODY_KEPT
 from openalgo_bridge.trading.patience import reading
 from openalgo_bridge.web.current import current_desk
 from openalgo_bridge.web.json_layout import laid_out

@@ -14,7 +14,8 @@ from openalgo_bridge.model.calls import CallKind, Listener
 from openalgo_bridge.model.order import TradingMode
 from openalgo_bridge.store import schema
 from openalgo_bridge.store.database import Database
-from openalgo_bridge.store.traffic import BODY_KEPT, Arrival, Bodies, Call, Ending, Sent, TrafficLog
+from openalgo_bridge.store.traffic import Arrival, Bodies, Call, Ending, Sent, TrafficLog
+from openalgo_bridge.store.traffic_text import BODY_KEPT
 
 AT = 1_795_000_000_123
 ARRIVAL = Arrival(
