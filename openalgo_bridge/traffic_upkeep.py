@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
 
 from openalgo_bridge.clock import Clock
 from openalgo_bridge.errors import StorageError
@@ -104,9 +103,8 @@ class TrafficUpkeep:
         now = self._clock.monotonic()
         if self._pruned_at is not None and now - self._pruned_at < _PRUNED_EVERY_S:
             return False
-        oldest = self._clock.now() - timedelta(days=self._keep.days)
         for _ in self._steps(range(_STEPS_A_ROUND)):
-            if not (self._store.traffic_retention.step(self._keep) or self._store.faults.prune(oldest)):
+            if not self._store.traffic_retention.step(self._keep):
                 self._pruned_at = now
                 return False
         return True

@@ -15,10 +15,10 @@ from datetime import datetime
 
 from openalgo_bridge.clock import Clock, from_ms, to_ms
 from openalgo_bridge.errors import StorageError
-from openalgo_bridge.model.named_secrets import spelled_out, without_named_secrets
-from openalgo_bridge.model.redaction import redact
+from openalgo_bridge.model.named_secrets import without_named_secrets
 from openalgo_bridge.store.database import Database, Row
 from openalgo_bridge.store.known_secrets import KnownSecrets
+from openalgo_bridge.store.traffic_text import CallText, legible
 
 PER_MINUTE = 60
 """An error that comes with every tick must not fill the disk, nor push out the first of its kind."""
@@ -69,7 +69,7 @@ class Faults:
     def __init__(self, db: Database, clock: Clock, known: KnownSecrets) -> None:
         self._db = db
         self._clock = clock
-        self._known = known
+        self._text = CallText(known)
         self._lock = threading.Lock()
         # Under _lock: what waits to be written down, the minute that is counted, and what found no room in it.
         self._waiting: deque[Note] = deque()
@@ -120,13 +120,6 @@ class Faults:
         unwritten = [fault for fault in self._unwritten(waiting) if fault.id < upto]
         return [*unwritten, *(_fault(row) for row in rows)][:limit]
 
-    def prune(self, older_than: datetime) -> int:
-        """Take away a few of the lines from before a moment; returns how many. Raises StorageError."""
-        return self._db.write(
-            "DELETE FROM fault WHERE id IN (SELECT id FROM fault WHERE at < ? ORDER BY id LIMIT ?)",
-            (to_ms(older_than), _PRUNED_AT_ONCE),
-        )
-
     def _still_waiting(self) -> Sequence[Note]:
         with self._lock:
             return tuple(self._waiting)
@@ -159,10 +152,16 @@ class Faults:
 
     def _without_secrets(self, text: str, most: int) -> str:
         """Secrets out, by shape, value and name, then what cannot be seen, then what is too much."""
-        text = _shortened(text, _LONGEST_NOTE)
-        plain = spelled_out(text)
-        clean = without_named_secrets(self._known.without(redact(plain)))
-        return _shortened(_legible(text if clean == plain else clean), most)
+        text = self._text.without_secrets(_shortened(text, _LONGEST_NOTE), without_named_secrets)
+        return _shortened(legible(text, lines="\n\t"), most)
+
+
+def drop_faults_before(db: Database, moment: datetime) -> int:
+    """Take away a few of the lines from before a moment; returns how many. Raises StorageError."""
+    return db.write(
+        "DELETE FROM fault WHERE id IN (SELECT id FROM fault WHERE at < ? ORDER BY id LIMIT ?)",
+        (to_ms(moment), _PRUNED_AT_ONCE),
+    )
 
 
 def drop_oldest_faults(db: Database, megabytes: int) -> int:
@@ -177,10 +176,6 @@ def drop_oldest_faults(db: Database, megabytes: int) -> int:
         " (SELECT id FROM fault WHERE id <= (SELECT max(id) FROM fault) - ? ORDER BY id LIMIT ?)",
         (kept, _PRUNED_AT_ONCE),
     )
-
-
-def _legible(text: str) -> str:
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _shortened(text: str, most: int) -> str:

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from openalgo_bridge.clock import Clock, to_ms
 from openalgo_bridge.store.database import Database
-from openalgo_bridge.store.faults import drop_oldest_faults
+from openalgo_bridge.store.faults import drop_faults_before, drop_oldest_faults
 from openalgo_bridge.store.traffic import drop_bodies_through, drop_calls_through
 from openalgo_bridge.store.traffic_digest import Digest, drop_late_through
 from openalgo_bridge.store.traffic_index import CallIndex
@@ -56,7 +56,7 @@ class TrafficRetention:
         """One short transaction of what is due; False where nothing is."""
         is_believed = self._is_clock_believed()
         return (
-            (is_believed and self._drop_old_calls(keep.days))
+            (is_believed and self._drop_what_is_old(keep.days))
             or self._drop_what_finds_nothing()
             or drop_oldest_faults(self._db, keep.megabytes) > 0
             or (self.megabytes() > keep.megabytes and (self._drop_bodies() or self._drop_oldest_calls()))
@@ -90,9 +90,12 @@ class TrafficRetention:
         at = self._clock.now_ms() if row is None else row["at"]
         return float(at) / 1000 - monotonic
 
-    def _drop_old_calls(self, days: int) -> bool:
+    def _drop_what_is_old(self, days: int) -> bool:
         now = self._clock.now()
-        newest, oldest = to_ms(now), to_ms(now - timedelta(days=days))
+        oldest = now - timedelta(days=days)
+        return self._drop_old_calls(to_ms(oldest), to_ms(now)) or drop_faults_before(self._db, oldest) > 0
+
+    def _drop_old_calls(self, oldest: int, newest: int) -> bool:
         last, passed = None, 0
         for row in self._db.read(_FIRST_CALLS, (self._last_to_go(1), _CALLS_AT_ONCE)):
             passed = row["id"]

@@ -10,7 +10,7 @@ from openalgo_bridge.model.redaction import has_token, redact
 from openalgo_bridge.store.known_secrets import KnownSecrets
 
 BODY_KEPT = 4096
-"""How much of a body is kept, in bytes before it is written and in characters of what is written."""
+"""How much of a body is kept, in characters."""
 
 _LONGEST = 300
 _NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
@@ -25,7 +25,7 @@ class CallText:
     def line(self, text: str, without_named: Callable[[str], str] = str) -> str:
         """Secrets out, control characters out, and no more than fits a screen."""
         line = _tokenless_line(text, without_named) if len(text) <= _LONGEST else None
-        return _shown(self._without_secrets(text, without_named)) if line is None else line
+        return _shown(self.without_secrets(text, without_named)) if line is None else line
 
     def line_or_none(self, text: str | None) -> str | None:
         """The same, where there is one."""
@@ -33,9 +33,9 @@ class CallText:
 
     def body(self, text: str, without_named: Callable[[str], str]) -> str:
         """Secrets out, and no more than is kept of a body. Lines stay lines."""
-        return _legible(self._without_secrets(text, without_named))
+        return legible(self.without_secrets(text, without_named)[:BODY_KEPT], lines="\r\n\t")
 
-    def _without_secrets(self, text: str, without_named: Callable[[str], str]) -> str:
+    def without_secrets(self, text: str, without_named: Callable[[str], str]) -> str:
         """As it came, where there is none in it: else it is spelled plainly, because a secret may be escaped."""
         plain = spelled_out(text)
         clean = without_named(self._without_tokens(plain))
@@ -61,13 +61,11 @@ def _tokenless_line(text: str, without_named: Callable[[str], str]) -> str | Non
 
 
 def _shown(line: str) -> str:
-    if not line.isprintable():
-        line = "".join(c if c.isprintable() else _NO_CHARACTER for c in line)
-    return line[:_LONGEST]
+    return legible(line)[:_LONGEST]
 
 
-def _legible(text: str) -> str:
-    text = text[:BODY_KEPT]
+def legible(text: str, *, lines: str = "") -> str:
+    """Only characters that can be seen, and those of ``lines``, which part the lines of a text."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in "\r\n\t" else _NO_CHARACTER for c in text)
+    return "".join(c if c.isprintable() or c in lines else _NO_CHARACTER for c in text)

@@ -35,8 +35,8 @@ class Body:
     size: int
 
     @property
-    def is_cut(self) -> bool:
-        """Whether more was said than is kept."""
+    def may_be_cut(self) -> bool:
+        """Whether more bytes came than characters are kept."""
         return self.size > BODY_KEPT
 
 

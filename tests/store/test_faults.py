@@ -12,7 +12,7 @@ from openalgo_bridge.clock import to_ms
 from openalgo_bridge.desk import Desk
 from openalgo_bridge.errors import StorageError
 from openalgo_bridge.fault_log import FaultLog
-from openalgo_bridge.store.faults import LONGEST_MESSAGE, LONGEST_TRACEBACK, PER_MINUTE, Fault, Note
+from openalgo_bridge.store.faults import LONGEST_MESSAGE, LONGEST_TRACEBACK, PER_MINUTE, Fault, Note, drop_faults_before
 from tests.conftest import Account, FixedClock
 
 
@@ -189,7 +189,7 @@ def test_old_lines_are_pruned_a_few_at_a_time(desk: Desk) -> None:
             "INSERT INTO fault (at, level, logger, message, traceback, request_id) VALUES (?, '', '', '', '', '')",
             [(to_ms(now - timedelta(days=40)),)] * 1200 + [(to_ms(now - timedelta(days=2)),)] * 5,
         )
-    gone = [desk.store.faults.prune(now - timedelta(days=30)) for _ in range(4)]
+    gone = [drop_faults_before(desk.store.files[1], now - timedelta(days=30)) for _ in range(4)]
     assert sum(gone) == 1200
     assert max(gone) <= 500
     assert gone[-1] == 0

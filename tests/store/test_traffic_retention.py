@@ -45,6 +45,14 @@ def old_call(recorded: Recorded, days: float) -> int:
     return recorded.close(recorded.open(at=recorded.clock.now() - timedelta(days=days)), body=SAID)
 
 
+def went_wrong(recorded: Recorded) -> None:
+    """An error of this moment is in the error log."""
+    recorded.db.write(
+        "INSERT INTO fault (at, level, logger, message, traceback, request_id) VALUES (?, '', '', '', '', '')",
+        (recorded.clock.now_ms(),),
+    )
+
+
 def test_calls_and_what_was_said_in_them_go_after_their_days(recorded: Recorded) -> None:
     for days in (40, 31, 29, 0):
         old_call(recorded, days)
@@ -122,6 +130,7 @@ def test_a_clock_that_leaps_ahead_takes_nothing_until_it_has_kept_that_time_for_
         recorded.call()
     recorded.work_up()
     sums = len(ids(recorded, "call_share", "slot"))
+    went_wrong(recorded)
     retention = TrafficRetention(recorded.db, recorded.clock)
     assert prune(recorded, PLENTY, retention) == 0
     recorded.clock.moment += timedelta(days=400)
@@ -131,9 +140,11 @@ def test_a_clock_that_leaps_ahead_takes_nothing_until_it_has_kept_that_time_for_
     assert prune(recorded, PLENTY, retention) == 0
     assert ids(recorded) == list(range(1, 7))
     assert len(ids(recorded, "call_share", "slot")) > sums
+    assert ids(recorded, "fault") == [1]
     recorded.clock.move(minutes=60)
     prune(recorded, PLENTY, retention)
     assert ids(recorded) == [6]
+    assert ids(recorded, "fault") == []
 
 
 def test_a_start_long_after_the_newest_call_takes_nothing_for_an_hour(recorded: Recorded) -> None:

@@ -94,7 +94,7 @@ def test_the_bodies_are_laid_out_and_what_was_cut_is_said(trader: Person, desk: 
     asked, answered = bodies(text)
     assert asked.startswith('{\n  "symbol": "SBIN",\n  "legs": [\n    {\n      "quantity": 1\n    },')
     assert answered == '{\n  "status": "error",\n  "message": "no"\n}'
-    assert "Cut after 4 KiB, 12 KiB in all." in told(text)
+    assert "12 KiB in all; of more than 4 KiB the end may be missing." in told(text)
     assert "33 bytes." in told(text)
 
 
